@@ -1,0 +1,347 @@
+//! The unit of traffic on a link.
+
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::Incarnation;
+
+/// Bytes before the trace and the body.
+pub const HEADER_BYTES: usize = 32;
+/// The largest frame on a link, header included: 16 MiB. What is larger belongs in shared
+/// memory, not in a socket, and a peer cannot make the other side reserve more than this.
+pub const MAX_FRAME_BYTES: usize = 16 << 20;
+/// The length field does not count itself.
+const LENGTH_BYTES: usize = 4;
+/// The deadline field's value for "none".
+const NO_DEADLINE: u32 = u32::MAX;
+
+/// One message on a link.
+///
+/// Layout, little endian: length of the rest (4 bytes), kind (1), codec (1), length of the
+/// trace (1), number of descriptors that come with it (1), request (8), place (4), task (4),
+/// incarnation (4, 0 = any), milliseconds left until the deadline (4, all ones = none), then
+/// the trace and the body.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// What the frame is.
+    pub kind: Kind,
+    /// How the body is written.
+    pub codec: Codec,
+    /// Descriptors that travel beside the frame.
+    pub descriptors: u8,
+    /// Pairs a reply with its ask; 0 where there is nothing to pair.
+    pub request: u64,
+    /// The target's place.
+    pub place: u32,
+    /// The target's task number in that place; 0 is the actor itself.
+    pub task: u32,
+    /// The life that is meant, if only one will do.
+    pub incarnation: Option<Incarnation>,
+    /// Time left: an ask that arrives with none left is not run. Whole milliseconds, rounded
+    /// up, at most 49 days.
+    pub deadline: Option<Duration>,
+    /// Tracing context, at most 255 bytes.
+    pub trace: Bytes,
+    /// The message.
+    pub body: Bytes,
+}
+
+impl Frame {
+    /// A frame to nobody in particular, without deadline or trace.
+    pub fn new(kind: Kind, body: Bytes) -> Self {
+        Self {
+            kind,
+            codec: Codec::Postcard,
+            descriptors: 0,
+            request: 0,
+            place: 0,
+            task: 0,
+            incarnation: None,
+            deadline: None,
+            trace: Bytes::new(),
+            body,
+        }
+    }
+
+    /// Appends the frame to `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::TooLarge`] if it would be over `limit_bytes`, [`FrameError::Trace`] if its
+    /// trace is over 255 bytes; nothing is written then.
+    pub fn encode(&self, out: &mut BytesMut, limit_bytes: usize) -> Result<(), FrameError> {
+        let trace = u8::try_from(self.trace.len()).map_err(|_| FrameError::Trace)?;
+        let size = HEADER_BYTES + self.trace.len() + self.body.len();
+        let too_large = FrameError::TooLarge { size, limit: limit_bytes };
+        let length = match u32::try_from(size - LENGTH_BYTES) {
+            Ok(length) if size <= limit_bytes => length,
+            _ => return Err(too_large),
+        };
+        out.reserve(size);
+        out.put_u32_le(length);
+        out.put_u8(self.kind as u8);
+        out.put_u8(self.codec as u8);
+        out.put_u8(trace);
+        out.put_u8(self.descriptors);
+        out.put_u64_le(self.request);
+        out.put_u32_le(self.place);
+        out.put_u32_le(self.task);
+        out.put_u32_le(self.incarnation.map_or(0, |life| life.0));
+        out.put_u32_le(self.deadline.map_or(NO_DEADLINE, deadline_ms));
+        out.put_slice(&self.trace);
+        out.put_slice(&self.body);
+        Ok(())
+    }
+}
+
+fn deadline_ms(left: Duration) -> u32 {
+    let ms = left.as_nanos().div_ceil(1_000_000);
+    u32::try_from(ms).unwrap_or(NO_DEADLINE).min(NO_DEADLINE - 1)
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Manager to child, the first frame: the [`BootRecord`](crate::BootRecord).
+    Boot = 1,
+    /// Child to manager, its first frame: the [`Hello`](crate::Hello).
+    Hello = 2,
+    /// Child to manager: alive; the body is the actor's info.
+    Notify = 3,
+    /// Child to manager, its last frame: how it ended.
+    Ended = 4,
+    /// Manager to child: stop, gracefully.
+    Stop = 5,
+    /// A command that wants a reply.
+    Ask = 6,
+    /// A command that wants none.
+    Tell = 7,
+    /// The reply of a command.
+    Reply = 8,
+    /// The command's own error.
+    Failure = 9,
+    /// The command was not run, or its actor died: a send error.
+    Undelivered = 10,
+}
+
+impl Kind {
+    fn from_byte(byte: u8) -> Result<Self, FrameError> {
+        use Kind::{Ask, Boot, Ended, Failure, Hello, Notify, Reply, Stop, Tell, Undelivered};
+        [Boot, Hello, Notify, Ended, Stop, Ask, Tell, Reply, Failure, Undelivered]
+            .into_iter()
+            .find(|kind| *kind as u8 == byte)
+            .ok_or(FrameError::Kind(byte))
+    }
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Codec {
+    /// Compact, between processes of one build.
+    Postcard = 1,
+    /// Self-describing, for tools.
+    Json = 2,
+}
+
+impl Codec {
+    fn from_byte(byte: u8) -> Result<Self, FrameError> {
+        match byte {
+            1 => Ok(Self::Postcard),
+            2 => Ok(Self::Json),
+            _ => Err(FrameError::Codec(byte)),
+        }
+    }
+}
+
+/// Takes frames off the front of a buffer.
+#[derive(Clone, Debug)]
+pub struct FrameDecoder {
+    limit_bytes: usize,
+}
+
+impl FrameDecoder {
+    /// A decoder that refuses frames over `limit_bytes`, header included.
+    pub const fn new(limit_bytes: usize) -> Self {
+        Self { limit_bytes }
+    }
+
+    /// The next frame, or `None` until more bytes have come. Reserves no more than the frame
+    /// needs, and never more than the limit.
+    ///
+    /// # Errors
+    ///
+    /// Any [`FrameError`] means that the stream is out of step: close the link.
+    pub fn decode(&self, buffer: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
+        let Some(mut head) = buffer.get(..LENGTH_BYTES) else {
+            return Ok(None);
+        };
+        let size = head.get_u32_le() as usize + LENGTH_BYTES;
+        if size > self.limit_bytes {
+            let limit = self.limit_bytes;
+            return Err(FrameError::TooLarge { size, limit });
+        }
+        if size < HEADER_BYTES {
+            return Err(FrameError::TooSmall { size });
+        }
+        if buffer.len() < size {
+            buffer.reserve(size - buffer.len());
+            return Ok(None);
+        }
+        parse(buffer.split_to(size).freeze()).map(Some)
+    }
+}
+
+/// Reads one whole frame; `bytes` holds at least a header.
+fn parse(mut bytes: Bytes) -> Result<Frame, FrameError> {
+    bytes.advance(LENGTH_BYTES);
+    let kind = Kind::from_byte(bytes.get_u8())?;
+    let codec = Codec::from_byte(bytes.get_u8())?;
+    let trace_bytes = usize::from(bytes.get_u8());
+    let descriptors = bytes.get_u8();
+    let request = bytes.get_u64_le();
+    let place = bytes.get_u32_le();
+    let task = bytes.get_u32_le();
+    let incarnation = bytes.get_u32_le();
+    let deadline = bytes.get_u32_le();
+    if trace_bytes > bytes.len() {
+        return Err(FrameError::Trace);
+    }
+    Ok(Frame {
+        kind,
+        codec,
+        descriptors,
+        request,
+        place,
+        task,
+        incarnation: (incarnation != 0).then_some(Incarnation(incarnation)),
+        deadline: (deadline != NO_DEADLINE).then(|| Duration::from_millis(deadline.into())),
+        trace: bytes.split_to(trace_bytes),
+        body: bytes,
+    })
+}
+
+/// Bytes that are no frame, or a frame that may not be sent.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Over the limit.
+    #[error("frame of {size} bytes is over the limit of {limit} bytes")]
+    TooLarge {
+        /// Bytes of the whole frame.
+        size: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// Shorter than its own header.
+    #[error("frame of {size} bytes is shorter than its header of {HEADER_BYTES} bytes")]
+    TooSmall {
+        /// Bytes of the whole frame.
+        size: usize,
+    },
+    /// A kind of this byte is not known.
+    #[error("unknown frame kind {0}")]
+    Kind(u8),
+    /// A codec of this byte is not known.
+    #[error("unknown frame codec {0}")]
+    Codec(u8),
+    /// The trace is longer than the frame, or than 255 bytes.
+    #[error("trace is longer than 255 bytes or than its frame")]
+    Trace,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kinds() -> impl Strategy<Value = Kind> {
+        (1_u8..=10).prop_map(|byte| Kind::from_byte(byte).unwrap())
+    }
+
+    prop_compose! {
+        fn frames()(
+            kind in kinds(),
+            json: bool,
+            descriptors: u8,
+            request: u64,
+            place: u32,
+            task: u32,
+            life in proptest::option::of(1_u32..),
+            deadline_ms in proptest::option::of(0_u32..u32::MAX),
+            trace in proptest::collection::vec(any::<u8>(), 0..=255),
+            body in proptest::collection::vec(any::<u8>(), 0..2000),
+        ) -> Frame {
+            Frame {
+                kind,
+                codec: if json { Codec::Json } else { Codec::Postcard },
+                descriptors,
+                request,
+                place,
+                task,
+                incarnation: life.map(Incarnation),
+                deadline: deadline_ms.map(|ms| Duration::from_millis(ms.into())),
+                trace: trace.into(),
+                body: body.into(),
+            }
+        }
+    }
+
+    fn decode_all(decoder: &FrameDecoder, buffer: &mut BytesMut) -> Vec<Frame> {
+        std::iter::from_fn(|| decoder.decode(buffer).unwrap()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn frames_survive_any_cut_of_the_stream(
+            sent in proptest::collection::vec(frames(), 1..5),
+            cut in 1_usize..700,
+        ) {
+            let mut stream = BytesMut::new();
+            for frame in &sent {
+                frame.encode(&mut stream, MAX_FRAME_BYTES).unwrap();
+            }
+            let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
+            let (mut buffer, mut received) = (BytesMut::new(), Vec::new());
+            for chunk in stream.chunks(cut) {
+                buffer.extend_from_slice(chunk);
+                received.extend(decode_all(&decoder, &mut buffer));
+            }
+            prop_assert_eq!(received, sent);
+            prop_assert!(buffer.is_empty());
+        }
+
+        #[test]
+        fn garbage_is_an_error_or_waits_and_never_reserves_past_the_limit(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let decoder = FrameDecoder::new(1024);
+            let mut buffer = BytesMut::from(&bytes[..]);
+            while let Ok(Some(_)) = decoder.decode(&mut buffer) {}
+            prop_assert!(buffer.capacity() <= 4096);
+        }
+    }
+
+    #[test]
+    fn a_frame_over_the_limit_is_refused_on_both_sides() {
+        let frame = Frame::new(Kind::Ask, Bytes::from(vec![0; 100]));
+        let mut stream = BytesMut::new();
+        let refused = frame.encode(&mut stream, 131);
+        assert_eq!(refused, Err(FrameError::TooLarge { size: 132, limit: 131 }));
+        assert!(stream.is_empty());
+        frame.encode(&mut stream, 132).unwrap();
+        assert_eq!(FrameDecoder::new(131).decode(&mut stream), refused.map(|()| None));
+    }
+
+    #[test]
+    fn a_deadline_is_rounded_up_and_never_becomes_none() {
+        assert_eq!(deadline_ms(Duration::from_nanos(1)), 1);
+        assert_eq!(deadline_ms(Duration::ZERO), 0);
+        assert_eq!(deadline_ms(Duration::MAX), NO_DEADLINE - 1);
+    }
+}
