@@ -1,1 +1,2 @@
-//! Under construction.
+//! Tests with real processes, real signals and real sockets. They stand in `tests/`.
+#![forbid(unsafe_code)]

@@ -1,1 +1,109 @@
-//! Under construction.
+//! Actors as processes, threads or tasks: the actor layer of Pulsar.
+//!
+//! An *actor* has its own state, its own event loop and its own bounded mailbox, and shares
+//! nothing. By default it is a process of the operating system, so that no crash of it takes
+//! others along; it may as well be a thread or a task, by one word. One *arbiter*, on the main
+//! thread of the master process, spawns, names and oversees all actors; *monitors* keep groups
+//! of them alive. Actors send each other *commands*; every send ends, with the reply or with an
+//! error that says why there is none.
+//!
+//! Most programs use this crate through the face, `pulsar`.
+//!
+//! # Layout
+//!
+//! * `spawn`, `hooks`: what a user says of an actor; `placement`: how it comes to be.
+//! * `lifecycle`: the one loop that runs an actor; `state`: the steps of its life; `context`:
+//!   the handle its code has; `manager`: its way to its manager.
+//! * `command`, `builtin`: what can be sent; `send`: from a call to its reply; `payload`,
+//!   `mailbox`, `route`, `link`: the ways there.
+//! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
+//! * `node`: one process's share; `entry`: where a child enters the program.
+//! * `cause`, `error`, `info`, `log`: what is said of actors.
+//! * `harness`: tests in processes of their own.
+//!
+//! # Example
+//!
+//! ```no_run
+//! # use pulsar_core as pulsar;
+//! use pulsar::{Context, Result, command, send, spawn};
+//!
+//! #[command]
+//! async fn greetme(cx: Context, name: String) -> String {
+//!     format!("Hello {name}, this is {}!", cx.aid())
+//! }
+//!
+//! #[pulsar::main]
+//! async fn main() -> Result<()> {
+//!     let greeter = spawn().name("greeter").await?;
+//!     println!("{}", send(&greeter, greetme, "luca").await?);
+//!     Ok(())
+//! }
+//! ```
+#![forbid(unsafe_code)]
+
+mod arbiter;
+mod builtin;
+mod cause;
+mod command;
+mod context;
+mod entry;
+mod error;
+mod harness;
+mod hooks;
+mod info;
+mod lifecycle;
+mod link;
+mod log;
+mod mailbox;
+mod manager;
+mod monitor;
+mod node;
+mod payload;
+mod placement;
+mod proxy;
+mod route;
+mod send;
+mod spawn;
+mod state;
+
+pub use arbiter::{ActorStatus, Arbiter, Role, arbiter};
+pub use builtin::{NotManaged, echo, info, notify, ping, stop};
+pub use cause::Cause;
+pub use command::{Command, IntoArgs};
+pub use context::{Context, get_actor};
+pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
+pub use harness::Leftovers;
+pub use hooks::{FnRef, HookOutput};
+pub use info::{ActorInfo, Extra, Info, LastExit, LoopInfo, MailboxInfo, SystemInfo};
+pub use log::LogConfig;
+pub use monitor::{Pool, PoolHandle, PoolLimits, PoolStatus};
+pub use placement::Placement;
+pub use proxy::{Proxy, Target};
+pub use pulsar_macros::{command, main, test};
+pub use pulsar_sys::FnPointer;
+pub use pulsar_wire::{Aid, Incarnation, ParseAidError};
+pub use send::{Call, run, send, send_json};
+pub use spawn::{Spawn, Spawning, spawn};
+pub use state::State;
+
+/// For the expansions of the macros; no one else's.
+#[doc(hidden)]
+pub mod __private {
+    use std::future::Future;
+    use std::process::{ExitCode, Termination};
+
+    pub use linkme;
+    pub use pulsar_sys::before_main;
+
+    pub use crate::command::{COMMANDS, Command, CommandDef, ResultParts};
+    pub use crate::harness::{TESTS, TestDef, enter_test, run_test};
+
+    /// Runs `main` under an arbiter.
+    pub fn run_main<F, Fut>(main: F) -> ExitCode
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output: Termination + Send> + Send + 'static,
+    {
+        crate::arbiter::run_main(main)
+    }
+}

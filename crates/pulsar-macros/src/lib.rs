@@ -1,1 +1,60 @@
-//! Under construction.
+//! The attribute macros of Pulsar. Use them through the face crate, as `#[pulsar::main]`,
+//! `#[pulsar::test]` and `#[command]`.
+//!
+//! # Layout
+//!
+//! * `command`: a function becomes a command.
+//! * `program`: `main` and tests get an arbiter, and an entry for child processes.
+//! * `root`: finds the name under which the user's crate knows Pulsar.
+#![forbid(unsafe_code)]
+
+mod command;
+mod program;
+mod root;
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as TokenStream2;
+
+/// Makes a command of a function: any actor of the program answers it, by the function's name.
+///
+/// The function is `async` or not; its first parameter is the actor's `Context`, the others are
+/// the arguments. It returns the reply, or a `Result` whose error reaches the caller with its
+/// type. Arguments, reply and error are serde types, since the caller may be another process.
+///
+/// The name then stands for the command: `send(&actor, greetme, "luca")`.
+#[proc_macro_attribute]
+pub fn command(attributes: TokenStream, item: TokenStream) -> TokenStream {
+    expand(command::registered(attributes.into(), item.into()))
+}
+
+/// `#[command]` for the built-ins, which stand in a table of their own.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn builtin(attributes: TokenStream, item: TokenStream) -> TokenStream {
+    expand(command::builtin(attributes.into(), item.into()))
+}
+
+/// Makes `main` the arbiter's: its body runs on the arbiter's event loop, on the main thread,
+/// and processes that are spawned enter the program here instead of running `main` again.
+///
+/// `main` is `async`, takes nothing, and returns what any `main` may return.
+#[proc_macro_attribute]
+pub fn main(attributes: TokenStream, item: TokenStream) -> TokenStream {
+    expand(program::main(attributes.into(), item.into()))
+}
+
+/// A test that runs in a process of its own, with the arbiter on that process's main thread: it
+/// may spawn actors of any placement, and no other test's children are seen from it.
+///
+/// The function is `async` and takes nothing. It fails if it panics, returns an error, or leaves
+/// a child process, a zombie or a descriptor behind.
+#[proc_macro_attribute]
+pub fn test(attributes: TokenStream, item: TokenStream) -> TokenStream {
+    expand(program::test(attributes.into(), item.into()))
+}
+
+fn expand(expansion: syn::Result<TokenStream2>) -> TokenStream {
+    expansion
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}

@@ -1,1 +1,66 @@
-//! Under construction.
+//! The operating-system layer of Pulsar: the only crate of the project with `unsafe` code.
+//!
+//! Everything above it forbids `unsafe`, so each call of the system that needs a proof is made here, and the proof is
+//! written beside it. The crate knows processes, descriptors, signals and limits. It knows nothing of actors.
+//!
+//! # Layout
+//!
+//! - [`exec`] makes a child process by re-executing the program's own file; [`boot`] is the child's side of it.
+//! - [`entry`] runs a function before `main`, so that a child never reaches the user's `main`.
+//! - [`children`] learns how children ended and signals them, and never touches a pid that may be a stranger's.
+//! - [`build_id`] tells whether two processes run the same executable; [`code`] sends function pointers between them.
+//! - [`descriptors`] passes open files over a socket.
+//! - [`usage`] measures the own process and looks at the process table.
+//! - [`fault`] fails on purpose, for tests and demonstrations.
+//! - `platform` holds what differs between systems: Linux first, the rest compiles and says `Unsupported`.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use pulsar_sys::{boot, children::Children, exec};
+//!
+//! if let Some(socket) = boot::take() {
+//!     let link = socket?.link; // this process is a child: speak on the link, then leave
+//!     drop(link);
+//!     return Ok(());
+//! }
+//! let world = boot::World::current()?;
+//! let child = exec::spawn(&exec::ExecSpec {
+//!     environment: world.environment,
+//!     program_name: "worker".into(),
+//!     arguments: Vec::new(),
+//! })?;
+//! let mut children = Children::new();
+//! children.insert(child.pid);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod boot;
+pub mod build_id;
+pub mod children;
+pub mod code;
+pub mod descriptors;
+pub mod entry;
+pub mod exec;
+pub mod fault;
+pub mod usage;
+
+mod exit;
+mod fnv;
+mod image;
+mod limits;
+mod pid;
+mod platform;
+mod process_table;
+mod signal;
+mod single_thread;
+mod status;
+mod world;
+
+pub use boot::{BootError, BootSocket, World};
+pub use build_id::Build;
+pub use children::{Children, Exit, Signal, SignalError};
+pub use code::{CodeError, CodeOffset, FnPointer};
+pub use exec::{ExecSpec, SpawnFailure, Spawned};
+pub use pid::Pid;
+pub use usage::{Process, Usage, on_main_thread, thread_id};

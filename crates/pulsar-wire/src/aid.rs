@@ -231,7 +231,17 @@ mod tests {
 
     #[test]
     fn what_is_no_id_is_refused() {
-        for text in ["", "-", "17-", "17-0", "+1", "x", "aaaaaaaa-1", "bbbbbbbb-", "bbbbbbbb"] {
+        for text in [
+            "",
+            "-",
+            "17-",
+            "17-0",
+            "+1",
+            "x",
+            "aaaaaaaa-1",
+            "bbbbbbbb-",
+            "bbbbbbbb",
+        ] {
             let arbiter = ArbiterId::from_entropy(0);
             assert_eq!(Aid::parse_in(arbiter, text), Err(ParseAidError), "{text:?}");
         }

@@ -79,7 +79,10 @@ impl BootRecord {
             log: part(LOG),
             settings: part(SETTINGS),
             behaviour: part(BEHAVIOUR),
-            descriptors: fields.list(DESCRIPTOR).map(name).collect::<Result<_, _>>()?,
+            descriptors: fields
+                .list(DESCRIPTOR)
+                .map(name)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -113,7 +116,10 @@ mod tests {
     #[test]
     fn a_record_of_a_later_version_is_read() {
         let mut later = FieldsWriter::default();
-        later.put_u64(VERSION, 2).put(IDENTITY, b"me").put(77, b"new");
+        later
+            .put_u64(VERSION, 2)
+            .put(IDENTITY, b"me")
+            .put(77, b"new");
         let record = BootRecord::decode(later.finish()).unwrap();
         assert_eq!((record.version, &record.identity[..]), (2, &b"me"[..]));
     }

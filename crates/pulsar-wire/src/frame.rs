@@ -73,7 +73,10 @@ impl Frame {
     pub fn encode(&self, out: &mut BytesMut, limit_bytes: usize) -> Result<(), FrameError> {
         let trace = u8::try_from(self.trace.len()).map_err(|_| FrameError::Trace)?;
         let size = HEADER_BYTES + self.trace.len() + self.body.len();
-        let too_large = FrameError::TooLarge { size, limit: limit_bytes };
+        let too_large = FrameError::TooLarge {
+            size,
+            limit: limit_bytes,
+        };
         let length = match u32::try_from(size - LENGTH_BYTES) {
             Ok(length) if size <= limit_bytes => length,
             _ => return Err(too_large),
@@ -97,7 +100,9 @@ impl Frame {
 
 fn deadline_ms(left: Duration) -> u32 {
     let ms = left.as_nanos().div_ceil(1_000_000);
-    u32::try_from(ms).unwrap_or(NO_DEADLINE).min(NO_DEADLINE - 1)
+    u32::try_from(ms)
+        .unwrap_or(NO_DEADLINE)
+        .min(NO_DEADLINE - 1)
 }
 
 /// What a frame is.
@@ -130,10 +135,21 @@ pub enum Kind {
 impl Kind {
     fn from_byte(byte: u8) -> Result<Self, FrameError> {
         use Kind::{Ask, Boot, Ended, Failure, Hello, Notify, Reply, Stop, Tell, Undelivered};
-        [Boot, Hello, Notify, Ended, Stop, Ask, Tell, Reply, Failure, Undelivered]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
-            .ok_or(FrameError::Kind(byte))
+        [
+            Boot,
+            Hello,
+            Notify,
+            Ended,
+            Stop,
+            Ask,
+            Tell,
+            Reply,
+            Failure,
+            Undelivered,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == byte)
+        .ok_or(FrameError::Kind(byte))
     }
 }
 
@@ -332,10 +348,19 @@ mod tests {
         let frame = Frame::new(Kind::Ask, Bytes::from(vec![0; 100]));
         let mut stream = BytesMut::new();
         let refused = frame.encode(&mut stream, 131);
-        assert_eq!(refused, Err(FrameError::TooLarge { size: 132, limit: 131 }));
+        assert_eq!(
+            refused,
+            Err(FrameError::TooLarge {
+                size: 132,
+                limit: 131
+            })
+        );
         assert!(stream.is_empty());
         frame.encode(&mut stream, 132).unwrap();
-        assert_eq!(FrameDecoder::new(131).decode(&mut stream), refused.map(|()| None));
+        assert_eq!(
+            FrameDecoder::new(131).decode(&mut stream),
+            refused.map(|()| None)
+        );
     }
 
     #[test]

@@ -51,11 +51,15 @@ impl Hello {
     /// identity are the expected ones is [`check`](Self::check)'s to say.
     pub fn decode(body: Bytes) -> Result<Self, HelloError> {
         let fields = Fields::read(body)?;
-        let aid = fields.get(AID).and_then(|text| std::str::from_utf8(text).ok());
+        let aid = fields
+            .get(AID)
+            .and_then(|text| std::str::from_utf8(text).ok());
         Ok(Self {
             version: fields.get_u32(VERSION)?,
             build: fields.get(BUILD).cloned().unwrap_or_default(),
-            aid: aid.and_then(|text| text.parse().ok()).ok_or(HelloError::Identity)?,
+            aid: aid
+                .and_then(|text| text.parse().ok())
+                .ok_or(HelloError::Identity)?,
             incarnation: Incarnation(fields.get_u32(INCARNATION)?),
             pid: fields.get_u32(PID)?,
         })
@@ -136,9 +140,15 @@ mod tests {
             other.check(&expected)
         };
         assert_eq!(with(|hello| hello.pid = 1), Ok(()));
-        let version = HelloError::Version { theirs: 9, ours: PROTOCOL_VERSION };
+        let version = HelloError::Version {
+            theirs: 9,
+            ours: PROTOCOL_VERSION,
+        };
         assert_eq!(with(|hello| hello.version = 9), Err(version));
-        assert_eq!(with(|hello| hello.build = Bytes::new()), Err(HelloError::Build));
+        assert_eq!(
+            with(|hello| hello.build = Bytes::new()),
+            Err(HelloError::Build)
+        );
         let next = |hello: &mut Hello| hello.incarnation = hello.incarnation.next();
         assert_eq!(with(next), Err(HelloError::Identity));
         let other = |hello: &mut Hello| hello.aid = Aid::new(hello.aid.arbiter(), 1);

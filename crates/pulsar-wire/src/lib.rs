@@ -8,6 +8,7 @@
 //!
 //! * [`Frame`]: the unit of traffic on a link: a fixed header, room for a trace, a body.
 //! * [`Aid`]: the identity of an actor: a place, not a life.
+//! * [`CommandBody`]: the body of an ask: the command, its target by name, its arguments.
 //! * [`Hello`]: what a new process says first: version, build, identity.
 //! * [`BootRecord`]: everything that a child is told about the world it lives in.
 //! * [`fields`]: the tagged encoding of the last two, to which fields can be added.
@@ -28,12 +29,14 @@
 
 mod aid;
 mod boot;
+mod command;
 pub mod fields;
 mod frame;
 mod hello;
 
 pub use aid::{Aid, ArbiterId, Incarnation, ParseAidError};
 pub use boot::{BootRecord, DescriptorName};
+pub use command::{CommandBody, CommandBodyError};
 pub use fields::FieldsError;
 pub use frame::{Codec, Frame, FrameDecoder, FrameError, HEADER_BYTES, Kind, MAX_FRAME_BYTES};
 pub use hello::{Hello, HelloError, PROTOCOL_VERSION};

@@ -1,1 +1,47 @@
-//! Under construction.
+//! Actors as operating-system processes, threads or tasks, supervised; and servers on top.
+//!
+//! This is Pulsar the actor runtime, not Apache Pulsar the message broker.
+//!
+//! # Layout
+//!
+//! The face: it re-exports the layers and holds next to no code of its own.
+//!
+//! * The actor layer: [`spawn`], [`send`], [`Context`], [`Proxy`], [`Pool`], [`arbiter`].
+//! * [`app`]: applications: settings, supervised workers, signals.
+//! * [`net`]: listeners that workers share.
+//! * [`http`]: HTTP servers.
+//! * [`control`]: the control socket of an arbiter, and its client.
+//! * [`prelude`]: what most programs import.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use pulsar::prelude::*;
+//!
+//! #[command]
+//! async fn greetme(_cx: Context, name: String) -> String {
+//!     format!("Hello {name}!")
+//! }
+//!
+//! #[pulsar::main]
+//! async fn main() -> Result<()> {
+//!     let greeter = spawn().name("greeter").await?; // a process; .thread(), .task()
+//!     println!("{}", send(&greeter, greetme, "luca").await?);
+//!     Ok(())
+//! }
+//! ```
+#![forbid(unsafe_code)]
+
+pub use pulsar_core::*;
+
+#[doc(hidden)]
+pub use pulsar_core::__private;
+
+/// What most programs import.
+pub mod prelude {
+    pub use pulsar_core::{
+        Aid, CallError, Cause, Context, Error, Info, Placement, Pool, Proxy, Result, SendError,
+        Spawn, SpawnError, State, arbiter, command, echo, get_actor, info, notify, ping, run, send,
+        spawn, stop,
+    };
+}

@@ -1,0 +1,271 @@
+//! The arbiter as programs see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulsar_wire::{Aid, Incarnation};
+use tokio::time::Instant;
+
+use super::{Role, shutdown};
+use crate::context::{Context, lock};
+use crate::info::{Info, LastExit, MailboxInfo, SystemInfo};
+use crate::log::LogConfig;
+use crate::node::Node;
+use crate::{Cause, Placement, SendError, State, Target};
+
+/// The arbiter's handle in this process. Before the arbiter runs it is there too, and
+/// [`is_running`](Arbiter::is_running) is false.
+pub fn arbiter() -> Arbiter {
+    Arbiter {
+        node: Node::current(),
+    }
+}
+
+/// The arbiter of the system that this process belongs to.
+///
+/// In the arbiter's own process all methods work. Elsewhere the arbiter is reached by messages,
+/// as any actor is, and this handle knows nobody.
+#[derive(Clone)]
+pub struct Arbiter {
+    node: Option<Arc<Node>>,
+}
+
+/// An actor as the arbiter sees it: what its last notify said, and how old that is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ActorStatus {
+    /// Its id.
+    pub aid: Aid,
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Its part in the system.
+    pub role: Role,
+    /// How it runs.
+    pub placement: Placement,
+    /// The process it lives in; `None` between two lives.
+    pub pid: Option<u32>,
+    /// Where in its life it is.
+    pub state: State,
+    /// Between two lives: how long until the next may begin.
+    pub restarting: Option<Duration>,
+    /// The name of the monitor whose worker it is.
+    pub monitor: Option<String>,
+    /// Time since this life began.
+    pub uptime: Duration,
+    /// Which life in its place this is.
+    pub incarnation: Incarnation,
+    /// Which roll-out of settings it belongs to.
+    pub generation: u32,
+    /// How often its place was filled anew.
+    pub restarts: u32,
+    /// How the predecessor in its place ended.
+    pub last_exit: Option<LastExit>,
+    /// Its process, by its last notify.
+    pub system: Option<SystemInfo>,
+    /// Its mailbox, by its last notify.
+    pub mailbox: MailboxInfo,
+    /// How old the last notify is; `None` before the first.
+    pub notified_ago: Option<Duration>,
+}
+
+impl Arbiter {
+    /// True once the arbiter takes commands, until it is asked to stop.
+    pub fn is_running(&self) -> bool {
+        match self.context() {
+            Some(cx) => cx.state() == State::Running,
+            None => self.node.is_some(),
+        }
+    }
+
+    /// The arbiter's id, once there is one.
+    pub fn aid(&self) -> Option<Aid> {
+        self.node.as_ref().map(|node| node.arbiter_aid())
+    }
+
+    /// Asks the arbiter to stop: it stops all actors, then the program ends. Returns at once.
+    pub fn stop(&self) {
+        if let Some(cx) = self.context() {
+            cx.stop();
+        }
+    }
+
+    /// Waits until the arbiter is asked to stop; for ever in other processes than its own.
+    pub async fn stop_asked(&self) {
+        match self.context() {
+            Some(cx) => cx.stop_asked().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Sets what this process and those made from now on log.
+    pub fn log(&self, config: LogConfig) {
+        config.init();
+        if let Some(node) = &self.node {
+            // The first setting stays: children that live already have it.
+            let _ = node.log.set(config);
+        }
+    }
+
+    /// All actors that the arbiter knows, itself first, the others in the order of their
+    /// spawning. It waits for nobody.
+    pub fn actors(&self) -> Vec<ActorStatus> {
+        let Some(node) = &self.node else {
+            return Vec::new();
+        };
+        let registry = lock(&node.registry);
+        let now = Instant::now();
+        let mut all: Vec<_> = registry
+            .iter()
+            .map(|entry| (entry.birth.age, status(entry, now)))
+            .collect();
+        drop(registry);
+        all.sort_by_key(|(age, status)| (*age, status.aid));
+        let mut all: Vec<_> = all.into_iter().map(|(_, status)| status).collect();
+        if let (Some(cx), Some(first)) = (self.context(), all.first_mut()) {
+            own(first, &cx.info());
+        }
+        all
+    }
+
+    /// An actor's last info, as its last notify brought it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::UnknownActor`], or [`SendError::Restarting`] before its first notify.
+    pub fn last_info(&self, target: &Target) -> Result<Info, SendError> {
+        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let aid = self.find(target)?;
+        if let Some(cx) = self.context().filter(|cx| cx.aid() == aid) {
+            return Ok(cx.info());
+        }
+        let registry = lock(&node.registry);
+        let info = registry.get(aid).and_then(|entry| entry.info.as_ref());
+        let until = Duration::ZERO;
+        info.map(|(_, info)| (**info).clone())
+            .ok_or(SendError::Restarting { until })
+    }
+
+    /// The id of an actor that the arbiter knows, by proxy, id or name.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::UnknownActor`] or [`SendError::NotRunning`].
+    pub fn find(&self, target: &Target) -> Result<Aid, SendError> {
+        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let registry = lock(&node.registry);
+        let aid = match target {
+            Target::Aid(aid) => Some(*aid),
+            Target::Name(name) if name == "arbiter" => Some(node.arbiter_aid()),
+            Target::Name(name) => registry
+                .named(name)
+                .or_else(|| Aid::parse_in(node.arbiter_id(), name).ok()),
+        };
+        aid.filter(|aid| registry.get(*aid).is_some())
+            .ok_or_else(|| SendError::UnknownActor {
+                target: target.to_string(),
+            })
+    }
+
+    /// Asks an actor to stop and waits for its end: TERM and KILL follow within its exit timeout.
+    /// The arbiter itself is only asked: whoever waits for its end does so elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::UnknownActor`]; [`SendError::Timeout`] if it cannot be ended.
+    pub async fn stop_actor(&self, target: impl Into<Target>) -> Result<(), SendError> {
+        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let aid = self.find(&target.into())?;
+        if aid == node.arbiter_aid() {
+            self.stop();
+            return Ok(());
+        }
+        let exit_timeout = lock(&node.registry)
+            .get(aid)
+            .map(|entry| entry.birth.exit_timeout);
+        let after = exit_timeout.unwrap_or_default() + shutdown::MARGIN;
+        match shutdown::stop_one(node, aid, Instant::now() + after).await {
+            true => Ok(()),
+            false => Err(SendError::Timeout { after }),
+        }
+    }
+
+    /// Kills an actor and waits for its end. A thread cannot be killed: it is abandoned.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::UnknownActor`]; [`SendError::Refused`] for the arbiter itself;
+    /// [`SendError::Timeout`] if the kernel does not end it.
+    pub async fn kill_actor(&self, target: impl Into<Target>) -> Result<(), SendError> {
+        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let aid = self.find(&target.into())?;
+        if aid == node.arbiter_aid() {
+            return Err(SendError::Refused {
+                reason: "the arbiter does not kill itself; ask it to stop".to_owned(),
+            });
+        }
+        match shutdown::kill_one(node, aid).await {
+            true => Ok(()),
+            false => Err(SendError::Timeout {
+                after: shutdown::MARGIN,
+            }),
+        }
+    }
+
+    /// Waits for the end of an actor's current life, and tells how it ended.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::UnknownActor`] if the arbiter does not know it (any more).
+    pub async fn ended(&self, target: impl Into<Target>) -> Result<Cause, SendError> {
+        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let target = target.into();
+        let aid = self.find(&target)?;
+        let unknown = || SendError::UnknownActor {
+            target: target.to_string(),
+        };
+        let mut end = lock(&node.registry).watch_end(aid).ok_or_else(unknown)?;
+        let cause = end.wait_for(Option::is_some).await.map_err(|_| unknown())?;
+        Ok(cause.clone().unwrap_or(Cause::Unknown))
+    }
+
+    /// The arbiter's own handle, in its process.
+    fn context(&self) -> Option<Context> {
+        let node = self.node.as_ref().filter(|node| node.master().is_some())?;
+        match lock(&node.registry).reach(node.arbiter_aid(), Instant::now()) {
+            Ok(Some(super::Reached::Local(cx))) => Some(cx),
+            _ => None,
+        }
+    }
+}
+
+fn status(entry: &super::registry::Entry, now: Instant) -> ActorStatus {
+    let info = entry.info.as_ref();
+    ActorStatus {
+        aid: entry.birth.aid,
+        name: entry.birth.name.clone(),
+        role: entry.role,
+        placement: entry.birth.placement,
+        pid: entry.pid.and_then(|pid| u32::try_from(pid.as_raw()).ok()),
+        state: entry.state,
+        restarting: entry
+            .until
+            .filter(|_| entry.pid.is_none())
+            .map(|at| at.saturating_duration_since(now)),
+        monitor: entry.monitor.clone(),
+        uptime: now.saturating_duration_since(entry.since),
+        incarnation: entry.birth.incarnation,
+        generation: entry.birth.generation,
+        restarts: entry.restarts,
+        last_exit: entry.last_exit.clone(),
+        system: info.and_then(|(_, info)| info.system),
+        mailbox: info.map(|(_, info)| info.mailbox).unwrap_or_default(),
+        notified_ago: info.map(|(at, _)| now.saturating_duration_since(*at)),
+    }
+}
+
+/// The arbiter notifies nobody: it looks at itself.
+fn own(status: &mut ActorStatus, info: &Info) {
+    status.state = info.actor.state;
+    status.system = info.system;
+    status.mailbox = info.mailbox;
+    status.notified_ago = Some(Duration::ZERO);
+}

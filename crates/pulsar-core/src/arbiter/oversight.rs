@@ -1,0 +1,400 @@
+//! The decisions about one life: events and the time go in, what to do comes out.
+//!
+//! No I/O and no clock of its own, so that each order of events can be tested.
+
+use std::time::Duration;
+
+use pulsar_sys::Exit;
+use tokio::time::Instant;
+
+use crate::{Cause, Info, Placement};
+
+/// What an overseer's channel holds. Notifies give way to the rest when it is half full; of the
+/// other events one life has fewer than half of this.
+pub(crate) const CHILD_EVENTS: usize = 64;
+/// A process that has said its last word, or has closed its link, exits within this or is
+/// killed.
+const EXIT_GRACE: Duration = Duration::from_secs(1);
+/// How long after a process's exit its link may still bring what it had sent. Its end of the
+/// stream follows at once, unless a descendant holds the socket.
+const LINGER: Duration = Duration::from_millis(250);
+/// A killed process that the kernel does not give up within this is given up by us.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an overseer learns.
+#[derive(Debug)]
+pub(crate) enum ChildEvent {
+    /// The child is there and is who it should be.
+    HelloCame,
+    /// It is alive; the first one says that it is ready.
+    Notified(Box<Info>),
+    /// It has said how it ended.
+    EndSaid(Cause),
+    /// Its link has ended; with a reason if it was not to be trusted any further.
+    LinkClosed(Option<String>),
+    /// Its process has exited and was reaped.
+    Exited(Exit),
+    /// Somebody wants it to stop.
+    StopAsked,
+    /// Somebody wants it gone.
+    KillAsked,
+    /// The time of [`Oversight::deadline`] has come.
+    TimeCame,
+}
+
+/// What an overseer does.
+#[derive(Debug, PartialEq)]
+#[must_use]
+pub(crate) enum Decision {
+    Wait,
+    /// The actor is ready: resolve its spawn.
+    Ready(Box<Info>),
+    /// Keep its status.
+    Note(Box<Info>),
+    /// Ask it to stop.
+    Stop,
+    /// Send its process TERM.
+    Terminate,
+    /// Kill it.
+    Kill,
+    /// The life is over.
+    End(Cause),
+}
+
+/// One life, as its manager sees it.
+#[derive(Debug)]
+pub(crate) struct Oversight {
+    is_process: bool,
+    exit_timeout: Duration,
+    phase: Phase,
+    stop_asked: bool,
+    /// How it says it ended.
+    said: Option<Cause>,
+    /// Why we ended it.
+    verdict: Option<Cause>,
+    exit: Option<Exit>,
+    link_closed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Phase {
+    Booting {
+        until: Instant,
+    },
+    Ready,
+    /// Asked to stop. Half of the grace later TERM, at its end KILL.
+    Stopping {
+        terminate_at: Instant,
+        kill_at: Instant,
+    },
+    /// TERM was sent.
+    Terminated {
+        kill_at: Instant,
+    },
+    /// It is leaving by itself.
+    Leaving {
+        kill_at: Instant,
+    },
+    /// KILL was sent.
+    Killed {
+        give_up_at: Instant,
+    },
+    /// It has exited; what it had sent is still being read.
+    Lingering {
+        until: Instant,
+    },
+}
+
+impl Oversight {
+    pub(crate) fn new(placement: Placement, boot_until: Instant, exit_timeout: Duration) -> Self {
+        Self {
+            is_process: placement == Placement::Process,
+            exit_timeout,
+            phase: Phase::Booting { until: boot_until },
+            stop_asked: false,
+            said: None,
+            verdict: None,
+            exit: None,
+            link_closed: false,
+        }
+    }
+
+    /// When [`ChildEvent::TimeCame`] is due; `None` while there is no hurry.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Ready => None,
+            Phase::Booting { until } | Phase::Lingering { until } => Some(until),
+            Phase::Stopping { terminate_at, .. } => Some(terminate_at),
+            Phase::Terminated { kill_at } | Phase::Leaving { kill_at } => Some(kill_at),
+            Phase::Killed { give_up_at } => Some(give_up_at),
+        }
+    }
+
+    /// True until the first notify.
+    pub(crate) fn is_booting(&self) -> bool {
+        matches!(self.phase, Phase::Booting { .. })
+    }
+
+    pub(crate) fn on(&mut self, event: ChildEvent, now: Instant) -> Decision {
+        match event {
+            ChildEvent::HelloCame => Decision::Wait,
+            ChildEvent::Notified(info) if self.is_booting() => {
+                self.phase = Phase::Ready;
+                Decision::Ready(info)
+            }
+            ChildEvent::Notified(info) => Decision::Note(info),
+            ChildEvent::EndSaid(cause) => self.end_said(cause, now),
+            ChildEvent::LinkClosed(reason) => self.link_closed(reason, now),
+            ChildEvent::Exited(exit) => {
+                self.exit = Some(exit);
+                self.phase = Phase::Lingering {
+                    until: now + LINGER,
+                };
+                self.end_if_over()
+            }
+            ChildEvent::StopAsked => self.stop_asked(now),
+            ChildEvent::KillAsked => self.kill(now),
+            ChildEvent::TimeCame => self.time_came(now),
+        }
+    }
+
+    fn end_said(&mut self, cause: Cause, now: Instant) -> Decision {
+        self.said = Some(cause);
+        self.leave(now);
+        self.end_if_over()
+    }
+
+    fn link_closed(&mut self, reason: Option<String>, now: Instant) -> Decision {
+        self.link_closed = true;
+        if let Some(reason) = reason {
+            self.verdict.get_or_insert(Cause::Failed(reason));
+            if self.exit.is_none() {
+                return self.kill(now);
+            }
+        }
+        self.leave(now);
+        self.end_if_over()
+    }
+
+    fn leave(&mut self, now: Instant) {
+        let kill_at = now + EXIT_GRACE;
+        match self.phase {
+            Phase::Killed { .. } | Phase::Lingering { .. } => {}
+            _ => self.phase = Phase::Leaving { kill_at },
+        }
+    }
+
+    fn stop_asked(&mut self, now: Instant) -> Decision {
+        if !matches!(self.phase, Phase::Booting { .. } | Phase::Ready) {
+            return Decision::Wait;
+        }
+        self.stop_asked = true;
+        self.phase = Phase::Stopping {
+            terminate_at: now + self.exit_timeout / 2,
+            kill_at: now + self.exit_timeout,
+        };
+        Decision::Stop
+    }
+
+    fn kill(&mut self, now: Instant) -> Decision {
+        let give_up_at = now + KILL_PATIENCE;
+        match self.phase {
+            Phase::Killed { .. } | Phase::Lingering { .. } => Decision::Wait,
+            _ => {
+                self.phase = Phase::Killed { give_up_at };
+                Decision::Kill
+            }
+        }
+    }
+
+    fn time_came(&mut self, now: Instant) -> Decision {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return Decision::Wait;
+        }
+        match self.phase {
+            Phase::Ready => Decision::Wait,
+            Phase::Booting { .. } => {
+                self.verdict = Some(Cause::BootTimeout);
+                self.kill(now)
+            }
+            Phase::Stopping { kill_at, .. } => {
+                self.phase = Phase::Terminated { kill_at };
+                Decision::Terminate
+            }
+            Phase::Terminated { .. } | Phase::Leaving { .. } => self.kill(now),
+            Phase::Killed { .. } | Phase::Lingering { .. } => Decision::End(self.cause()),
+        }
+    }
+
+    /// A process is over when it has exited and all it had sent was read; a thread or a task
+    /// when it says so.
+    fn end_if_over(&self) -> Decision {
+        let over = match self.is_process {
+            true => self.exit.is_some() && self.link_closed,
+            false => self.said.is_some(),
+        };
+        match over {
+            true => Decision::End(self.cause()),
+            false => Decision::Wait,
+        }
+    }
+
+    /// The most certain word on how it ended: our own verdict, then the kernel's, then its own.
+    fn cause(&self) -> Cause {
+        if let Some(verdict) = &self.verdict {
+            return verdict.clone();
+        }
+        match (self.exit, &self.said) {
+            (
+                Some(Exit::Signal {
+                    signal,
+                    core_dumped,
+                }),
+                _,
+            ) => Cause::Signal {
+                signal,
+                core_dumped,
+            },
+            (_, Some(said)) => said.clone(),
+            (Some(Exit::Code(0)), None) if self.stop_asked => Cause::Stopped,
+            (Some(Exit::Code(0)), None) => Cause::Normal,
+            (Some(Exit::Code(code)), None) => Cause::Code(code),
+            (None | Some(Exit::Lost), None) if self.stop_asked => Cause::Stopped,
+            (None | Some(Exit::Lost), None) => Cause::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(10);
+
+    fn process(now: Instant) -> Oversight {
+        Oversight::new(Placement::Process, now + Duration::from_secs(30), GRACE)
+    }
+
+    fn later(now: Instant, seconds: u64) -> Instant {
+        now + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_process_is_over_only_when_it_has_exited_and_its_link_is_drained() {
+        let now = Instant::now();
+        let killed = Exit::Signal {
+            signal: 9,
+            core_dumped: false,
+        };
+        let cause = Cause::Signal {
+            signal: 9,
+            core_dumped: false,
+        };
+        let mut life = process(now);
+        assert_eq!(life.on(ChildEvent::Exited(killed), now), Decision::Wait);
+        assert_eq!(
+            life.on(ChildEvent::LinkClosed(None), now),
+            Decision::End(cause.clone())
+        );
+        let mut life = process(now);
+        assert_eq!(life.on(ChildEvent::LinkClosed(None), now), Decision::Wait);
+        assert_eq!(
+            life.on(ChildEvent::Exited(killed), now),
+            Decision::End(cause)
+        );
+    }
+
+    #[test]
+    fn a_descendant_that_holds_the_link_does_not_hold_up_the_news() {
+        let now = Instant::now();
+        let mut life = process(now);
+        let _ = life.on(ChildEvent::Exited(Exit::Code(3)), now);
+        assert_eq!(life.deadline(), Some(now + LINGER));
+        assert_eq!(
+            life.on(ChildEvent::TimeCame, now + LINGER),
+            Decision::End(Cause::Code(3))
+        );
+    }
+
+    #[test]
+    fn a_boot_that_takes_too_long_is_killed_and_called_so() {
+        let now = Instant::now();
+        let mut life = process(now);
+        assert_eq!(
+            life.on(ChildEvent::TimeCame, later(now, 29)),
+            Decision::Wait
+        );
+        assert_eq!(
+            life.on(ChildEvent::TimeCame, later(now, 30)),
+            Decision::Kill
+        );
+        let killed = Exit::Signal {
+            signal: 9,
+            core_dumped: false,
+        };
+        let _ = life.on(ChildEvent::Exited(killed), later(now, 30));
+        let end = life.on(ChildEvent::LinkClosed(None), later(now, 30));
+        assert_eq!(end, Decision::End(Cause::BootTimeout));
+    }
+
+    #[test]
+    fn a_stop_escalates_to_term_and_to_kill_at_the_end_of_the_grace() {
+        let now = Instant::now();
+        let mut life = process(now);
+        assert_eq!(life.on(ChildEvent::StopAsked, now), Decision::Stop);
+        assert_eq!(life.on(ChildEvent::StopAsked, now), Decision::Wait);
+        assert_eq!(
+            life.on(ChildEvent::TimeCame, later(now, 5)),
+            Decision::Terminate
+        );
+        assert_eq!(life.on(ChildEvent::TimeCame, later(now, 9)), Decision::Wait);
+        assert_eq!(
+            life.on(ChildEvent::TimeCame, later(now, 10)),
+            Decision::Kill
+        );
+        assert_eq!(
+            life.on(ChildEvent::KillAsked, later(now, 10)),
+            Decision::Wait
+        );
+    }
+
+    #[test]
+    fn a_process_that_said_why_it_ended_and_exited_is_believed() {
+        let now = Instant::now();
+        let mut life = process(now);
+        let failed = Cause::Failed("no database".to_owned());
+        assert_eq!(
+            life.on(ChildEvent::EndSaid(failed.clone()), now),
+            Decision::Wait
+        );
+        let _ = life.on(ChildEvent::Exited(Exit::Code(1)), now);
+        assert_eq!(
+            life.on(ChildEvent::LinkClosed(None), now),
+            Decision::End(failed)
+        );
+    }
+
+    #[test]
+    fn a_process_that_does_not_leave_after_its_last_word_is_killed() {
+        let now = Instant::now();
+        let mut life = process(now);
+        let _ = life.on(ChildEvent::EndSaid(Cause::Normal), now);
+        assert_eq!(life.on(ChildEvent::TimeCame, later(now, 1)), Decision::Kill);
+    }
+
+    #[test]
+    fn an_untrusted_peer_is_killed_at_once() {
+        let now = Instant::now();
+        let mut life = process(now);
+        let garbage = ChildEvent::LinkClosed(Some("garbage".to_owned()));
+        assert_eq!(life.on(garbage, now), Decision::Kill);
+    }
+
+    #[test]
+    fn a_thread_is_over_when_it_says_so() {
+        let now = Instant::now();
+        let mut life = Oversight::new(Placement::Thread, later(now, 30), GRACE);
+        let end = life.on(ChildEvent::EndSaid(Cause::Stopped), now);
+        assert_eq!(end, Decision::End(Cause::Stopped));
+    }
+}

@@ -1,0 +1,139 @@
+//! `main` under an arbiter: from start to exit code.
+
+use std::future::Future;
+use std::process::{ExitCode, Termination};
+use std::sync::Arc;
+use std::time::Duration;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use pulsar_sys::Build;
+use pulsar_wire::{Aid, ArbiterId, Incarnation};
+use tokio::runtime::Handle;
+
+use super::{Master, Role, exits, shutdown};
+use crate::context::{self, Context, Identity, lock};
+use crate::hooks::Hooks;
+use crate::lifecycle::Life;
+use crate::mailbox::{DEFAULT_CAPACITY, mailbox};
+use crate::manager::Manager;
+use crate::node::{Node, Timing, Upward};
+use crate::{Error, Placement, Result, command, entry};
+
+/// How long blocking jobs of the program may go on after its end.
+const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
+/// How long `main` has to return once the arbiter was asked to stop and all actors have ended.
+const MAIN_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs `main` on the arbiter's loop, on the calling thread, which is the program's main thread;
+/// then stops all actors. In a child it runs the child's actor instead and does not return.
+///
+/// The exit code is that of what `main` returns; 0 if the arbiter was stopped before; 1 if the
+/// arbiter could not begin.
+pub(crate) fn run_main<F, Fut>(main: F) -> ExitCode
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output: Termination + Send> + Send + 'static,
+{
+    entry::enter();
+    match run(main) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("pulsar: the arbiter cannot begin: {}", error.one_line());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run<F, Fut>(main: F) -> Result<ExitCode>
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output: Termination + Send> + Send + 'static,
+{
+    let twice = command::duplicates();
+    if !twice.is_empty() {
+        return Err(Error::msg(format!(
+            "more than one command is named {}",
+            twice.join(", ")
+        )));
+    }
+    if let Err(error) = pulsar_sys::boot::raise_open_files() {
+        tracing::debug!(%error, "limit of open files stays as it is");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let code = runtime.block_on(async {
+        let (cx, life) = begin()?;
+        let life = tokio::spawn(life.live());
+        // A task, not the future of `block_on`: only tasks take turns.
+        let body = tokio::spawn(context::scope(cx.clone(), main()));
+        let code = supervise(&cx, body).await;
+        cx.stop();
+        drop(life.await);
+        Ok::<_, Error>(code)
+    });
+    context::release_thread();
+    if let Some(node) = Node::current() {
+        node.close();
+    }
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
+    code
+}
+
+/// Makes the arbiter and its node.
+fn begin() -> Result<(Context, Life)> {
+    let id = ArbiterId::from_entropy(RandomState::new().hash_one(std::process::id()));
+    let aid = Aid::new(id, Aid::ARBITER_PLACE);
+    let timing = Timing::default();
+    let birth = Identity {
+        aid,
+        incarnation: Incarnation::FIRST,
+        name: "arbiter".to_owned(),
+        placement: Placement::Process,
+        age: 0,
+        generation: 1,
+        manager: aid,
+        exit_timeout: timing.exit_timeout,
+    };
+    let exits = exits::listen()?;
+    let upward = Upward::Master(Master::new(Handle::current()));
+    let node = Arc::new(Node::new(aid, Build::current()?, timing, upward));
+    if !node.install() {
+        return Err(Error::msg("an arbiter has run in this process before"));
+    }
+    let (inbox, receiver) = mailbox(DEFAULT_CAPACITY);
+    let cx = Context::new(birth, Arc::clone(&node), inbox, HashMap::new());
+    lock(&node.registry).host(&cx, Role::Arbiter);
+    context::own_thread(cx.clone());
+    tokio::spawn(exits::watch(node, exits));
+    let life = Life::new(cx.clone(), receiver, Hooks::default(), Manager::None);
+    Ok((cx, life))
+}
+
+/// Waits for the end of `main`, or for the arbiter to be asked to stop; then stops all actors.
+async fn supervise<T>(cx: &Context, mut body: tokio::task::JoinHandle<T>) -> ExitCode
+where
+    T: Termination + Send + 'static,
+{
+    let node = &cx.cell.node;
+    let ended = tokio::select! {
+        ended = &mut body => Some(ended),
+        () = cx.stop_asked() => None,
+    };
+    shutdown::stop_all(node).await;
+    let ended = match ended {
+        Some(ended) => Ok(ended),
+        None => tokio::time::timeout(MAIN_GRACE, &mut body).await,
+    };
+    match ended {
+        Ok(Ok(value)) => value.report(),
+        Ok(Err(error)) if error.is_panic() => ExitCode::from(101),
+        // It was asked to stop, and `main` had nothing to say to that.
+        Ok(Err(_)) | Err(_) => {
+            body.abort();
+            ExitCode::SUCCESS
+        }
+    }
+}

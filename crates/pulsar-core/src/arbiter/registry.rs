@@ -1,0 +1,242 @@
+//! Who lives where, under which name, and how to reach them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulsar_sys::Pid;
+use pulsar_wire::Aid;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::ChildEvent;
+use crate::context::{Context, Identity};
+use crate::info::{Info, LastExit};
+use crate::link::Link;
+use crate::{Cause, SendError, SpawnError, State};
+
+/// Names that always mean somebody.
+const RESERVED: [&str; 2] = ["arbiter", "monitor"];
+
+/// What part an actor has in the system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The root.
+    Arbiter,
+    /// Manages a group of actors.
+    Monitor,
+    /// One of a monitor's group.
+    Worker,
+    /// Any other.
+    Actor,
+}
+
+/// All actors that this process manages.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    entries: HashMap<Aid, Entry>,
+    names: HashMap<String, Aid>,
+}
+
+/// One place and its current life.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) birth: Identity,
+    pub(crate) role: Role,
+    /// The name of the monitor whose worker this is.
+    pub(crate) monitor: Option<String>,
+    pub(crate) state: State,
+    pub(crate) pid: Option<Pid>,
+    pub(crate) since: Instant,
+    pub(crate) info: Option<(Instant, Box<Info>)>,
+    pub(crate) restarts: u32,
+    pub(crate) last_exit: Option<LastExit>,
+    /// Between two lives: when the next begins, at the earliest.
+    pub(crate) until: Option<Instant>,
+    pub(crate) control: Option<mpsc::Sender<ChildEvent>>,
+    reached: Option<Reached>,
+    /// The cause of the current life's end, once it has ended.
+    ended: watch::Sender<Option<Cause>>,
+}
+
+/// How an actor is reached.
+#[derive(Clone, Debug)]
+pub(crate) enum Reached {
+    /// It lives in this process.
+    Local(Context),
+    /// It is the process at the other end.
+    Link(Arc<Link>),
+}
+
+impl Registry {
+    /// Enters an actor that is about to live; for a place that is kept, its next life.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::NameTaken`].
+    pub(crate) fn begin(
+        &mut self,
+        birth: Identity,
+        role: Role,
+        monitor: Option<String>,
+        control: mpsc::Sender<ChildEvent>,
+    ) -> Result<(), SpawnError> {
+        let (aid, name) = (birth.aid, birth.name.clone());
+        let taken = self.names.get(&name).is_some_and(|holder| *holder != aid);
+        if taken || RESERVED.contains(&name.as_str()) {
+            return Err(SpawnError::NameTaken { name });
+        }
+        if !name.is_empty() {
+            self.names.insert(name, aid);
+        }
+        let before = self.entries.remove(&aid);
+        let entry = Entry {
+            birth,
+            role,
+            monitor,
+            state: State::Initial,
+            pid: None,
+            since: Instant::now(),
+            info: None,
+            restarts: before.as_ref().map_or(0, |entry| entry.restarts + 1),
+            last_exit: before.and_then(|entry| entry.last_exit),
+            until: None,
+            control: Some(control),
+            reached: None,
+            ended: watch::Sender::new(None),
+        };
+        self.entries.insert(aid, entry);
+        Ok(())
+    }
+
+    /// Enters the actor to which this process belongs.
+    pub(crate) fn host(&mut self, cx: &Context, role: Role) {
+        let birth = cx.cell.birth.clone();
+        let entry = Entry {
+            role,
+            monitor: None,
+            state: State::Running,
+            pid: Some(Pid::current()),
+            since: Instant::now(),
+            info: None,
+            restarts: 0,
+            last_exit: None,
+            until: None,
+            control: None,
+            reached: Some(Reached::Local(cx.clone())),
+            ended: watch::Sender::new(None),
+            birth,
+        };
+        self.entries.insert(entry.birth.aid, entry);
+    }
+
+    /// From now on messages find the actor.
+    pub(crate) fn launched(&mut self, aid: Aid, reached: Reached, pid: Option<Pid>) {
+        if let Some(entry) = self.entries.get_mut(&aid) {
+            entry.reached = Some(reached);
+            entry.pid = pid;
+            entry.state = State::Starting;
+        }
+    }
+
+    /// The actor has told its status.
+    pub(crate) fn noted(&mut self, aid: Aid, info: Box<Info>) {
+        if let Some(entry) = self.entries.get_mut(&aid) {
+            entry.state = entry.state.max(info.actor.state);
+            entry.info = Some((Instant::now(), info));
+        }
+    }
+
+    pub(crate) fn stopping(&mut self, aid: Aid) {
+        if let Some(entry) = self.entries.get_mut(&aid) {
+            entry.state = entry.state.max(State::Stopping);
+        }
+    }
+
+    /// A life has ended. The place stays if its manager keeps it for the next.
+    pub(crate) fn ended(&mut self, aid: Aid, cause: &Cause, keep: bool) {
+        let Some(entry) = self.entries.get_mut(&aid) else {
+            return;
+        };
+        entry.last_exit = Some(LastExit {
+            cause: cause.clone(),
+            pid: entry.pid.and_then(|pid| u32::try_from(pid.as_raw()).ok()),
+            incarnation: entry.birth.incarnation,
+        });
+        entry.state = State::Terminated;
+        entry.pid = None;
+        entry.info = None;
+        entry.reached = None;
+        entry.control = None;
+        // Sent before the entry goes: who waits has its receiver.
+        entry.ended.send_replace(Some(cause.clone()));
+        if !keep {
+            self.forget(aid);
+        }
+    }
+
+    /// The place is given up, and its name is free.
+    pub(crate) fn forget(&mut self, aid: Aid) {
+        if let Some(entry) = self.entries.remove(&aid) {
+            let name = &entry.birth.name;
+            if self.names.get(name) == Some(&aid) {
+                self.names.remove(name);
+            }
+        }
+    }
+
+    /// Forgets everybody: the process's loop has ended.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The next life in this place begins at `until`, at the earliest.
+    pub(crate) fn restarts_at(&mut self, aid: Aid, until: Instant) {
+        if let Some(entry) = self.entries.get_mut(&aid) {
+            entry.until = Some(until);
+        }
+    }
+
+    /// How to reach an actor; `None` if this process does not know it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Restarting`] between two lives and before the first.
+    pub(crate) fn reach(&self, aid: Aid, now: Instant) -> Result<Option<Reached>, SendError> {
+        let Some(entry) = self.entries.get(&aid) else {
+            // A task in another process: its host knows it.
+            let host = self
+                .entries
+                .get(&aid.host())
+                .and_then(|host| host.reached.clone());
+            return Ok(host.filter(|host| matches!(host, Reached::Link(_))));
+        };
+        if let Some(reached) = &entry.reached {
+            return Ok(Some(reached.clone()));
+        }
+        let until = entry
+            .until
+            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        Err(SendError::Restarting { until })
+    }
+
+    /// The actor of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<Aid> {
+        self.names.get(name).copied()
+    }
+
+    pub(crate) fn get(&self, aid: Aid) -> Option<&Entry> {
+        self.entries.get(&aid)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
+    /// The end of the current life in this place.
+    pub(crate) fn watch_end(&self, aid: Aid) -> Option<watch::Receiver<Option<Cause>>> {
+        self.entries.get(&aid).map(|entry| entry.ended.subscribe())
+    }
+}

@@ -1,0 +1,85 @@
+//! The commands that every actor answers, even while a command of the user's awaits.
+
+use std::fmt;
+
+use pulsar_macros::builtin;
+use serde::{Deserialize, Serialize};
+
+use crate::arbiter::{self, Request};
+use crate::command::{Command, CommandDef};
+use crate::hooks::RemoteCall;
+use crate::{Context, Error, Info, SpawnError};
+
+/// All built-ins.
+pub(crate) static ALL: &[&CommandDef] = &[
+    &CommandDef::of::<__PingCommand>(),
+    &CommandDef::of::<__EchoCommand>(),
+    &CommandDef::of::<__InfoCommand>(),
+    &CommandDef::of::<__NotifyCommand>(),
+    &CommandDef::of::<__RunCommand>(),
+    &CommandDef::of::<__StopCommand>(),
+    &CommandDef::of::<__SpawnCommand>(),
+];
+
+/// The name of the command that runs function pointers.
+pub(crate) const RUN: &str = __RunCommand::NAME;
+
+/// Answers `pong`: the actor's loop turns.
+#[builtin]
+pub fn ping(_cx: Context) -> String {
+    "pong".to_owned()
+}
+
+/// Answers with what it was given.
+#[builtin]
+pub fn echo(_cx: Context, message: String) -> String {
+    message
+}
+
+/// Answers with the actor's status.
+#[builtin]
+pub fn info(cx: Context) -> Info {
+    cx.info()
+}
+
+/// Tells a manager that one of its actors is alive, with that actor's status. The runtime sends
+/// it; who sends it is told by the link that it comes over.
+#[builtin]
+pub fn notify(cx: Context, info: Info) -> Result<(), NotManaged> {
+    let sender = cx.sender().ok_or(NotManaged)?;
+    match arbiter::notified(&cx, sender, info) {
+        true => Ok(()),
+        false => Err(NotManaged),
+    }
+}
+
+/// Runs a function on the actor's event loop. Use [`run`](crate::run), which knows its types.
+#[builtin]
+pub(crate) async fn run(cx: Context, call: RemoteCall) -> Result<Vec<u8>, Error> {
+    call.call(cx).await
+}
+
+/// Asks the actor to stop: its hooks run, what is in flight is finished. Not acknowledged.
+#[builtin(no_ack)]
+pub fn stop(cx: Context) {
+    cx.stop();
+}
+
+/// Spawns an actor; for the arbiter. Answers, once the actor is ready, with a place set aside
+/// for the next.
+#[builtin]
+pub(crate) async fn spawn(cx: Context, request: Request) -> Result<u32, SpawnError> {
+    arbiter::spawn_for(cx, request).await
+}
+
+/// A notify from an actor that the target does not manage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NotManaged;
+
+impl fmt::Display for NotManaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the sender is not managed by this actor")
+    }
+}
+
+impl std::error::Error for NotManaged {}

@@ -1,0 +1,276 @@
+//! The handle through which an actor's code knows itself.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use pulsar_wire::{Aid, Incarnation};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::info::{ActorInfo, Extra, Info, LoopInfo};
+use crate::mailbox::Inbox;
+use crate::node::Node;
+use crate::state::StateCell;
+use crate::{Cause, Placement, Proxy, State};
+
+/// An actor's own handle: cheap to clone, and given to every hook and command.
+#[derive(Clone)]
+pub struct Context {
+    pub(crate) cell: Arc<Cell>,
+    sender: Option<Aid>,
+}
+
+/// One incarnation of an actor, as all its handles share it.
+pub(crate) struct Cell {
+    pub(crate) birth: Identity,
+    pub(crate) node: Arc<Node>,
+    pub(crate) inbox: Inbox,
+    pub(crate) state: StateCell,
+    /// Asked to stop, by whomever. Only ever set.
+    pub(crate) stop: CancellationToken,
+    /// The end of the actor: what it spawned on its loop ends too.
+    pub(crate) end: CancellationToken,
+    /// What it spawned on its loop.
+    pub(crate) tasks: TaskTracker,
+    /// How it ended, once it has.
+    pub(crate) cause: OnceLock<Cause>,
+    pub(crate) next_periodic_task: Mutex<Option<Instant>>,
+    pub(crate) lag_us: AtomicU64,
+    pub(crate) thread_id: AtomicI64,
+    since: Instant,
+    extra: Mutex<BTreeMap<String, Value>>,
+    descriptors: Mutex<HashMap<String, OwnedFd>>,
+}
+
+/// Who an actor is, from its spawn to its end.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) aid: Aid,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) name: String,
+    pub(crate) placement: Placement,
+    pub(crate) age: u64,
+    pub(crate) generation: u32,
+    pub(crate) manager: Aid,
+    pub(crate) exit_timeout: Duration,
+}
+
+impl Context {
+    pub(crate) fn new(
+        birth: Identity,
+        node: Arc<Node>,
+        inbox: Inbox,
+        descriptors: HashMap<String, OwnedFd>,
+    ) -> Self {
+        let cell = Cell {
+            birth,
+            node,
+            inbox,
+            state: StateCell::default(),
+            stop: CancellationToken::new(),
+            end: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            cause: OnceLock::new(),
+            next_periodic_task: Mutex::default(),
+            lag_us: AtomicU64::default(),
+            thread_id: AtomicI64::default(),
+            since: Instant::now(),
+            extra: Mutex::default(),
+            descriptors: Mutex::new(descriptors),
+        };
+        Self {
+            cell: Arc::new(cell),
+            sender: None,
+        }
+    }
+
+    pub(crate) fn with_sender(&self, sender: Option<Aid>) -> Self {
+        Self {
+            cell: Arc::clone(&self.cell),
+            sender,
+        }
+    }
+
+    /// The actor's id.
+    pub fn aid(&self) -> Aid {
+        self.cell.birth.aid
+    }
+
+    /// The actor's name; empty if it has none.
+    pub fn name(&self) -> &str {
+        &self.cell.birth.name
+    }
+
+    /// Which life in its place this is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.cell.birth.incarnation
+    }
+
+    /// How the actor runs.
+    pub fn placement(&self) -> Placement {
+        self.cell.birth.placement
+    }
+
+    /// Where in its life the actor is.
+    pub fn state(&self) -> State {
+        self.cell.state.get()
+    }
+
+    /// True in the arbiter itself.
+    pub fn is_arbiter(&self) -> bool {
+        self.aid().place() == Aid::ARBITER_PLACE && self.aid().task() == 0
+    }
+
+    /// Who sent the command that runs, where this process can tell by itself: `None` outside of
+    /// commands, and for senders in other processes than the manager's own children.
+    pub fn sender(&self) -> Option<Aid> {
+        self.sender
+    }
+
+    /// A reference to this actor, to hand to others.
+    pub fn proxy(&self) -> Proxy {
+        Proxy::new(self.aid(), self.name())
+    }
+
+    /// A reference to the actor's manager.
+    pub fn manager(&self) -> Proxy {
+        Proxy::new(self.cell.birth.manager, "")
+    }
+
+    /// Asks the actor to stop; its hooks run and what is in flight is finished. Returns at once;
+    /// further calls do nothing.
+    pub fn stop(&self) {
+        self.cell.stop.cancel();
+    }
+
+    /// Waits until the actor is asked to stop. Tasks that serve for as long as the actor lives
+    /// wait for it, finish what they have, and return within [`drain_timeout`](Self::drain_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it takes nothing.
+    pub async fn stop_asked(&self) {
+        self.cell.stop.cancelled().await;
+    }
+
+    /// The token behind [`stop_asked`](Self::stop_asked), for code that wants a token. Children
+    /// of it may be cancelled alone; cancelling it itself asks the actor to stop.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.cell.stop.clone()
+    }
+
+    /// How long after being asked to stop the actor may still work: nine tenths of its exit
+    /// timeout, so that it ends by itself before its manager ends it.
+    pub fn drain_timeout(&self) -> Duration {
+        self.cell.birth.exit_timeout.mul_f64(0.9)
+    }
+
+    /// Runs a future on the actor's event loop, as a part of the actor: when the actor is asked
+    /// to stop it is waited for, until the drain timeout; after that it is dropped.
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let end = self.cell.end.clone();
+        let future = async move { end.run_until_cancelled(future).await };
+        self.cell.tasks.spawn(scope(self.clone(), future))
+    }
+
+    /// Adds a value to the actor's info, or replaces it.
+    pub fn set_extra(&self, name: impl Into<String>, value: impl Into<Value>) {
+        lock(&self.cell.extra).insert(name.into(), value.into());
+    }
+
+    /// A descriptor that the spawner gave, as a duplicate; `None` if none has this name.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if it cannot be duplicated.
+    pub fn descriptor(&self, name: &str) -> std::io::Result<Option<OwnedFd>> {
+        lock(&self.cell.descriptors)
+            .get(name)
+            .map(OwnedFd::try_clone)
+            .transpose()
+    }
+
+    /// The actor's status now.
+    pub fn info(&self) -> Info {
+        let (birth, cell) = (&self.cell.birth, &self.cell);
+        let next = *lock(&cell.next_periodic_task);
+        Info {
+            actor: ActorInfo {
+                name: birth.name.clone(),
+                id: birth.aid.to_string(),
+                incarnation: birth.incarnation.0,
+                state: self.state(),
+                placement: birth.placement,
+                uptime_s: cell.since.elapsed().as_secs_f64(),
+                pid: std::process::id(),
+                thread_id: cell.thread_id.load(Ordering::Relaxed),
+                age: birth.age,
+                generation: birth.generation,
+                next_periodic_task_s: next
+                    .map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
+            },
+            mailbox: cell.inbox.info(),
+            system: cell.node.sampler.sample(),
+            event_loop: LoopInfo {
+                lag_us: cell.lag_us.load(Ordering::Relaxed),
+            },
+            extra: Extra(lock(&cell.extra).clone()),
+        }
+    }
+
+    /// Drops the descriptors that the spawner gave: the actor has ended.
+    pub(crate) fn drop_descriptors(&self) {
+        lock(&self.cell.descriptors).clear();
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Context({} {:?})", self.aid(), self.name())
+    }
+}
+
+/// A lock whose holder never panics while it holds it; a poisoned one is used as it is.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+tokio::task_local! {
+    static TASK_ACTOR: Context;
+}
+
+thread_local! {
+    static THREAD_ACTOR: RefCell<Option<Context>> = const { RefCell::new(None) };
+}
+
+/// Runs a future as a part of the actor: [`get_actor`] inside it is that actor.
+pub(crate) fn scope<F: Future>(cx: Context, future: F) -> impl Future<Output = F::Output> {
+    TASK_ACTOR.scope(cx, future)
+}
+
+/// Makes `cx` the actor of this thread.
+pub(crate) fn own_thread(cx: Context) {
+    THREAD_ACTOR.with_borrow_mut(|actor| *actor = Some(cx));
+}
+
+/// Takes this thread's actor away: its loop has ended.
+pub(crate) fn release_thread() {
+    THREAD_ACTOR.with_borrow_mut(|actor| *actor = None);
+}
+
+/// The actor of the running task, else of the thread; `None` outside of any actor.
+pub fn get_actor() -> Option<Context> {
+    let of_task = TASK_ACTOR.try_with(Clone::clone).ok();
+    of_task.or_else(|| THREAD_ACTOR.with_borrow(Clone::clone))
+}

@@ -1,0 +1,249 @@
+//! Where a child process enters the program, instead of running `main` again.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pulsar_sys::{BootSocket, Build, World, boot, descriptors};
+use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Kind, MAX_FRAME_BYTES};
+use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+use crate::arbiter::Role;
+use crate::context::{self, Context, lock};
+use crate::hooks::Behaviour;
+use crate::lifecycle::{Life, panic_message};
+use crate::link::{Link, LinkHandler, pump};
+use crate::log::LogConfig;
+use crate::mailbox::mailbox;
+use crate::manager::Manager;
+use crate::node::{Node, Timing, Upward};
+use crate::payload::{NATIVE, decode};
+use crate::placement::ChildIdentity;
+use crate::{Cause, Error, Result};
+
+/// The boot record is there before the child is: what takes longer than this never comes.
+const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the last word may take to leave.
+const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
+/// An actor is easier for the kernel to kill than the arbiter, by this much of 1,000.
+const OOM_SCORE_ABOVE_ARBITER: i32 = 300;
+/// The exit code of a process that has no part in a system: `EX_SOFTWARE` of sysexits.
+const EXIT_NO_PART: i32 = 70;
+/// The exit code after a panic, as Rust has it.
+const EXIT_PANIC: i32 = 101;
+
+static MARKED: AtomicBool = AtomicBool::new(false);
+
+/// The entry. In a child it runs the actor and never returns; elsewhere it marks the program as
+/// one whose children enter here.
+#[expect(
+    clippy::exit,
+    reason = "a child ends here: it must not reach the user's main"
+)]
+pub(crate) fn enter() {
+    match boot::take() {
+        None => MARKED.store(true, Ordering::Release),
+        Some(socket) => {
+            let code = match socket.map_err(Error::from).and_then(run) {
+                Ok(code) => code,
+                Err(error) => {
+                    eprintln!(
+                        "pulsar: this process cannot become an actor: {}",
+                        error.one_line()
+                    );
+                    EXIT_NO_PART
+                }
+            };
+            std::process::exit(code)
+        }
+    }
+}
+
+/// True if children of this program enter by [`enter`].
+pub(crate) fn is_marked() -> bool {
+    MARKED.load(Ordering::Acquire)
+}
+
+/// A child's whole life; its exit code.
+fn run(socket: BootSocket) -> Result<i32> {
+    let Received { record, fds, rest } = receive(&socket)?;
+    let world: World = decode(NATIVE, &record.world)?;
+    let warnings = boot::apply(&world);
+    boot::ignore_terminal_signals();
+    let log: Option<LogConfig> = decode(NATIVE, &record.log)?;
+    if let Some(log) = &log {
+        log.init();
+    }
+    for warning in warnings {
+        tracing::warn!(warning, "the world of this process is not as it should be");
+    }
+    if let Err(error) = boot::raise_oom_score(OOM_SCORE_ABOVE_ARBITER) {
+        tracing::debug!(%error, "oom_score_adj stays as it is");
+    }
+    if let Err(error) = boot::raise_open_files() {
+        tracing::debug!(%error, "limit of open files stays as it is");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let cause = runtime.block_on(live(socket, Received { record, fds, rest }, log))?;
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    Ok(exit_code(&cause))
+}
+
+fn exit_code(cause: &Cause) -> i32 {
+    match cause {
+        Cause::Normal | Cause::Stopped => 0,
+        Cause::Panic(_) => EXIT_PANIC,
+        _ => 1,
+    }
+}
+
+/// What came over the link before the loop ran.
+struct Received {
+    record: BootRecord,
+    fds: Vec<OwnedFd>,
+    /// The beginning of what follows: the arbiter may already send to this actor.
+    rest: BytesMut,
+}
+
+/// Reads the boot record and the descriptors that come with it.
+fn receive(socket: &BootSocket) -> Result<Received> {
+    socket.link.set_read_timeout(Some(BOOT_RECORD_TIMEOUT))?;
+    let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
+    let (mut buffer, mut fds) = (BytesMut::new(), Vec::new());
+    let mut chunk = vec![0; 64 << 10];
+    let frame: Frame = loop {
+        let read = descriptors::recv_with_descriptors(&socket.link, &mut chunk, &mut fds)?;
+        if read == 0 {
+            return Err(Error::msg(
+                "the arbiter has gone before it sent a boot record",
+            ));
+        }
+        buffer.extend_from_slice(&chunk[..read]);
+        if let Some(frame) = decoder.decode(&mut buffer)? {
+            break frame;
+        }
+    };
+    if frame.kind != Kind::Boot {
+        return Err(Error::msg("the first frame is no boot record"));
+    }
+    let record = BootRecord::decode(frame.body)?;
+    match record.descriptors.len() == fds.len() {
+        true => Ok(Received {
+            record,
+            fds,
+            rest: buffer,
+        }),
+        false => Err(Error::msg("the boot record came without its descriptors")),
+    }
+}
+
+async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) -> Result<Cause> {
+    let Received { record, fds, rest } = received;
+    let identity: ChildIdentity = decode(NATIVE, &record.identity)?;
+    let timing: Timing = decode(NATIVE, &record.timing)?;
+    let behaviour: Behaviour = decode(NATIVE, &record.behaviour)?;
+    let aid = identity.birth.aid;
+    let link = Arc::new(Link::new(Aid::new(aid.arbiter(), Aid::ARBITER_PLACE)));
+    let upward = Upward::Child {
+        link: Arc::clone(&link),
+        places: std::sync::Mutex::new(identity.places),
+    };
+    let node = Arc::new(Node::new(aid, Build::current()?, timing, upward));
+    if let Some(log) = log {
+        let _ = node.log.set(log);
+    }
+    node.install();
+    let (inbox, receiver) = mailbox(identity.mailbox_capacity);
+    let descriptors: HashMap<_, _> = record.descriptors.into_iter().zip(fds).collect();
+    let cx = Context::new(identity.birth, Arc::clone(&node), inbox, descriptors);
+    lock(&node.registry).host(&cx, Role::Actor);
+    context::own_thread(cx.clone());
+    stop_on_term(&cx)?;
+    let pump = tokio::spawn(speak(cx.clone(), Arc::clone(&link), socket, rest));
+    let manager = Manager::Link(Arc::clone(&link));
+    let cause = match behaviour.resolve() {
+        Ok(hooks) => {
+            lived(Life::new(
+                cx,
+                receiver,
+                hooks,
+                Manager::Link(Arc::clone(&link)),
+            ))
+            .await
+        }
+        Err(error) => {
+            manager.hello(&cx);
+            Cause::Failed(error.to_string())
+        }
+    };
+    crate::arbiter::stop_tasks(&node).await;
+    manager.ended(&cause).await;
+    link.outbox.close();
+    let _ = timeout(LAST_WORD_TIMEOUT, pump).await;
+    Ok(cause)
+}
+
+async fn lived(life: Life) -> Cause {
+    // A task, not the future of `block_on`: only tasks take turns.
+    let life = tokio::spawn(life.live());
+    life.await
+        .unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => Cause::Panic(panic_message(&*panic)),
+            Err(_) => Cause::Unknown,
+        })
+}
+
+/// TERM stops this actor, gracefully. INT and HUP from a terminal are the arbiter's to judge.
+fn stop_on_term(cx: &Context) -> Result<()> {
+    let mut terms = signal(SignalKind::terminate())?;
+    let cx = cx.clone();
+    tokio::spawn(async move {
+        while terms.recv().await.is_some() {
+            cx.stop();
+        }
+    });
+    Ok(())
+}
+
+/// Speaks with the arbiter until the link ends. Without an arbiter there is nothing to live for.
+async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: BytesMut) {
+    let stream = socket.link;
+    let nonblocking = stream.set_nonblocking(true);
+    let stream = match nonblocking.and_then(|()| UnixStream::from_std(stream)) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::error!(%error, "link to the arbiter cannot be used");
+            link.end(&Cause::Unknown);
+            return cx.stop();
+        }
+    };
+    let handler = FromArbiter { cx: cx.clone() };
+    let reason = pump(&link, &stream, begun, &handler).await;
+    tracing::debug!(%reason, "link to the arbiter ended");
+    link.end(&Cause::Unknown);
+    cx.stop();
+}
+
+/// Handles what the arbiter says.
+struct FromArbiter {
+    cx: Context,
+}
+
+impl LinkHandler for FromArbiter {
+    fn frame_came(&self, link: &Arc<Link>, frame: Frame) -> Result<(), String> {
+        match frame.kind {
+            Kind::Stop => self.cx.stop(),
+            Kind::Ask | Kind::Tell => return self.cx.cell.node.command_came(link, frame),
+            Kind::Reply | Kind::Failure | Kind::Undelivered => link.pending.complete(frame),
+            other => return Err(format!("the arbiter does not send {other:?}")),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! A test's process, from both sides.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use linkme::distributed_slice;
+
+use super::Leftovers;
+use crate::entry;
+
+/// Says to a test's process which test it is.
+const TEST_VARIABLE: &str = "PULSAR_TEST";
+/// A test that takes longer is ended: a test that hangs should say so.
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often the test's process is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// A test of the program.
+#[doc(hidden)]
+pub struct TestDef {
+    /// Its full name.
+    pub name: &'static str,
+    /// Runs its body under an arbiter on this thread.
+    pub run: fn() -> ExitCode,
+}
+
+/// The tests of the program: each `#[pulsar::test]` adds itself at link time.
+#[doc(hidden)]
+#[distributed_slice]
+pub static TESTS: [TestDef];
+
+/// Runs before `main` in each program that has such tests: becomes an actor in an actor's
+/// process, the test in a test's process, and does nothing elsewhere.
+#[doc(hidden)]
+#[expect(
+    clippy::exit,
+    reason = "the process is the test's: it must not reach the harness's main"
+)]
+pub extern "C" fn enter_test() {
+    entry::enter();
+    let Some(name) = std::env::var_os(TEST_VARIABLE) else {
+        return;
+    };
+    let test = TESTS.iter().find(|test| name == test.name);
+    let code = match test {
+        Some(test) => body(test),
+        None => 70,
+    };
+    std::process::exit(code)
+}
+
+/// The test itself, in its process.
+fn body(test: &TestDef) -> i32 {
+    let before = match Leftovers::baseline() {
+        Ok(before) => before,
+        Err(error) => {
+            eprintln!("the test's process cannot be looked at: {error}");
+            return 70;
+        }
+    };
+    // `ExitCode` can only be compared as text.
+    let passed = format!("{:?}", (test.run)()) == format!("{:?}", ExitCode::SUCCESS);
+    let left = before.check();
+    if let Err(left) = &left {
+        eprintln!("the test left something behind: {left}");
+    }
+    i32::from(!passed || left.is_err())
+}
+
+/// Runs a test in a process of its own; for the harness's thread.
+///
+/// # Panics
+///
+/// If the test fails, with what it printed.
+#[doc(hidden)]
+pub fn run_test(test: &TestDef) {
+    let program = std::env::current_exe().expect("a program knows its own file");
+    let child = Command::new(program)
+        .env(TEST_VARIABLE, test.name)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.expect("a program can be started once more");
+    let output = [drain(child.stdout.take()), drain(child.stderr.take())];
+    let status = wait(&mut child);
+    for output in output {
+        // Printed, not written: the harness keeps it with the test.
+        print!("{}", output.join().unwrap_or_default());
+    }
+    match status {
+        Some(status) => assert!(status.success(), "the test's process ended with {status}"),
+        None => panic!("the test took longer than {TEST_TIMEOUT:?} and was killed"),
+    }
+}
+
+/// Reads all that comes, so that the test never waits for a reader.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // An error ends the output, as its end does.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// How the process ended; `None` if it had to be killed.
+fn wait(child: &mut Child) -> Option<std::process::ExitStatus> {
+    let deadline = Instant::now() + TEST_TIMEOUT;
+    loop {
+        if let Some(status) = child.try_wait().expect("one's own child can be waited for") {
+            return Some(status);
+        }
+        if Instant::now() >= deadline {
+            child.kill().expect("one's own child can be killed");
+            child.wait().expect("one's own child can be waited for");
+            return None;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}

@@ -1,0 +1,114 @@
+//! What a process has left behind: children, zombies, descriptors.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io;
+use std::time::{Duration, Instant};
+
+use pulsar_sys::{Pid, descriptors, usage};
+
+/// What has only just ended may still be seen for this long.
+const SETTLE: Duration = Duration::from_secs(2);
+/// How often to look again.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// What this process had at some moment, to compare with later.
+///
+/// ```
+/// # use pulsar_core::Leftovers;
+/// let before = Leftovers::baseline()?;
+/// let file = std::fs::File::open("/dev/null")?;
+/// assert!(before.check().is_err());
+/// drop(file);
+/// assert_eq!(before.check(), Ok(()));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Leftovers {
+    descriptors: BTreeSet<i32>,
+    children: BTreeSet<Pid>,
+}
+
+impl Leftovers {
+    /// What there is now. Descriptors that the runtime opens once and keeps for the life of the
+    /// process are opened before, so that they do not count.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` does not tell.
+    pub fn baseline() -> io::Result<Self> {
+        warm_up()?;
+        Ok(Self {
+            descriptors: open_now()?,
+            children: children_now(),
+        })
+    }
+
+    /// Compares with now; what is just about to go is given two seconds.
+    ///
+    /// # Errors
+    ///
+    /// What is there and was not before, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let left = self.left();
+            if left.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(left);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn left(&self) -> String {
+        let mut left = String::new();
+        for process in usage::processes_below(Pid::current()) {
+            if !self.children.contains(&process.pid) {
+                let what = if process.state == 'Z' {
+                    "zombie"
+                } else {
+                    "process"
+                };
+                let _ = write!(left, "{what} {} ({}); ", process.pid, process.name);
+            }
+        }
+        match open_now() {
+            Ok(now) => {
+                for fd in now.difference(&self.descriptors) {
+                    let _ = write!(left, "descriptor {fd} ({}); ", target_of(*fd));
+                }
+            }
+            Err(error) => {
+                let _ = write!(left, "descriptors cannot be listed: {error}; ");
+            }
+        }
+        left
+    }
+}
+
+fn target_of(fd: i32) -> String {
+    let target = std::fs::read_link(format!("/proc/self/fd/{fd}"));
+    target.map_or_else(|_| "?".to_owned(), |path| path.display().to_string())
+}
+
+fn open_now() -> io::Result<BTreeSet<i32>> {
+    Ok(descriptors::open_descriptors()?.into_iter().collect())
+}
+
+fn children_now() -> BTreeSet<Pid> {
+    let below = usage::processes_below(Pid::current());
+    below.into_iter().map(|process| process.pid).collect()
+}
+
+/// The runtime's signal handling opens a pipe once per process.
+fn warm_up() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::child()).map(drop)
+    })
+}

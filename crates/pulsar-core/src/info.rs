@@ -1,0 +1,206 @@
+//! What an actor tells of itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pulsar_sys::Usage;
+use pulsar_wire::Incarnation;
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::{Placement, State};
+
+/// An actor's status, as `info` shows it and each notify carries it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Info {
+    /// Who it is and where it stands in its life.
+    pub actor: ActorInfo,
+    /// Its mailbox.
+    pub mailbox: MailboxInfo,
+    /// The process it lives in; null where the system does not tell.
+    pub system: Option<SystemInfo>,
+    /// Its event loop.
+    #[serde(rename = "loop")]
+    pub event_loop: LoopInfo,
+    /// What the user added.
+    pub extra: Extra,
+}
+
+/// Who an actor is.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ActorInfo {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Which life in its place this is, from 1.
+    pub incarnation: u32,
+    /// Where in that life it is.
+    pub state: State,
+    /// How it runs.
+    pub placement: Placement,
+    /// Seconds since it came alive.
+    pub uptime_s: f64,
+    /// Its process.
+    pub pid: u32,
+    /// The thread of its event loop.
+    pub thread_id: i64,
+    /// Its number among all actors of the arbiter, in the order of their spawning.
+    pub age: u64,
+    /// Which roll-out of settings it belongs to.
+    pub generation: u32,
+    /// Seconds until its periodic task runs next; null if it has none.
+    pub next_periodic_task_s: Option<f64>,
+}
+
+/// An actor's mailbox, counted since it came alive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct MailboxInfo {
+    /// Messages that wait.
+    pub depth: u64,
+    /// Messages that may wait.
+    pub capacity: u64,
+    /// Messages taken in.
+    pub received: u64,
+    /// Commands answered with a reply.
+    pub replied: u64,
+    /// Commands that failed, panicked or were not run.
+    pub failed: u64,
+    /// Messages left over when the mailbox closed.
+    pub dead_letters: u64,
+}
+
+/// A process.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SystemInfo {
+    /// Resident memory.
+    pub rss_bytes: u64,
+    /// Processor time since the sample before, in percent of one core.
+    pub cpu_percent: f64,
+    /// Open descriptors.
+    pub open_files: u32,
+    /// Threads.
+    pub threads: u32,
+}
+
+/// An event loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct LoopInfo {
+    /// How late the last timer came, in microseconds: how long the loop was held.
+    pub lag_us: u64,
+}
+
+/// What the user adds to an actor's info: JSON values by name.
+///
+/// The codec between processes cannot carry JSON values as such; there they travel as text.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Extra(pub BTreeMap<String, Value>);
+
+impl Serialize for Extra {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return self.0.serialize(serializer);
+        }
+        serde_json::to_string(&self.0)
+            .map_err(S::Error::custom)?
+            .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Extra {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return BTreeMap::deserialize(deserializer).map(Self);
+        }
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text)
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+/// Samples what the process uses. One per process: the processor's share is counted from one
+/// sample to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Sampler(Mutex<Option<Sample>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    at: Instant,
+    cpu: Duration,
+    percent: f64,
+}
+
+/// Samples closer together than this give the share of the one before: over less time the
+/// kernel's clock ticks are too coarse.
+const MIN_SAMPLE: Duration = Duration::from_millis(100);
+
+impl Sampler {
+    pub(crate) fn sample(&self) -> Option<SystemInfo> {
+        let usage = Usage::current().ok()?;
+        Some(SystemInfo {
+            rss_bytes: usage.rss_bytes,
+            cpu_percent: self.share(usage.cpu, Instant::now()),
+            open_files: usage.open_files,
+            threads: usage.threads,
+        })
+    }
+
+    fn share(&self, cpu: Duration, now: Instant) -> f64 {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let percent = match *last {
+            Some(last) if now.duration_since(last.at) < MIN_SAMPLE => return last.percent,
+            Some(last) => {
+                let spent = cpu.saturating_sub(last.cpu).as_secs_f64();
+                100.0 * spent / now.duration_since(last.at).as_secs_f64()
+            }
+            None => 0.0,
+        };
+        let at = now;
+        *last = Some(Sample { at, cpu, percent });
+        percent
+    }
+}
+
+/// The lives of an actor's place so far, beside the current one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LastExit {
+    /// How the predecessor ended.
+    pub cause: crate::Cause,
+    /// Its process; `None` for a thread or task.
+    pub pid: Option<u32>,
+    /// Which life it was.
+    pub incarnation: Incarnation,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extra_travels_in_both_codecs() {
+        let extra = Extra(BTreeMap::from([(
+            "port".to_owned(),
+            serde_json::json!([1, "x"]),
+        )]));
+        let bytes = postcard::to_stdvec(&extra).unwrap();
+        assert_eq!(postcard::from_bytes::<Extra>(&bytes).unwrap(), extra);
+        assert_eq!(
+            serde_json::to_string(&extra).unwrap(),
+            r#"{"port":[1,"x"]}"#
+        );
+    }
+
+    #[test]
+    fn the_processors_share_is_counted_between_samples() {
+        let (sampler, start) = (Sampler::default(), Instant::now());
+        assert_eq!(sampler.share(Duration::from_secs(1), start), 0.0);
+        let later = start + Duration::from_secs(2);
+        assert_eq!(sampler.share(Duration::from_secs(2), later), 50.0);
+        let soon = later + Duration::from_millis(1);
+        assert_eq!(sampler.share(Duration::from_secs(3), soon), 50.0);
+    }
+}

@@ -1,0 +1,411 @@
+//! The one loop that runs an actor, in whatever placement.
+//!
+//! An actor is a sequence of events: messages, timers, the ends of what it runs. The loop takes
+//! one event at a time and decides; hooks and commands are futures that it polls beside each
+//! other, so that built-in commands are answered while a command of the user's awaits.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::{Instant, sleep_until};
+
+use crate::command::{BoxFuture, CommandDef};
+use crate::context::{Context, lock, scope};
+use crate::hooks::Hooks;
+use crate::mailbox::{Envelope, InboxReceiver, ReplyTo};
+use crate::manager::Manager;
+use crate::payload::Outcome;
+use crate::{Cause, Result, SendError};
+
+/// Built-in commands that run at once. `run` may take its time; this many may.
+const MAX_BUILTINS_RUNNING: usize = 256;
+
+/// One incarnation of an actor, ready to live.
+pub(crate) struct Life {
+    cx: Context,
+    inbox: InboxReceiver,
+    hooks: Hooks,
+    manager: Manager,
+    notify_every: Duration,
+    phase: Phase,
+    start: Option<Caught<Result<()>>>,
+    stopping: Option<Caught<Result<()>>>,
+    periodic_task: Option<Caught<Result<()>>>,
+    /// Commands take turns: at most one of the user's runs.
+    command: Option<Running>,
+    builtins: FuturesUnordered<Running>,
+    next_notify: Instant,
+    next_periodic_task: Option<Instant>,
+    drained: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Starting,
+    Running,
+    Stopping { deadline: Instant },
+}
+
+/// All that can happen to an actor.
+enum Event {
+    Started(Unwound<Result<()>>),
+    StopAsked,
+    BuiltinCame(Envelope),
+    BuiltinEnded(Ended),
+    CommandCame(Envelope),
+    CommandEnded(Ended),
+    MailboxDrained,
+    NotifyDue,
+    PeriodicTaskDue,
+    PeriodicTaskEnded(Unwound<Result<()>>),
+    StoppingHookEnded(Unwound<Result<()>>),
+    TasksEnded,
+    DrainTimeout,
+}
+
+impl Life {
+    pub(crate) fn new(cx: Context, inbox: InboxReceiver, hooks: Hooks, manager: Manager) -> Self {
+        let notify_every = cx.cell.node.timing.notify_every;
+        Self {
+            cx,
+            inbox,
+            hooks,
+            manager,
+            notify_every,
+            phase: Phase::Starting,
+            start: None,
+            stopping: None,
+            periodic_task: None,
+            command: None,
+            builtins: FuturesUnordered::new(),
+            next_notify: Instant::now(),
+            next_periodic_task: None,
+            drained: false,
+        }
+    }
+
+    /// Lives from hello to end. The cause is also left in the actor's cell, so that whoever
+    /// still holds its mailbox learns it.
+    pub(crate) async fn live(mut self) -> Cause {
+        let cx = self.cx.clone();
+        scope(cx, async move {
+            let cause = self.run().await;
+            self.finish(cause)
+        })
+        .await
+    }
+
+    async fn run(&mut self) -> Cause {
+        let cell = &self.cx.cell;
+        cell.thread_id
+            .store(pulsar_sys::thread_id(), Ordering::Relaxed);
+        let _ = cell.state.come_alive();
+        self.manager.hello(&self.cx);
+        let _ = cell.state.begin_start();
+        let start = self.hooks.start.take();
+        let cx = self.cx.clone();
+        self.start = Some(caught(async move {
+            match start {
+                Some(start) => start(cx).await,
+                None => Ok(()),
+            }
+        }));
+        loop {
+            let event = self.next().await;
+            if let Some(cause) = self.handle(event) {
+                return cause;
+            }
+        }
+    }
+
+    /// The next event. Dropping this future loses nothing: what it polls stays in `self`, and
+    /// channels only give a message to a branch that completes.
+    async fn next(&mut self) -> Event {
+        let running = self.phase == Phase::Running;
+        let stopping = matches!(self.phase, Phase::Stopping { .. });
+        let deadline = match self.phase {
+            Phase::Stopping { deadline } => Some(deadline),
+            _ => None,
+        };
+        let takes_commands = self.command.is_none() && self.phase != Phase::Starting;
+        let periodic_due = self
+            .next_periodic_task
+            .filter(|_| running && self.periodic_task.is_none());
+        tokio::select! {
+            result = poll(&mut self.start) => Event::Started(result),
+            () = self.cx.cell.stop.cancelled(), if !stopping => Event::StopAsked,
+            Some(ended) = self.builtins.next() => Event::BuiltinEnded(ended),
+            Some(envelope) = self.inbox.builtins.recv(), if self.builtins.len() < MAX_BUILTINS_RUNNING =>
+                Event::BuiltinCame(envelope),
+            ended = poll(&mut self.command) => Event::CommandEnded(ended),
+            message = self.inbox.messages.recv(), if takes_commands && !self.drained =>
+                message.map_or(Event::MailboxDrained, Event::CommandCame),
+            () = sleep_until(self.next_notify), if running => Event::NotifyDue,
+            () = at(periodic_due) => Event::PeriodicTaskDue,
+            result = poll(&mut self.periodic_task) => Event::PeriodicTaskEnded(result),
+            result = poll(&mut self.stopping) => Event::StoppingHookEnded(result),
+            () = self.cx.cell.tasks.wait(), if stopping && self.only_tasks_left() => Event::TasksEnded,
+            () = at(deadline) => Event::DrainTimeout,
+        }
+    }
+
+    /// Decides what an event means. `Some` ends the actor.
+    fn handle(&mut self, event: Event) -> Option<Cause> {
+        match event {
+            Event::Started(result) => return self.started(result),
+            Event::StopAsked => return self.begin_stop(),
+            Event::BuiltinCame(envelope) => {
+                if let Some(running) = self.begin(envelope) {
+                    self.builtins.push(running);
+                }
+            }
+            Event::CommandCame(envelope) => self.command = self.begin(envelope),
+            Event::BuiltinEnded(ended) => return self.command_ended(ended),
+            Event::CommandEnded(ended) => {
+                self.command = None;
+                return self.command_ended(ended);
+            }
+            Event::MailboxDrained => self.drained = true,
+            Event::NotifyDue => self.notify(),
+            Event::PeriodicTaskDue => self.begin_periodic_task(),
+            Event::PeriodicTaskEnded(result) => self.periodic_task_ended(result),
+            Event::StoppingHookEnded(result) => {
+                self.stopping = None;
+                self.log_failure("stopping hook", result);
+            }
+            Event::TasksEnded => return Some(Cause::Stopped),
+            Event::DrainTimeout => {
+                tracing::warn!(aid = %self.cx.aid(), "drain timeout: what is in flight is cut");
+                return Some(Cause::Stopped);
+            }
+        }
+        None
+    }
+
+    fn started(&mut self, result: Unwound<Result<()>>) -> Option<Cause> {
+        self.start = None;
+        match result {
+            Err(message) => return Some(Cause::Panic(message)),
+            Ok(Err(error)) => return Some(Cause::Failed(error.one_line())),
+            Ok(Ok(())) => {}
+        }
+        let _ = self.cx.cell.state.run();
+        self.phase = Phase::Running;
+        if self.hooks.periodic_task.is_some() {
+            self.schedule_periodic_task();
+        }
+        // Last: this first notify says that the actor is ready.
+        self.notify();
+        None
+    }
+
+    /// From here on nothing new is let in. What the mailbox holds is still run, beside the
+    /// `stopping` hook, until the drain timeout.
+    fn begin_stop(&mut self) -> Option<Cause> {
+        let started = self.start.is_none();
+        let _ = self.cx.cell.state.begin_stop();
+        if !started {
+            return Some(Cause::Stopped);
+        }
+        self.inbox.messages.close();
+        self.cx.cell.tasks.close();
+        let deadline = Instant::now() + self.cx.drain_timeout();
+        self.phase = Phase::Stopping { deadline };
+        let cx = self.cx.clone();
+        self.stopping = self
+            .hooks
+            .stopping
+            .take()
+            .map(|hook| caught(async move { hook(cx).await }));
+        None
+    }
+
+    fn only_tasks_left(&self) -> bool {
+        let idle = self.command.is_none() && self.builtins.is_empty();
+        self.drained && idle && self.stopping.is_none()
+    }
+
+    /// Begins a command, or answers it unrun if nobody waits for it any more.
+    fn begin(&mut self, envelope: Envelope) -> Option<Running> {
+        let stats = &self.inbox.stats;
+        stats.count(&stats.received);
+        if envelope
+            .deadline
+            .is_some_and(|deadline| deadline <= Instant::now())
+        {
+            stats.count(&stats.failed);
+            let after = Duration::ZERO;
+            envelope.refuse(SendError::Timeout { after });
+            return None;
+        }
+        let cx = self.cx.with_sender(envelope.sender);
+        let (command, args) = (envelope.command, envelope.args);
+        let work = caught(async move { (command.invoke)(cx, args).await });
+        Some(Running {
+            command,
+            reply: Some(envelope.reply),
+            work,
+        })
+    }
+
+    /// Answers a command. After a panic the actor's state is suspect: it ends.
+    fn command_ended(&mut self, ended: Ended) -> Option<Cause> {
+        let stats = &self.inbox.stats;
+        let (outcome, cause) = match ended.result {
+            Ok(outcome) => (outcome, None),
+            Err(message) => {
+                tracing::error!(aid = %self.cx.aid(), command = ended.command.name, message, "command panicked");
+                let panicked = SendError::Panicked {
+                    message: message.clone(),
+                };
+                (Outcome::Undelivered(panicked), Some(Cause::Panic(message)))
+            }
+        };
+        stats.count(match outcome {
+            Outcome::Reply(_) => &stats.replied,
+            Outcome::Failure(_) | Outcome::Undelivered(_) => &stats.failed,
+        });
+        ended.reply.send(outcome, ended.command);
+        cause
+    }
+
+    fn notify(&mut self) {
+        let now = Instant::now();
+        let lag = now.saturating_duration_since(self.next_notify);
+        let lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
+        self.cx.cell.lag_us.store(lag_us, Ordering::Relaxed);
+        self.next_notify = now + self.notify_every;
+        self.manager.notify(&self.cx);
+    }
+
+    fn begin_periodic_task(&mut self) {
+        if let Some(hook) = &self.hooks.periodic_task {
+            let task = hook(self.cx.clone());
+            self.periodic_task = Some(caught(task));
+        }
+    }
+
+    /// The next one is counted from the end of this one: a slow task delays, it never piles up.
+    fn periodic_task_ended(&mut self, result: Unwound<Result<()>>) {
+        self.periodic_task = None;
+        self.schedule_periodic_task();
+        self.log_failure("periodic task", result);
+    }
+
+    fn schedule_periodic_task(&mut self) {
+        let next = Instant::now() + self.hooks.period.unwrap_or(self.notify_every);
+        self.next_periodic_task = Some(next);
+        *lock(&self.cx.cell.next_periodic_task) = Some(next);
+    }
+
+    /// A callback's error is logged and does not end the actor.
+    fn log_failure(&self, what: &str, result: Unwound<Result<()>>) {
+        let aid = self.cx.aid();
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%aid, error = error.one_line(), "{what} failed"),
+            Err(message) => tracing::error!(%aid, message, "{what} panicked"),
+        }
+    }
+
+    /// Answers all that is left, with the cause, and lets go of all that the actor held.
+    fn finish(&mut self, cause: Cause) -> Cause {
+        let cell = &self.cx.cell;
+        let _ = cell.state.begin_stop();
+        // Before the mailbox closes: who finds it closed asks for the cause.
+        let _ = cell.cause.set(cause.clone());
+        let _ = cell.state.close();
+        self.inbox.close(&cause);
+        let in_flight = self.command.take().into_iter();
+        let mut left: VecDeque<_> = in_flight
+            .chain(std::mem::take(&mut self.builtins))
+            .collect();
+        while let Some(running) = left.pop_front() {
+            running.abandon(&cause);
+        }
+        cell.end.cancel();
+        self.cx.drop_descriptors();
+        let _ = cell.state.terminate();
+        cause
+    }
+}
+
+/// What a future that may panic came to: its value or the panic's message.
+type Unwound<T> = std::result::Result<T, String>;
+type Caught<T> = BoxFuture<Unwound<T>>;
+
+fn caught<T: 'static>(future: impl Future<Output = T> + Send + 'static) -> Caught<T> {
+    // Unwind safe by what follows a panic: the actor ends, or only logs and drops the future.
+    let future = AssertUnwindSafe(future).catch_unwind();
+    Box::pin(future.map(|result| result.map_err(|panic| panic_message(&*panic))))
+}
+
+/// The message of a panic, as far as it has one.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "panic without a message".to_owned())
+}
+
+/// A command that runs.
+struct Running {
+    command: &'static CommandDef,
+    /// Taken when the work is done.
+    reply: Option<ReplyTo>,
+    work: Caught<Outcome>,
+}
+
+/// A command that has ended and is not yet answered.
+struct Ended {
+    command: &'static CommandDef,
+    reply: ReplyTo,
+    result: Unwound<Outcome>,
+}
+
+impl Running {
+    fn abandon(mut self, cause: &Cause) {
+        let died = SendError::ActorDied {
+            cause: cause.clone(),
+        };
+        if let Some(reply) = self.reply.take() {
+            reply.send(Outcome::Undelivered(died), self.command);
+        }
+    }
+}
+
+impl Future for Running {
+    type Output = Ended;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Ended> {
+        self.work.poll_unpin(cx).map(|result| Ended {
+            command: self.command,
+            reply: self.reply.take().unwrap_or(ReplyTo::Nobody),
+            result,
+        })
+    }
+}
+
+/// The end of a future that is there; for ever pending if none is.
+async fn poll<F: Future + Unpin>(slot: &mut Option<F>) -> F::Output {
+    match slot {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+/// That instant; never, if there is none.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,192 @@
+//! An actor's inbox: bounded, first in first out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pulsar_wire::{Aid, Codec};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::command::CommandDef;
+use crate::info::MailboxInfo;
+use crate::link::Link;
+use crate::payload::{Outcome, Payload};
+use crate::{Cause, SendError};
+
+/// Messages that may wait in a mailbox unless the spawner says otherwise.
+pub(crate) const DEFAULT_CAPACITY: usize = 1024;
+/// Built-in commands that may wait. They are answered between any two other messages, so this
+/// only fills when the loop itself is held.
+const BUILTIN_CAPACITY: usize = 256;
+
+/// A command on its way to an actor.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    pub(crate) command: &'static CommandDef,
+    pub(crate) args: Payload,
+    pub(crate) reply: ReplyTo,
+    /// Not run after this.
+    pub(crate) deadline: Option<Instant>,
+    /// Who sent it, as far as this process can tell by itself.
+    pub(crate) sender: Option<Aid>,
+}
+
+impl Envelope {
+    /// Answers it without running it.
+    pub(crate) fn refuse(self, error: SendError) {
+        self.reply.send(Outcome::Undelivered(error), self.command);
+    }
+}
+
+/// Where a reply goes.
+#[derive(Debug)]
+pub(crate) enum ReplyTo {
+    /// A caller in this process.
+    Local(oneshot::Sender<Outcome>),
+    /// A caller behind a link.
+    Link {
+        link: Arc<Link>,
+        request: u64,
+        codec: Codec,
+    },
+    /// Nobody waits.
+    Nobody,
+}
+
+impl ReplyTo {
+    pub(crate) fn send(self, outcome: Outcome, command: &CommandDef) {
+        match self {
+            // The caller may have given up: then its reply has nowhere to go.
+            Self::Local(caller) => drop(caller.send(outcome)),
+            Self::Link {
+                link,
+                request,
+                codec,
+            } => link.reply(request, codec, outcome, command),
+            Self::Nobody => {}
+        }
+    }
+}
+
+/// The end to put messages in.
+#[derive(Clone, Debug)]
+pub(crate) struct Inbox {
+    builtins: mpsc::Sender<Envelope>,
+    messages: mpsc::Sender<Envelope>,
+    stats: Arc<MailboxStats>,
+}
+
+/// The actor's end.
+#[derive(Debug)]
+pub(crate) struct InboxReceiver {
+    pub(crate) builtins: mpsc::Receiver<Envelope>,
+    pub(crate) messages: mpsc::Receiver<Envelope>,
+    pub(crate) stats: Arc<MailboxStats>,
+}
+
+pub(crate) fn mailbox(capacity: usize) -> (Inbox, InboxReceiver) {
+    let (to_builtins, builtins) = mpsc::channel(BUILTIN_CAPACITY);
+    let (to_messages, messages) = mpsc::channel(capacity.max(1));
+    let stats = Arc::new(MailboxStats::default());
+    let inbox = Inbox {
+        builtins: to_builtins,
+        messages: to_messages,
+        stats: Arc::clone(&stats),
+    };
+    let receiver = InboxReceiver {
+        builtins,
+        messages,
+        stats,
+    };
+    (inbox, receiver)
+}
+
+impl Inbox {
+    fn queue(&self, command: &CommandDef) -> &mpsc::Sender<Envelope> {
+        match command.is_builtin() {
+            true => &self.builtins,
+            false => &self.messages,
+        }
+    }
+
+    /// Puts a message in, waiting for room. The caller bounds the wait.
+    ///
+    /// # Errors
+    ///
+    /// The message, if the mailbox is closed: its actor has ended.
+    pub(crate) async fn put(&self, envelope: Envelope) -> Result<(), Envelope> {
+        let queue = self.queue(envelope.command);
+        queue.send(envelope).await.map_err(|unsent| unsent.0)
+    }
+
+    /// Puts a message in if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// The message, and whether the mailbox is full or closed.
+    pub(crate) fn try_put(&self, envelope: Envelope) -> Result<(), (Envelope, PutError)> {
+        let queue = self.queue(envelope.command);
+        let capacity = queue.max_capacity();
+        queue.try_send(envelope).map_err(|unsent| match unsent {
+            mpsc::error::TrySendError::Full(envelope) => (envelope, PutError::Full { capacity }),
+            mpsc::error::TrySendError::Closed(envelope) => (envelope, PutError::Closed),
+        })
+    }
+
+    pub(crate) fn info(&self) -> MailboxInfo {
+        let capacity = self.messages.max_capacity();
+        let depth = capacity - self.messages.capacity();
+        self.stats.info(depth, capacity)
+    }
+}
+
+/// Why a message was not put in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PutError {
+    Full { capacity: usize },
+    Closed,
+}
+
+impl InboxReceiver {
+    /// Closes the mailbox and answers all that waits in it: its actor has ended by `cause`.
+    ///
+    /// `close` comes first: what is put in before it is answered here, and what comes after it
+    /// is given back to its sender, so that no message lies between.
+    pub(crate) fn close(&mut self, cause: &Cause) {
+        for queue in [&mut self.builtins, &mut self.messages] {
+            queue.close();
+            while let Ok(envelope) = queue.try_recv() {
+                self.stats.count(&self.stats.dead_letters);
+                envelope.refuse(SendError::ActorDied {
+                    cause: cause.clone(),
+                });
+            }
+        }
+    }
+}
+
+/// A mailbox's counters. Relaxed: they are only ever read to be shown.
+#[derive(Debug, Default)]
+pub(crate) struct MailboxStats {
+    pub(crate) received: AtomicU64,
+    pub(crate) replied: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) dead_letters: AtomicU64,
+}
+
+impl MailboxStats {
+    pub(crate) fn count(&self, counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn info(&self, depth: usize, capacity: usize) -> MailboxInfo {
+        MailboxInfo {
+            depth: depth as u64,
+            capacity: capacity as u64,
+            received: self.received.load(Ordering::Relaxed),
+            replied: self.replied.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            dead_letters: self.dead_letters.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The way from an actor to its manager.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pulsar_wire::{Codec, Frame, Hello, Kind, PROTOCOL_VERSION};
+use tokio::sync::mpsc;
+
+use crate::arbiter::ChildEvent;
+use crate::link::Link;
+use crate::{Cause, Context, payload};
+
+/// Where an actor's hello, notifies and last word go.
+#[derive(Debug)]
+pub(crate) enum Manager {
+    /// The arbiter itself has none.
+    None,
+    /// In this process.
+    Local(mpsc::Sender<ChildEvent>),
+    /// At the other end of the link on which this process was born.
+    Link(Arc<Link>),
+}
+
+impl Manager {
+    /// The actor is there; says who it is and what it was built from.
+    pub(crate) fn hello(&self, cx: &Context) {
+        match self {
+            Self::None => {}
+            // In one process there is nothing to compare: only the news counts.
+            Self::Local(events) => drop(events.try_send(ChildEvent::HelloCame)),
+            Self::Link(link) => {
+                let hello = Hello {
+                    version: PROTOCOL_VERSION,
+                    build: build_bytes(cx),
+                    aid: cx.aid(),
+                    incarnation: cx.incarnation(),
+                    pid: std::process::id(),
+                };
+                link.send_system(Frame::new(Kind::Hello, hello.encode()));
+            }
+        }
+    }
+
+    /// The actor is alive, and this is its info. The first one says that it is ready.
+    pub(crate) fn notify(&self, cx: &Context) {
+        match self {
+            Self::None => {}
+            Self::Local(events) => {
+                // A manager that is behind by a whole channel gets the next one.
+                drop(events.try_send(ChildEvent::Notified(Box::new(cx.info()))));
+            }
+            Self::Link(link) => match payload::encode(Codec::Postcard, &cx.info()) {
+                Ok(info) => link.send_system(Frame::new(Kind::Notify, info)),
+                Err(error) => tracing::error!(%error, "info cannot be encoded"),
+            },
+        }
+    }
+
+    /// The actor has ended, and knows why. Nothing follows.
+    pub(crate) async fn ended(&self, cause: &Cause) {
+        match self {
+            Self::None => {}
+            Self::Local(events) => {
+                let said = events.send(ChildEvent::EndSaid(cause.clone())).await;
+                if said.is_err() {
+                    tracing::debug!("the manager has already let go of this actor");
+                }
+            }
+            Self::Link(link) => {
+                let body = payload::encode(Codec::Postcard, cause).unwrap_or_default();
+                link.send_system(Frame::new(Kind::Ended, body));
+            }
+        }
+    }
+}
+
+fn build_bytes(cx: &Context) -> Bytes {
+    payload::encode(Codec::Postcard, &cx.cell.node.build).unwrap_or_default()
+}

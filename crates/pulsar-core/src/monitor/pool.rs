@@ -1,0 +1,350 @@
+//! A group of like workers, kept at its size.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use pulsar_wire::{Aid, Incarnation};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
+use crate::arbiter::{Hooking, Order, Role, raise, stop_one};
+use crate::context::{get_actor, lock};
+use crate::hooks::Hooks;
+use crate::mailbox::DEFAULT_CAPACITY;
+use crate::node::Node;
+use crate::spawn::{Spec, gone};
+use crate::{Cause, Context, Placement, Proxy, SendError, Spawn, SpawnError};
+
+/// News of workers that may wait for the pool: some for each of the largest sensible pools.
+const NEWS: usize = 1024;
+
+/// A monitor that keeps a number of like workers alive.
+///
+/// ```no_run
+/// # use pulsar_core as pulsar;
+/// use pulsar::{Pool, spawn};
+///
+/// # async fn example() -> pulsar::Result<()> {
+/// let pool = Pool::new("crunchers", 4, spawn()).start().await?;
+/// pool.first_ready().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Pool {
+    name: String,
+    workers: usize,
+    worker: Spawn,
+    limits: PoolLimits,
+}
+
+impl Pool {
+    /// A pool of `workers` of the actor that `worker` describes. They are named after the pool,
+    /// with a number each.
+    pub fn new(name: impl Into<String>, workers: usize, worker: Spawn) -> Self {
+        Self {
+            name: name.into(),
+            workers,
+            worker,
+            limits: PoolLimits::default(),
+        }
+    }
+
+    /// Other limits than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: PoolLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Starts the monitor, which then starts the workers. It runs on the arbiter's loop, so this
+    /// is to be called there.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::NameTaken`]; [`SpawnError::Unsupported`] in other processes than the
+    /// arbiter's, or if the workers are to be tasks.
+    pub async fn start(self) -> Result<PoolHandle, SpawnError> {
+        let node = Node::current().ok_or(SpawnError::Arbiter(SendError::NotRunning))?;
+        let in_arbiter = get_actor().is_some_and(|cx| cx.aid().host() == node.arbiter_aid());
+        if node.master().is_none() || !in_arbiter {
+            return Err(SpawnError::Unsupported {
+                message: "a pool runs on the arbiter's loop: start it there".to_owned(),
+            });
+        }
+        if self.worker.spec().placement == Placement::Task {
+            return Err(SpawnError::Unsupported {
+                message: "workers of a pool are processes or threads".to_owned(),
+            });
+        }
+        let (status, watched) = watch::channel(PoolStatus::default());
+        let aid = node.new_place()?;
+        let proxy = Proxy::new(aid, &self.name);
+        let raised = raise(&node, self.order(aid, &node, status))?;
+        raised.ready.await.unwrap_or_else(|_| Err(gone()))?;
+        Ok(PoolHandle {
+            proxy,
+            status: watched,
+        })
+    }
+
+    fn order(self, aid: Aid, node: &Node, status: watch::Sender<PoolStatus>) -> Order {
+        // The workers' exit timeout lies within the monitor's own drain timeout.
+        let workers_exit = self
+            .worker
+            .spec()
+            .exit_timeout
+            .unwrap_or(node.timing.exit_timeout);
+        let spec = Spec {
+            name: self.name.clone(),
+            placement: Placement::Task,
+            mailbox_capacity: DEFAULT_CAPACITY,
+            boot_timeout: None,
+            exit_timeout: Some(workers_exit.mul_f64(1.5) + std::time::Duration::from_secs(3)),
+            generation: self.worker.spec().generation,
+        };
+        let start = move |cx: Context| -> crate::command::BoxFuture<crate::Result<()>> {
+            cx.spawn(Keeper::new(cx.clone(), self, status).run());
+            Box::pin(async { Ok(()) })
+        };
+        Order {
+            aid,
+            incarnation: Incarnation::FIRST,
+            spec,
+            hooking: Hooking::Native(Hooks {
+                start: Some(Box::new(start)),
+                ..Hooks::default()
+            }),
+            descriptors: Vec::new(),
+            manager: node.arbiter_aid(),
+            role: Role::Monitor,
+            monitor: None,
+            keep_place: false,
+        }
+    }
+}
+
+/// A pool that runs.
+#[derive(Clone, Debug)]
+pub struct PoolHandle {
+    proxy: Proxy,
+    status: watch::Receiver<PoolStatus>,
+}
+
+impl PoolHandle {
+    /// The monitor.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// How the pool is doing.
+    pub fn status(&self) -> PoolStatus {
+        self.status.borrow().clone()
+    }
+
+    /// Waits until a worker has been ready. False if the pool has ended before.
+    pub async fn first_ready(&self) -> bool {
+        let mut status = self.status.clone();
+        status.wait_for(|status| status.ever_ready).await.is_ok()
+    }
+
+    /// Waits until all workers are ready. False if the pool has ended before.
+    pub async fn all_ready(&self, workers: usize) -> bool {
+        let mut status = self.status.clone();
+        status
+            .wait_for(|status| status.ready >= workers)
+            .await
+            .is_ok()
+    }
+
+    /// Waits until the pool has given up, and tells why; `None` if it ended otherwise.
+    pub async fn gave_up(&self) -> Option<String> {
+        let mut status = self.status.clone();
+        let gave_up = status
+            .wait_for(|status| status.gave_up.is_some())
+            .await
+            .ok()?;
+        gave_up.gave_up.clone()
+    }
+}
+
+/// Carries out the policy's decisions, for as long as the monitor lives.
+struct Keeper {
+    cx: Context,
+    worker: Spawn,
+    policy: PoolPolicy,
+    slots: Vec<Place>,
+    /// Slots whose next life is decided, and when it begins.
+    due: HashMap<usize, Instant>,
+    status: watch::Sender<PoolStatus>,
+    news: mpsc::Receiver<PoolEvent>,
+    to_news: mpsc::Sender<PoolEvent>,
+    chance: RandomState,
+    draws: u64,
+}
+
+/// A slot's place and its lives so far.
+struct Place {
+    aid: Option<Aid>,
+    next: Incarnation,
+    alive: bool,
+}
+
+impl Keeper {
+    fn new(cx: Context, pool: Pool, status: watch::Sender<PoolStatus>) -> Self {
+        let (to_news, news) = mpsc::channel(NEWS);
+        let now = Instant::now();
+        let place = || Place {
+            aid: None,
+            next: Incarnation::FIRST,
+            alive: false,
+        };
+        Self {
+            cx,
+            worker: pool.worker,
+            policy: PoolPolicy::new(pool.workers, pool.limits),
+            slots: std::iter::repeat_with(place).take(pool.workers).collect(),
+            due: (0..pool.workers).map(|slot| (slot, now)).collect(),
+            status,
+            news,
+            to_news,
+            chance: RandomState::new(),
+            draws: 0,
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            self.start_due();
+            let event = self.next().await;
+            if let Some(event) = event
+                && self.handle(event)
+            {
+                break;
+            }
+        }
+        self.stop_all().await;
+    }
+
+    /// The next event; `None` when only the time has come for a life to begin.
+    async fn next(&mut self) -> Option<PoolEvent> {
+        let first_due = self.due.values().min().copied();
+        let due = async {
+            match first_due {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = self.news.recv() => event,
+            () = self.cx.stop_asked() => Some(PoolEvent::StopAsked),
+            () = due => None,
+        }
+    }
+
+    /// True if the pool is to end.
+    fn handle(&mut self, event: PoolEvent) -> bool {
+        if let PoolEvent::Ended { slot, .. } = &event {
+            self.slots[*slot].alive = false;
+        }
+        let chance = self.draw();
+        let decision = self.policy.on(event, Instant::now(), chance);
+        self.status.send_replace(self.policy.status().clone());
+        match decision {
+            None => false,
+            Some(PoolDecision::StartAt { slot, at }) => {
+                if let Some(aid) = self.slots[slot].aid {
+                    lock(&self.cx.cell.node.registry).restarts_at(aid, at);
+                }
+                self.due.insert(slot, at);
+                false
+            }
+            Some(PoolDecision::StopAll) => true,
+        }
+    }
+
+    fn start_due(&mut self) {
+        let now = Instant::now();
+        let due: Vec<usize> = self
+            .due
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in due {
+            self.due.remove(&slot);
+            if let Err(error) = self.start(slot) {
+                let cause = Cause::Failed(error.to_string());
+                tracing::error!(pool = self.cx.name(), slot, %cause, "worker not spawned");
+                // There is room: this task is the only one that empties it, and each slot has
+                // at most one life.
+                drop(self.to_news.try_send(PoolEvent::Ended { slot, cause }));
+            }
+        }
+    }
+
+    /// Begins the next life in a slot. Its news come back as events.
+    fn start(&mut self, slot: usize) -> Result<(), SpawnError> {
+        let node = Arc::clone(&self.cx.cell.node);
+        let place = &mut self.slots[slot];
+        let aid = match place.aid {
+            Some(aid) => aid,
+            None => *place.aid.insert(node.new_place()?),
+        };
+        let incarnation = place.next;
+        place.next = incarnation.next();
+        let worker = self
+            .worker
+            .clone()
+            .name(format!("{}-{}", self.cx.name(), slot + 1));
+        let order = worker.worker_order(aid, incarnation, &self.cx)?;
+        let raised = raise(&node, order)?;
+        place.alive = true;
+        let news = self.to_news.clone();
+        tokio::spawn(async move {
+            let ready = raised.ready.await.unwrap_or_else(|_| Err(gone()));
+            if ready.is_ok() {
+                drop(news.send(PoolEvent::Ready { slot }).await);
+            }
+            // Without an end it has never lived; the reason was told instead of "ready".
+            let cause = match (raised.ended.await, ready) {
+                (Ok(cause), _) => cause,
+                (Err(_), Err(error)) => Cause::Failed(error.to_string()),
+                (Err(_), Ok(())) => Cause::Unknown,
+            };
+            drop(news.send(PoolEvent::Ended { slot, cause }).await);
+        });
+        Ok(())
+    }
+
+    /// Stops the workers, all at once, and gives up their places.
+    async fn stop_all(&mut self) {
+        let node = Arc::clone(&self.cx.cell.node);
+        let deadline = Instant::now() + self.cx.drain_timeout();
+        let stops = self.slots.iter().filter_map(|place| place.aid).map(|aid| {
+            let node = Arc::clone(&node);
+            tokio::spawn(async move { stop_one(&node, aid, deadline).await })
+        });
+        for stop in stops.collect::<Vec<_>>() {
+            drop(stop.await);
+        }
+        let mut registry = lock(&node.registry);
+        for place in &self.slots {
+            if let Some(aid) = place.aid {
+                registry.forget(aid);
+            }
+        }
+        drop(registry);
+        self.cx.stop();
+    }
+
+    /// A number from -1 to 1.
+    fn draw(&mut self) -> f64 {
+        self.draws += 1;
+        let bits = self.chance.hash_one(self.draws) >> 11;
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
+        let unit = bits as f64 / (1_u64 << 53) as f64;
+        2.0 * unit - 1.0
+    }
+}

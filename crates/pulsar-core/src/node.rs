@@ -1,0 +1,145 @@
+//! One process's share of the system: what lives here, and the way to everything else.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use pulsar_sys::Build;
+use pulsar_wire::{Aid, ArbiterId};
+use serde::{Deserialize, Serialize};
+
+use crate::SpawnError;
+use crate::arbiter::{Master, Registry};
+use crate::context::lock;
+use crate::info::Sampler;
+use crate::link::Link;
+use crate::log::LogConfig;
+
+/// What a process knows of the system. One per process, from its start to its end.
+pub(crate) struct Node {
+    /// The actor to which this process belongs: the arbiter, or a process actor.
+    pub(crate) here: Aid,
+    /// The executable's identity.
+    pub(crate) build: Build,
+    pub(crate) timing: Timing,
+    pub(crate) log: OnceLock<LogConfig>,
+    /// Whom this process manages: in the arbiter's everybody, elsewhere the task actors here.
+    pub(crate) registry: Mutex<Registry>,
+    pub(crate) sampler: Sampler,
+    pub(crate) upward: Upward,
+    next_task: AtomicU32,
+}
+
+/// What lies above this process.
+pub(crate) enum Upward {
+    /// Nothing: this is the arbiter's.
+    Master(Master),
+    /// The arbiter, at the other end of this link.
+    Child {
+        link: Arc<Link>,
+        /// Places that the arbiter has set aside for actors spawned from here, so that each has
+        /// its id at once.
+        places: Mutex<Vec<u32>>,
+    },
+}
+
+/// How often and how long. The same in all processes of one system.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Timing {
+    pub(crate) notify_every: Duration,
+    pub(crate) boot_timeout: Duration,
+    pub(crate) exit_timeout: Duration,
+    pub(crate) ask_timeout: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            // 0.3 of the default heartbeat timeout of 30 s.
+            notify_every: Duration::from_secs(9),
+            boot_timeout: Duration::from_secs(30),
+            exit_timeout: Duration::from_secs(10),
+            ask_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+static NODE: OnceLock<Arc<Node>> = OnceLock::new();
+
+impl Node {
+    pub(crate) fn new(here: Aid, build: Build, timing: Timing, upward: Upward) -> Self {
+        Self {
+            here,
+            build,
+            timing,
+            log: OnceLock::new(),
+            registry: Mutex::default(),
+            sampler: Sampler::default(),
+            upward,
+            next_task: AtomicU32::new(1),
+        }
+    }
+
+    /// Makes this the process's node. False if there was one: a process has one life.
+    pub(crate) fn install(self: &Arc<Self>) -> bool {
+        NODE.set(Arc::clone(self)).is_ok()
+    }
+
+    /// The process's loop has ended: lets go of all that belongs to it.
+    pub(crate) fn close(&self) {
+        if let Some(master) = self.master() {
+            master.leave_main_loop();
+        }
+        lock(&self.registry).clear();
+    }
+
+    /// The process's node, if it takes part in a system.
+    pub(crate) fn current() -> Option<Arc<Self>> {
+        NODE.get().cloned()
+    }
+
+    pub(crate) fn arbiter_id(&self) -> ArbiterId {
+        self.here.arbiter()
+    }
+
+    pub(crate) fn arbiter_aid(&self) -> Aid {
+        Aid::new(self.arbiter_id(), Aid::ARBITER_PLACE)
+    }
+
+    /// The arbiter's part, in the arbiter's process.
+    pub(crate) fn master(&self) -> Option<&Master> {
+        match &self.upward {
+            Upward::Master(master) => Some(master),
+            Upward::Child { .. } => None,
+        }
+    }
+
+    /// A new id for a task on the loop of `host`.
+    pub(crate) fn new_task(&self, host: Aid) -> Aid {
+        let task = self.next_task.fetch_add(1, Ordering::Relaxed);
+        Aid::task_in(self.arbiter_id(), host.place(), task)
+    }
+
+    /// A new id for an actor with a process or thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Limit`] if this process has used up what was set aside for it and the
+    /// arbiter has not yet answered the spawns that it asked for.
+    pub(crate) fn new_place(&self) -> Result<Aid, SpawnError> {
+        let place = match &self.upward {
+            Upward::Master(master) => master.new_place(),
+            Upward::Child { places, .. } => {
+                lock(places).pop().ok_or_else(|| SpawnError::Limit {
+                    message: format!(
+                        "{PLACES_SET_ASIDE} spawns from one process wait for the arbiter"
+                    ),
+                })?
+            }
+        };
+        Ok(Aid::new(self.arbiter_id(), place))
+    }
+}
+
+/// Spawns that a process actor may have under way at once.
+pub(crate) const PLACES_SET_ASIDE: usize = 16;

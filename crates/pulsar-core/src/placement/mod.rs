@@ -1,0 +1,196 @@
+//! How an actor comes to be in each placement, and over what it is reached. What it does then is
+//! the lifecycle's, the same for all.
+
+mod process;
+mod task;
+mod thread;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use pulsar_sys::{Pid, Signal};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use crate::arbiter::{ChildEvent, Hooking, Reached};
+use crate::context::{Context, Identity};
+use crate::hooks::Hooks;
+use crate::lifecycle::Life;
+use crate::link::Link;
+use crate::mailbox::mailbox;
+use crate::manager::Manager;
+use crate::node::Node;
+use crate::spawn::Spec;
+use crate::{Cause, SpawnError};
+
+pub(crate) use process::ChildIdentity;
+
+/// How an actor runs. The same actor runs in any of them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Placement {
+    /// In a process of its own: nothing that befalls it takes others along.
+    #[default]
+    Process,
+    /// On a thread of its own, in the arbiter's process.
+    Thread,
+    /// As a task on the loop of the actor that spawned it.
+    Task,
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Process => "process",
+            Self::Thread => "thread",
+            Self::Task => "task",
+        })
+    }
+}
+
+/// All that a placement needs to begin a life.
+pub(crate) struct Commission {
+    pub(crate) birth: Identity,
+    pub(crate) spec: Spec,
+    pub(crate) hooking: Hooking,
+    pub(crate) descriptors: Vec<(String, Arc<OwnedFd>)>,
+    /// Where its events go.
+    pub(crate) control: mpsc::Sender<ChildEvent>,
+}
+
+/// What carries a life, as its overseer holds it.
+pub(crate) enum Vessel {
+    Process {
+        pid: Pid,
+        link: Arc<Link>,
+    },
+    Thread(Context),
+    Task {
+        cx: Context,
+        abort: AbortHandle,
+        control: mpsc::Sender<ChildEvent>,
+    },
+}
+
+/// What became of a kill.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Killed {
+    /// Its end will be learnt.
+    Dying,
+    /// It cannot be killed.
+    Abandoned,
+}
+
+/// Begins a life.
+///
+/// # Errors
+///
+/// If there will be none; then nothing is left of it.
+pub(crate) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
+    match commission.birth.placement {
+        Placement::Process => process::launch(node, commission),
+        Placement::Thread => thread::launch(node, commission),
+        Placement::Task => task::launch(node, commission),
+    }
+}
+
+impl Vessel {
+    pub(crate) fn reached(&self) -> Reached {
+        match self {
+            Self::Process { link, .. } => Reached::Link(Arc::clone(link)),
+            Self::Thread(cx) | Self::Task { cx, .. } => Reached::Local(cx.clone()),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Process { pid, .. } => Some(*pid),
+            Self::Thread(_) | Self::Task { .. } => Some(Pid::current()),
+        }
+    }
+
+    /// Asks the actor to stop.
+    pub(crate) fn stop(&self) {
+        match self {
+            Self::Process { link, .. } => link.send_plain(pulsar_wire::Kind::Stop),
+            Self::Thread(cx) | Self::Task { cx, .. } => cx.stop(),
+        }
+    }
+
+    /// Asks its process, in case its link is not read.
+    pub(crate) fn terminate(&self, node: &Node) {
+        if let (Self::Process { pid, .. }, Some(master)) = (self, node.master()) {
+            master.signal(*pid, Signal::Terminate);
+        }
+    }
+
+    pub(crate) fn kill(&self, node: &Node) -> Killed {
+        match self {
+            Self::Process { pid, .. } => {
+                if let Some(master) = node.master() {
+                    master.signal(*pid, Signal::Kill);
+                }
+                Killed::Dying
+            }
+            Self::Thread(cx) => {
+                cx.stop();
+                Killed::Abandoned
+            }
+            Self::Task { cx, abort, control } => {
+                abort.abort();
+                cx.cell.end.cancel();
+                // The aborted task will say nothing any more.
+                drop(control.try_send(ChildEvent::EndSaid(Cause::Stopped)));
+                Killed::Dying
+            }
+        }
+    }
+
+    /// Its link has ended: has its process?
+    pub(crate) fn look_for_exit(&self, node: &Node) {
+        if let (Self::Process { pid, .. }, Some(master)) = (self, node.master()) {
+            master.reap_one(*pid);
+        }
+    }
+
+    /// The life is over: what waits for it is answered.
+    pub(crate) fn end(&self, cause: &Cause) {
+        match self {
+            Self::Process { link, .. } => link.end(cause),
+            // Its lifecycle has answered, unless it was aborted or abandoned.
+            Self::Thread(cx) | Self::Task { cx, .. } => drop(cx.cell.cause.set(cause.clone())),
+        }
+    }
+}
+
+/// An actor of this process, ready to live.
+fn local_life(node: &Arc<Node>, commission: Commission) -> Result<(Context, Life), SpawnError> {
+    let hooks: Hooks = match commission.hooking {
+        Hooking::Portable(behaviour) => behaviour.resolve()?,
+        Hooking::Native(hooks) => hooks,
+    };
+    let descriptors = duplicates(commission.descriptors)?;
+    let (inbox, receiver) = mailbox(commission.spec.mailbox_capacity);
+    let cx = Context::new(commission.birth, Arc::clone(node), inbox, descriptors);
+    let life = Life::new(
+        cx.clone(),
+        receiver,
+        hooks,
+        Manager::Local(commission.control),
+    );
+    Ok((cx, life))
+}
+
+/// The actor's own copies: it may close them, and keep them past its spawner's.
+fn duplicates(given: Vec<(String, Arc<OwnedFd>)>) -> Result<HashMap<String, OwnedFd>, SpawnError> {
+    let duplicate = |(name, fd): (String, Arc<OwnedFd>)| match fd.try_clone() {
+        Ok(copy) => Ok((name, copy)),
+        Err(error) => Err(SpawnError::Limit {
+            message: format!("descriptor {name:?} cannot be duplicated: {error}"),
+        }),
+    };
+    given.into_iter().map(duplicate).collect()
+}

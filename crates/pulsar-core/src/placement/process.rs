@@ -1,0 +1,258 @@
+//! An actor in a process of its own: the manager's side.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use pulsar_sys::{ExecSpec, World, descriptors, exec};
+use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
+use serde::{Deserialize, Serialize};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use super::{Commission, Vessel};
+use crate::arbiter::{ChildEvent, Hooking};
+use crate::context::Identity;
+use crate::entry;
+use crate::link::{CloseReason, Link, LinkHandler, pump};
+use crate::node::{Node, PLACES_SET_ASIDE};
+use crate::payload::{NATIVE, decode, encode};
+use crate::{SendError, SpawnError};
+
+/// The identity part of the boot record.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ChildIdentity {
+    pub(crate) birth: Identity,
+    pub(crate) mailbox_capacity: usize,
+    /// Places set aside for what it will spawn.
+    pub(crate) places: Vec<u32>,
+}
+
+/// Makes the process and begins to speak with it.
+///
+/// # Errors
+///
+/// [`SpawnError::NoEntry`], [`SpawnError::Exec`], or [`SpawnError::Hook`] if what it is to run
+/// cannot be written down.
+pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
+    if !entry::is_marked() {
+        return Err(SpawnError::NoEntry);
+    }
+    let world = World::current().map_err(|error| exec_error(&error, "the world cannot be read"))?;
+    let boot = boot_frame(node, &commission, &world)?;
+    let expected = hello(node, &commission.birth)?;
+    let name = match commission.birth.name.as_str() {
+        "" => commission.birth.aid.local(),
+        name => name.to_owned(),
+    };
+    let spec = ExecSpec {
+        environment: world.environment,
+        program_name: std::env::args_os()
+            .next()
+            .unwrap_or_else(|| OsString::from("pulsar")),
+        arguments: vec![format!("[{name}]").into()],
+    };
+    let spawned = exec::spawn(&spec).map_err(|error| SpawnError::Exec {
+        errno: error.errno(),
+        message: error.to_string(),
+    })?;
+    let aid = commission.birth.aid;
+    let link = Arc::new(Link::new(aid));
+    if let Some(master) = node.master() {
+        master.adopt(spawned.pid, commission.control.clone());
+    }
+    let speaker = Speaker {
+        handler: FromChild {
+            node: Arc::clone(node),
+            expected,
+            greeted: AtomicBool::new(false),
+            control: commission.control,
+        },
+        boot,
+        descriptors: commission
+            .descriptors
+            .into_iter()
+            .map(|(_, fd)| fd)
+            .collect(),
+    };
+    tokio::spawn(speaker.run(Arc::clone(&link), spawned.link));
+    let pid = spawned.pid;
+    Ok(Vessel::Process { pid, link })
+}
+
+fn exec_error(error: &std::io::Error, what: &str) -> SpawnError {
+    SpawnError::Exec {
+        errno: error.raw_os_error().unwrap_or(0),
+        message: format!("{what}: {error}"),
+    }
+}
+
+fn hook_error(error: SendError) -> SpawnError {
+    SpawnError::Hook {
+        message: error.to_string(),
+    }
+}
+
+/// The boot record, encoded.
+fn boot_frame(node: &Node, commission: &Commission, world: &World) -> Result<Bytes, SpawnError> {
+    let Hooking::Portable(behaviour) = &commission.hooking else {
+        return Err(SpawnError::Unsupported {
+            message: "this actor's hooks belong to this process; spawn it as a task".to_owned(),
+        });
+    };
+    let identity = ChildIdentity {
+        birth: commission.birth.clone(),
+        mailbox_capacity: commission.spec.mailbox_capacity,
+        places: node.master().map_or_else(Vec::new, |master| {
+            std::iter::repeat_with(|| master.new_place())
+                .take(PLACES_SET_ASIDE)
+                .collect()
+        }),
+    };
+    let record = BootRecord {
+        version: PROTOCOL_VERSION,
+        identity: encode(NATIVE, &identity).map_err(hook_error)?,
+        world: encode(NATIVE, world).map_err(hook_error)?,
+        timing: encode(NATIVE, &node.timing).map_err(hook_error)?,
+        log: encode(NATIVE, &node.log.get()).map_err(hook_error)?,
+        settings: Bytes::new(),
+        behaviour: encode(NATIVE, behaviour).map_err(hook_error)?,
+        descriptors: commission
+            .descriptors
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect(),
+    };
+    let mut bytes = BytesMut::new();
+    let frame = Frame {
+        descriptors: u8::try_from(commission.descriptors.len()).unwrap_or(u8::MAX),
+        ..Frame::new(Kind::Boot, record.encode())
+    };
+    frame
+        .encode(&mut bytes, MAX_FRAME_BYTES)
+        .map_err(SendError::codec)
+        .map_err(hook_error)?;
+    Ok(bytes.freeze())
+}
+
+fn hello(node: &Node, birth: &Identity) -> Result<Hello, SpawnError> {
+    Ok(Hello {
+        version: PROTOCOL_VERSION,
+        build: encode(NATIVE, &node.build).map_err(hook_error)?,
+        aid: birth.aid,
+        incarnation: birth.incarnation,
+        pid: 0,
+    })
+}
+
+/// Speaks with one child, from the boot record to the end of the link.
+struct Speaker {
+    handler: FromChild,
+    boot: Bytes,
+    descriptors: Vec<Arc<OwnedFd>>,
+}
+
+impl Speaker {
+    async fn run(self, link: Arc<Link>, stream: std::os::unix::net::UnixStream) {
+        let reason = match UnixStream::from_std(stream) {
+            Ok(stream) => match self.send_boot(&stream).await {
+                Ok(()) => pump(&link, &stream, BytesMut::new(), &self.handler).await,
+                Err(error) => CloseReason::Io(error),
+            },
+            Err(error) => CloseReason::Io(error),
+        };
+        tracing::debug!(peer = %link.peer, %reason, "link ended");
+        let untrusted = match reason {
+            CloseReason::Frame(_) | CloseReason::Untrusted(_) => Some(reason.to_string()),
+            CloseReason::PeerClosed | CloseReason::Closed | CloseReason::Io(_) => None,
+        };
+        drop(
+            self.handler
+                .control
+                .send(ChildEvent::LinkClosed(untrusted))
+                .await,
+        );
+    }
+
+    /// Writes the boot record. The descriptors go with its first bytes.
+    async fn send_boot(&self, stream: &UnixStream) -> std::io::Result<()> {
+        let fds: Vec<BorrowedFd<'_>> = self.descriptors.iter().map(|fd| fd.as_fd()).collect();
+        let mut left = &self.boot[..];
+        let mut fds = &fds[..];
+        while !left.is_empty() {
+            let sent = stream
+                .async_io(Interest::WRITABLE, || {
+                    descriptors::send_with_descriptors(stream, left, fds)
+                })
+                .await?;
+            left = &left[sent..];
+            fds = &[];
+        }
+        Ok(())
+    }
+}
+
+/// Handles what a child says.
+struct FromChild {
+    node: Arc<Node>,
+    expected: Hello,
+    greeted: AtomicBool,
+    control: mpsc::Sender<ChildEvent>,
+}
+
+impl LinkHandler for FromChild {
+    fn frame_came(&self, link: &Arc<Link>, frame: Frame) -> Result<(), String> {
+        if frame.kind == Kind::Hello {
+            return self.hello_came(frame);
+        }
+        if !self.greeted.load(Ordering::Relaxed) {
+            return Err("it spoke before its hello".to_owned());
+        }
+        match frame.kind {
+            Kind::Notify => {
+                let info = decode(NATIVE, &frame.body).map_err(|error| error.to_string())?;
+                self.notified(Box::new(info));
+                Ok(())
+            }
+            Kind::Ended => {
+                let cause = decode(NATIVE, &frame.body).map_err(|error| error.to_string())?;
+                self.news(ChildEvent::EndSaid(cause))
+            }
+            Kind::Ask | Kind::Tell => self.node.command_came(link, frame),
+            Kind::Reply | Kind::Failure | Kind::Undelivered => {
+                link.pending.complete(frame);
+                Ok(())
+            }
+            other => Err(format!("a child does not send {other:?}")),
+        }
+    }
+}
+
+impl FromChild {
+    fn hello_came(&self, frame: Frame) -> Result<(), String> {
+        if self.greeted.swap(true, Ordering::Relaxed) {
+            return Err("it said hello twice".to_owned());
+        }
+        let hello = Hello::decode(frame.body).map_err(|error| error.to_string())?;
+        hello
+            .check(&self.expected)
+            .map_err(|error| error.to_string())?;
+        self.news(ChildEvent::HelloCame)
+    }
+
+    /// Notifies give way when the channel is half full: what must not be lost has room then.
+    fn notified(&self, info: Box<crate::Info>) {
+        if self.control.capacity() > self.control.max_capacity() / 2 {
+            drop(self.control.try_send(ChildEvent::Notified(info)));
+        }
+    }
+
+    fn news(&self, event: ChildEvent) -> Result<(), String> {
+        self.control
+            .try_send(event)
+            .map_err(|_| "it sends more news than one life has".to_owned())
+    }
+}

@@ -1,0 +1,23 @@
+//! An actor as a task on the current event loop.
+
+use std::sync::Arc;
+
+use super::{Commission, Vessel, local_life};
+use crate::SpawnError;
+use crate::manager::Manager;
+use crate::node::Node;
+
+/// # Errors
+///
+/// If its hooks cannot be resolved or its descriptors not duplicated.
+pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
+    let control = commission.control.clone();
+    let manager = Manager::Local(control.clone());
+    let (cx, life) = local_life(node, commission)?;
+    let task = tokio::spawn(async move {
+        let cause = life.live().await;
+        manager.ended(&cause).await;
+    });
+    let abort = task.abort_handle();
+    Ok(Vessel::Task { cx, abort, control })
+}

@@ -1,0 +1,66 @@
+//! An actor on a thread of its own, with a loop of its own.
+
+use std::sync::Arc;
+
+use super::{Commission, Vessel, local_life};
+use crate::lifecycle::{Life, panic_message};
+use crate::manager::Manager;
+use crate::node::Node;
+use crate::{Cause, Context, SpawnError, context};
+
+/// # Errors
+///
+/// If its hooks cannot be resolved, its descriptors not duplicated, or there is no thread.
+pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
+    let manager = Manager::Local(commission.control.clone());
+    let (cx, life) = local_life(node, commission)?;
+    let actor = cx.clone();
+    let name = match cx.name() {
+        "" => cx.aid().local(),
+        name => name.to_owned(),
+    };
+    let thread = std::thread::Builder::new()
+        .name(name)
+        .spawn(move || run(&actor, life, &manager));
+    match thread {
+        Ok(_) => Ok(Vessel::Thread(cx)),
+        Err(error) => Err(SpawnError::Limit {
+            message: format!("no thread can be made: {error}"),
+        }),
+    }
+}
+
+/// The thread, from its first to its last step. Its last step tells the manager: the thread
+/// itself is not joined, since one that never returns could not be.
+fn run(cx: &Context, life: Life, manager: &Manager) {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return say_end(manager, &Cause::Failed(format!("no event loop: {error}"))),
+    };
+    context::own_thread(cx.clone());
+    let cause = runtime.block_on(async {
+        // A task, not the future of `block_on`: only tasks take turns.
+        let life = tokio::spawn(life.live());
+        life.await
+            .unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(panic) => Cause::Panic(panic_message(&*panic)),
+                Err(_) => Cause::Unknown,
+            })
+    });
+    context::release_thread();
+    drop(runtime);
+    say_end(manager, &cause);
+}
+
+fn say_end(manager: &Manager, cause: &Cause) {
+    if let Manager::Local(events) = manager
+        && events
+            .blocking_send(crate::arbiter::ChildEvent::EndSaid(cause.clone()))
+            .is_err()
+    {
+        tracing::debug!("the manager has already let go of this actor");
+    }
+}

@@ -1,0 +1,186 @@
+//! From a target to the way there, and from a frame to its target.
+
+use std::sync::Arc;
+
+use pulsar_wire::{Aid, CommandBody, Frame, Kind};
+use tokio::time::Instant;
+
+use crate::arbiter::Reached;
+use crate::command::{self, CommandDef};
+use crate::context::{Context, get_actor, lock};
+use crate::link::{Link, PendingReply};
+use crate::mailbox::{Envelope, PutError, ReplyTo};
+use crate::node::{Node, Upward};
+use crate::payload::Payload;
+use crate::{Cause, SendError, Target, builtin};
+
+/// The way to an actor.
+pub(crate) enum Route {
+    /// It lives in this process.
+    Local(Context),
+    /// It lives behind this link, in this place.
+    Link(Arc<Link>, Aid),
+    /// Only the arbiter, behind this link, knows who has this name.
+    Named(Arc<Link>, String),
+}
+
+impl Node {
+    /// The way to `target`, as the actor that sends sees it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::UnknownActor`], [`SendError::Restarting`] or [`SendError::ActorDied`].
+    pub(crate) fn route(&self, target: &Target) -> Result<Route, SendError> {
+        match target {
+            Target::Aid(aid) => self.route_aid(*aid),
+            Target::Name(name) => self.route_name(name),
+        }
+    }
+
+    fn route_aid(&self, aid: Aid) -> Result<Route, SendError> {
+        let unknown = || SendError::UnknownActor {
+            target: aid.to_string(),
+        };
+        if aid.arbiter() != self.arbiter_id() {
+            return Err(unknown());
+        }
+        match lock(&self.registry).reach(aid, Instant::now())? {
+            Some(Reached::Local(cx)) => Ok(Route::Local(cx)),
+            Some(Reached::Link(link)) => Ok(Route::Link(link, aid)),
+            None => match &self.upward {
+                Upward::Child { link, .. } if aid.host() != self.here => {
+                    Ok(Route::Link(Arc::clone(link), aid))
+                }
+                _ => Err(unknown()),
+            },
+        }
+    }
+
+    fn route_name(&self, name: &str) -> Result<Route, SendError> {
+        match name {
+            "arbiter" => return self.route_aid(self.arbiter_aid()),
+            "monitor" => {
+                let manager = get_actor().map(|cx| cx.cell.birth.manager);
+                return self.route_aid(manager.unwrap_or_else(|| self.arbiter_aid()));
+            }
+            _ => {}
+        }
+        let known = lock(&self.registry).named(name);
+        if let Some(aid) = known.or_else(|| Aid::parse_in(self.arbiter_id(), name).ok()) {
+            return self.route_aid(aid);
+        }
+        match &self.upward {
+            Upward::Child { link, .. } => Ok(Route::Named(Arc::clone(link), name.to_owned())),
+            Upward::Master(_) => Err(SendError::UnknownActor {
+                target: name.to_owned(),
+            }),
+        }
+    }
+
+    /// Takes an ask or a tell that came over `from`: puts it into the mailbox of an actor here,
+    /// or, in the arbiter, passes it on. It never waits.
+    ///
+    /// # Errors
+    ///
+    /// If the frame is garbage; an ask that cannot be delivered is answered, not an error.
+    pub(crate) fn command_came(&self, from: &Arc<Link>, frame: Frame) -> Result<(), String> {
+        let body = CommandBody::decode(frame.body.clone()).map_err(|error| error.to_string())?;
+        let request = frame.request;
+        if let Err(error) = self.deliver(from, frame, body) {
+            from.undelivered(request, &error);
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, from: &Arc<Link>, frame: Frame, body: CommandBody) -> Result<(), SendError> {
+        let target = match body.target.as_str() {
+            "" => Target::Aid(Aid::task_in(self.arbiter_id(), frame.place, frame.task)),
+            _ => Target::Name(body.target.clone()),
+        };
+        let route = self.route(&target)?;
+        // What comes from below may not make this process, or another below it, run code that
+        // is not registered.
+        if self.master().is_some() && body.command == builtin::RUN {
+            return Err(SendError::Refused {
+                reason: "only a manager may have its children run a function pointer".to_owned(),
+            });
+        }
+        let deadline = frame.deadline.map(|left| Instant::now() + left);
+        match route {
+            Route::Local(cx) => {
+                let command = command::lookup(&body.command)?;
+                put_frame(&cx, command, from, &frame, body, deadline)
+            }
+            Route::Link(to, aid) if self.master().is_some() => {
+                relay(&to, aid, from, frame, body, deadline)
+            }
+            // In a child: a frame for somebody else came down; it is not sent up again.
+            Route::Link(..) | Route::Named(..) => Err(SendError::UnknownActor {
+                target: target.to_string(),
+            }),
+        }
+    }
+}
+
+fn put_frame(
+    cx: &Context,
+    command: &'static CommandDef,
+    from: &Arc<Link>,
+    frame: &Frame,
+    body: CommandBody,
+    deadline: Option<Instant>,
+) -> Result<(), SendError> {
+    let reply = match frame.kind {
+        Kind::Tell => ReplyTo::Nobody,
+        _ => ReplyTo::Link {
+            link: Arc::clone(from),
+            request: frame.request,
+            codec: frame.codec,
+        },
+    };
+    let envelope = Envelope {
+        command,
+        args: Payload::Wire(frame.codec, body.args),
+        reply,
+        deadline,
+        sender: cx.cell.node.master().map(|_| from.peer),
+    };
+    cx.cell
+        .inbox
+        .try_put(envelope)
+        .map_err(|(_, error)| match error {
+            PutError::Full { capacity } => SendError::MailboxFull { capacity },
+            PutError::Closed => died(cx),
+        })
+}
+
+/// Passes an ask from one child to another. Its name, if that is how it was addressed, has been
+/// turned into a place.
+fn relay(
+    to: &Arc<Link>,
+    aid: Aid,
+    from: &Arc<Link>,
+    frame: Frame,
+    body: CommandBody,
+    deadline: Option<Instant>,
+) -> Result<(), SendError> {
+    let address = crate::link::Address::Aid(aid);
+    let ask = crate::link::AskBody::new(address, &body.command, frame.codec, &body.args, deadline)?;
+    if frame.kind == Kind::Tell {
+        return to.tell(ask);
+    }
+    let reply = PendingReply::Relay {
+        link: Arc::clone(from),
+        request: frame.request,
+        until: deadline,
+    };
+    to.ask(ask, reply).map(drop)
+}
+
+/// What a message ends with whose actor has closed its mailbox.
+pub(crate) fn died(cx: &Context) -> SendError {
+    let cause = cx.cell.cause.get().cloned();
+    // Without a cause it is still stopping: it will not take this message.
+    let cause = cause.unwrap_or(Cause::Stopped);
+    SendError::ActorDied { cause }
+}

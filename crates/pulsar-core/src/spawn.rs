@@ -1,0 +1,306 @@
+//! Spawning: from a description to a living actor.
+
+use std::future::{Future, IntoFuture};
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulsar_wire::{Aid, Incarnation};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::arbiter::{Hooking, Order, Role, raise, spawn_from_child};
+use crate::context::get_actor;
+use crate::hooks::{Behaviour, HookOutput};
+use crate::mailbox::DEFAULT_CAPACITY;
+use crate::node::Node;
+use crate::{Context, Placement, Proxy, SendError, SpawnError};
+
+/// Describes an actor to spawn: a process, unless said otherwise.
+///
+/// Awaiting it spawns the actor, and gives a proxy once the actor is ready: it has said hello,
+/// its `start` hook has returned, and its first notify has come. An actor spawned so dies once;
+/// monitors restart.
+///
+/// ```no_run
+/// # use pulsar_core as pulsar;
+/// use pulsar::{Context, spawn};
+///
+/// async fn on_start(cx: Context, port: u16) -> pulsar::Result<()> {
+///     cx.set_extra("port", port);
+///     Ok(())
+/// }
+///
+/// # async fn example() -> pulsar::Result<()> {
+/// let greeter = spawn().name("greeter").start(on_start, 8060).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn spawn() -> Spawn {
+    Spawn {
+        spec: Spec {
+            name: String::new(),
+            placement: Placement::Process,
+            mailbox_capacity: DEFAULT_CAPACITY,
+            boot_timeout: None,
+            exit_timeout: None,
+            generation: 1,
+        },
+        behaviour: Behaviour::default(),
+        descriptors: Vec::new(),
+        mistake: None,
+    }
+}
+
+/// An actor that is described and not yet spawned.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is spawned until this is awaited"]
+pub struct Spawn {
+    spec: Spec,
+    behaviour: Behaviour,
+    descriptors: Vec<(String, Arc<OwnedFd>)>,
+    /// What is wrong with the description; told when it is awaited.
+    mistake: Option<SpawnError>,
+}
+
+/// What is said of an actor besides its hooks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) placement: Placement,
+    pub(crate) mailbox_capacity: usize,
+    pub(crate) boot_timeout: Option<Duration>,
+    pub(crate) exit_timeout: Option<Duration>,
+    pub(crate) generation: u32,
+}
+
+impl Spawn {
+    /// Names the actor. Among the living a name is unique; `arbiter` and `monitor` are taken.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.spec.name = name.into();
+        self
+    }
+
+    /// In a process of its own: the default.
+    pub fn process(self) -> Self {
+        self.placement(Placement::Process)
+    }
+
+    /// On a thread of its own, in the arbiter's process.
+    pub fn thread(self) -> Self {
+        self.placement(Placement::Thread)
+    }
+
+    /// As a task on the loop of the actor that spawns it.
+    pub fn task(self) -> Self {
+        self.placement(Placement::Task)
+    }
+
+    /// In this placement.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.spec.placement = placement;
+        self
+    }
+
+    /// Runs `hook` with `args` before the actor is ready. If it fails, the actor ends.
+    pub fn start<A, Fut>(mut self, hook: fn(Context, A) -> Fut, args: A) -> Self
+    where
+        A: Serialize + DeserializeOwned + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        let set = self.behaviour.set_start(hook, &args);
+        self.keep_mistake(set)
+    }
+
+    /// Runs `hook` when the actor begins to stop, within its drain timeout.
+    pub fn stopping<Fut>(mut self, hook: fn(Context) -> Fut) -> Self
+    where
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        let set = self.behaviour.set_stopping(hook);
+        self.keep_mistake(set)
+    }
+
+    /// Runs `hook` again and again while the actor runs, never two at once: each period is
+    /// counted from the end of the run before. An error is logged and ends nothing.
+    pub fn periodic_task<Fut>(mut self, hook: fn(Context) -> Fut) -> Self
+    where
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        let set = self.behaviour.set_periodic_task(hook);
+        self.keep_mistake(set)
+    }
+
+    /// The period of the periodic task; by default that of the notifies.
+    pub fn every(mut self, period: Duration) -> Self {
+        self.behaviour.period = Some(period);
+        self
+    }
+
+    /// Gives the actor a duplicate of a descriptor, under a name by which it asks for it. At
+    /// most 64.
+    pub fn descriptor(mut self, name: impl Into<String>, descriptor: Arc<OwnedFd>) -> Self {
+        self.descriptors.push((name.into(), descriptor));
+        self
+    }
+
+    /// Messages that may wait in the actor's mailbox, at least 1; by default 1,024.
+    pub fn mailbox_capacity(mut self, messages: usize) -> Self {
+        self.spec.mailbox_capacity = messages;
+        self
+    }
+
+    /// How long the actor has from its making to its first notify; by default 30 s.
+    pub fn boot_timeout(mut self, timeout: Duration) -> Self {
+        self.spec.boot_timeout = Some(timeout);
+        self
+    }
+
+    /// How long the actor has from being asked to stop to being killed; by default 10 s.
+    pub fn exit_timeout(mut self, timeout: Duration) -> Self {
+        self.spec.exit_timeout = Some(timeout);
+        self
+    }
+
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn keep_mistake(mut self, set: Result<(), SpawnError>) -> Self {
+        self.mistake = self.mistake.or(set.err());
+        self
+    }
+
+    /// Begins to spawn, and tells the actor's id at once.
+    ///
+    /// # Errors
+    ///
+    /// What can be told before the actor's own part: mistakes in the description,
+    /// [`SpawnError::NameTaken`], [`SpawnError::NoEntry`], [`SpawnError::Limit`].
+    pub fn begin(mut self) -> Result<Spawning, SpawnError> {
+        self.check()?;
+        let not_running = || SpawnError::Arbiter(SendError::NotRunning);
+        let node = Node::current().ok_or_else(not_running)?;
+        let spawner = get_actor().ok_or_else(not_running)?;
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake);
+        }
+        let is_task = self.spec.placement == Placement::Task;
+        let aid = match is_task {
+            true => node.new_task(spawner.aid()),
+            false => node.new_place()?,
+        };
+        let proxy = Proxy::new(aid, &self.spec.name);
+        let ready: Ready = match node.master() {
+            None if !is_task => Box::pin(spawn_from_child(
+                node,
+                aid,
+                self.spec,
+                self.behaviour,
+                self.descriptors,
+            )),
+            _ => {
+                let raised = raise(&node, self.order(aid, &spawner))?;
+                Box::pin(async move { raised.ready.await.unwrap_or_else(|_| Err(gone())) })
+            }
+        };
+        Ok(Spawning { proxy, ready })
+    }
+
+    fn check(&self) -> Result<(), SpawnError> {
+        let most = pulsar_sys::descriptors::MAX_DESCRIPTORS;
+        match self.descriptors.len() > most {
+            true => Err(SpawnError::Limit {
+                message: format!("an actor is given at most {most} descriptors"),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn order(self, aid: Aid, spawner: &Context) -> Order {
+        let node = &spawner.cell.node;
+        Order {
+            aid,
+            incarnation: Incarnation::FIRST,
+            // A task is managed by the actor on whose loop it runs, others by the arbiter.
+            manager: match self.spec.placement {
+                Placement::Task => spawner.aid(),
+                _ => node.arbiter_aid(),
+            },
+            spec: self.spec,
+            hooking: Hooking::Portable(self.behaviour),
+            descriptors: self.descriptors,
+            role: Role::Actor,
+            monitor: None,
+            keep_place: false,
+        }
+    }
+
+    /// The order for one life of a monitor's worker.
+    ///
+    /// # Errors
+    ///
+    /// The mistake in the description, if there is one.
+    pub(crate) fn worker_order(
+        self,
+        aid: Aid,
+        incarnation: Incarnation,
+        monitor: &Context,
+    ) -> Result<Order, SpawnError> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        Ok(Order {
+            aid,
+            incarnation,
+            spec: self.spec,
+            hooking: Hooking::Portable(self.behaviour),
+            descriptors: self.descriptors,
+            manager: monitor.aid(),
+            role: Role::Worker,
+            monitor: Some(monitor.name().to_owned()),
+            keep_place: true,
+        })
+    }
+}
+
+/// The overseer is gone: the runtime is being taken down.
+pub(crate) fn gone() -> SpawnError {
+    SpawnError::Arbiter(SendError::NotRunning)
+}
+
+impl IntoFuture for Spawn {
+    type Output = Result<Proxy, SpawnError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.begin()?.await })
+    }
+}
+
+type Ready = Pin<Box<dyn Future<Output = Result<(), SpawnError>> + Send>>;
+
+/// An actor that is being spawned. Awaiting it gives the proxy once the actor is ready; dropping
+/// it does not end the actor.
+#[must_use = "whether the actor gets ready is told to whoever awaits this"]
+pub struct Spawning {
+    proxy: Proxy,
+    ready: Ready,
+}
+
+impl Spawning {
+    /// The actor's id, known before it lives.
+    pub fn aid(&self) -> Aid {
+        self.proxy.aid()
+    }
+}
+
+impl IntoFuture for Spawning {
+    type Output = Result<Proxy, SpawnError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.ready.await.map(|()| self.proxy) })
+    }
+}

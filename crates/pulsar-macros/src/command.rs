@@ -1,0 +1,302 @@
+//! `#[command]`: a function becomes a command.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{Error, Expr, FnArg, Ident, ItemFn, Lit, Meta, Pat, ReturnType, Type};
+
+use crate::root::root;
+
+/// Most arguments a command may have: as many as `IntoArgs` takes.
+const MAX_ARGS: usize = 8;
+
+/// A command that adds itself to the program's table.
+pub(crate) fn registered(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    let command = Parsed::new(&attributes, item)?;
+    let root = root();
+    let marker = command.marker();
+    let definition = command.expand(&root);
+    Ok(quote! {
+        #definition
+        const _: () = {
+            #[#root::__private::linkme::distributed_slice(#root::__private::COMMANDS)]
+            #[linkme(crate = #root::__private::linkme)]
+            static COMMAND: #root::__private::CommandDef =
+                #root::__private::CommandDef::of::<#marker>();
+        };
+    })
+}
+
+/// A command of the core's own.
+pub(crate) fn builtin(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    Ok(Parsed::new(&attributes, item)?.expand(&quote!(crate)))
+}
+
+struct Parsed {
+    function: ItemFn,
+    args: Vec<(Ident, Type)>,
+    ack: bool,
+}
+
+impl Parsed {
+    fn new(attributes: &TokenStream, item: TokenStream) -> syn::Result<Self> {
+        let function: ItemFn = syn::parse2(item)?;
+        refuse_generics(&function)?;
+        let ack = match attributes.to_string().as_str() {
+            "" => true,
+            "no_ack" => false,
+            _ => {
+                let message = "unknown option: #[command] or #[command(no_ack)]";
+                return Err(Error::new_spanned(attributes, message));
+            }
+        };
+        let mut inputs = function.sig.inputs.iter();
+        match inputs.next() {
+            Some(FnArg::Typed(_)) => {}
+            first => {
+                let message = "a command's first parameter is the actor's `Context`";
+                let at =
+                    first.map_or_else(|| function.sig.to_token_stream(), ToTokens::to_token_stream);
+                return Err(Error::new_spanned(at, message));
+            }
+        }
+        let args = inputs.map(argument).collect::<syn::Result<Vec<_>>>()?;
+        if args.len() > MAX_ARGS {
+            let message = format!("a command takes at most {MAX_ARGS} arguments: pass a struct");
+            return Err(Error::new_spanned(&function.sig.inputs, message));
+        }
+        Ok(Self {
+            function,
+            args,
+            ack,
+        })
+    }
+
+    fn marker(&self) -> Ident {
+        let name = self.function.sig.ident.to_string();
+        let camel: String = name.split('_').map(capitalised).collect();
+        format_ident!("__{camel}Command", span = self.function.sig.ident.span())
+    }
+
+    fn expand(&self, root: &TokenStream) -> TokenStream {
+        let (vis, name, marker) = (&self.function.vis, &self.function.sig.ident, self.marker());
+        let docs = self
+            .function
+            .attrs
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("doc"));
+        let text = name.to_string();
+        let signature = format!("The command `{text}{}`.", self.signature());
+        let implementation = self.implementation(root, &marker);
+        quote! {
+            #(#docs)*
+            #[doc = ""]
+            #[doc = #signature]
+            #vis fn #name() -> #marker {
+                #marker
+            }
+            #[doc(hidden)]
+            #[derive(Clone, Copy, Debug)]
+            #vis struct #marker;
+            #implementation
+        }
+    }
+
+    fn implementation(&self, root: &TokenStream, marker: &Ident) -> TokenStream {
+        let name = &self.function.sig.ident;
+        let text = name.to_string();
+        let (doc, ack) = (self.doc(), self.ack);
+        let (names, types): (Vec<_>, Vec<_>) =
+            self.args.iter().map(|(name, ty)| (name, ty)).unzip();
+        let labels = names.iter().map(|name| name.to_string());
+        let type_labels = types.iter().map(|ty| spaced(ty.to_token_stream()));
+        let reply_label = self.reply_label();
+        let (reply, error, wrap) = self.outcome(root);
+        let mut function = self.function.clone();
+        function.vis = syn::Visibility::Inherited;
+        function
+            .attrs
+            .retain(|attribute| !attribute.path().is_ident("doc"));
+        let dot_await = function.sig.asyncness.map(|_| quote!(.await));
+        let run = wrap(quote!(#name(cx, #(#names),*) #dot_await));
+        quote! {
+            impl #root::__private::Command for #marker {
+                const NAME: &'static str = #text;
+                const DOC: &'static str = #doc;
+                const ARGS: &'static [(&'static str, &'static str)] = &[#((#labels, #type_labels)),*];
+                const REPLY: &'static str = #reply_label;
+                const ACK: bool = #ack;
+                type Args = (#(#types,)*);
+                type Reply = #reply;
+                type Error = #error;
+
+                fn call(
+                    cx: #root::Context,
+                    (#(#names,)*): Self::Args,
+                ) -> impl ::core::future::Future<
+                    Output = ::core::result::Result<Self::Reply, Self::Error>,
+                > + ::core::marker::Send + 'static {
+                    #function
+                    async move { #run }
+                }
+            }
+        }
+    }
+
+    /// The types of reply and error, and how the body's value becomes a `Result` of them.
+    fn outcome(
+        &self,
+        root: &TokenStream,
+    ) -> (TokenStream, TokenStream, fn(TokenStream) -> TokenStream) {
+        let ReturnType::Type(_, returned) = &self.function.sig.output else {
+            return (quote!(()), quote!(#root::Never), ok);
+        };
+        if !is_result(returned) {
+            return (returned.to_token_stream(), quote!(#root::Never), ok);
+        }
+        let reply = quote!(<#returned as #root::__private::ResultParts>::Ok);
+        let error = quote!(<#returned as #root::__private::ResultParts>::Err);
+        (reply, error, |value| value)
+    }
+
+    fn doc(&self) -> String {
+        let lines = self
+            .function
+            .attrs
+            .iter()
+            .filter_map(|attribute| match &attribute.meta {
+                Meta::NameValue(doc) if doc.path.is_ident("doc") => match &doc.value {
+                    Expr::Lit(literal) => match &literal.lit {
+                        Lit::Str(line) => Some(line.value().trim().to_owned()),
+                        _ => None,
+                    },
+                    _ => None,
+                },
+                _ => None,
+            });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn reply_label(&self) -> String {
+        match &self.function.sig.output {
+            ReturnType::Default => "()".to_owned(),
+            ReturnType::Type(_, returned) => spaced(returned.to_token_stream()),
+        }
+    }
+
+    fn signature(&self) -> String {
+        let args = self
+            .args
+            .iter()
+            .map(|(name, ty)| format!("{name}: {}", spaced(ty.to_token_stream())));
+        let args = args.collect::<Vec<_>>().join(", ");
+        format!("({args}) -> {}", self.reply_label())
+    }
+}
+
+fn ok(value: TokenStream) -> TokenStream {
+    quote!(::core::result::Result::Ok(#value))
+}
+
+fn refuse_generics(function: &ItemFn) -> syn::Result<()> {
+    if function.sig.generics.params.is_empty() {
+        return Ok(());
+    }
+    let message = "a command has a name of its own on the wire and so cannot be generic: write one \
+                   function for each type";
+    Err(Error::new_spanned(&function.sig.generics, message))
+}
+
+fn argument(input: &FnArg) -> syn::Result<(Ident, Type)> {
+    let FnArg::Typed(argument) = input else {
+        return Err(Error::new_spanned(input, "a free command takes no `self`"));
+    };
+    match &*argument.pat {
+        Pat::Ident(name) => Ok((name.ident.clone(), (*argument.ty).clone())),
+        other => Err(Error::new_spanned(
+            other,
+            "a command's argument has a plain name: callers see it",
+        )),
+    }
+}
+
+fn is_result(returned: &Type) -> bool {
+    let Type::Path(path) = returned else {
+        return false;
+    };
+    path.path
+        .segments
+        .last()
+        .is_some_and(|segment| segment.ident == "Result")
+}
+
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+/// Tokens as one would write them: the printer puts spaces around each.
+fn spaced(tokens: TokenStream) -> String {
+    let mut text = tokens.to_string();
+    for (from, to) in [
+        (" < ", "<"),
+        (" >", ">"),
+        (" :: ", "::"),
+        (" ,", ","),
+        ("& ", "&"),
+    ] {
+        text = text.replace(from, to);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_of(item: TokenStream) -> String {
+        registered(TokenStream::new(), item)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn what_is_no_command_is_refused_with_what_to_write() {
+        assert!(
+            error_of(quote!(
+                fn f() {}
+            ))
+            .contains("`Context`")
+        );
+        assert!(
+            error_of(quote!(
+                fn f(self) {}
+            ))
+            .contains("`Context`")
+        );
+        assert!(
+            error_of(quote!(
+                fn f<T>(cx: Context, t: T) {}
+            ))
+            .contains("cannot be generic")
+        );
+        assert!(
+            error_of(quote!(
+                fn f(cx: Context, (a, b): (u8, u8)) {}
+            ))
+            .contains("plain name")
+        );
+    }
+
+    #[test]
+    fn the_signature_is_shown_as_written() {
+        let item = quote!(
+            fn f(cx: Context, names: Vec<String>) -> Result<u8, E> {
+                Ok(1)
+            }
+        );
+        let parsed = Parsed::new(&TokenStream::new(), item).unwrap();
+        assert_eq!(parsed.signature(), "(names: Vec<String>) -> Result<u8, E>");
+    }
+}

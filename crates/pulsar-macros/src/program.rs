@@ -1,0 +1,71 @@
+//! `#[pulsar::main]` and `#[pulsar::test]`: programs with an arbiter on their main thread.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, ItemFn};
+
+use crate::root::root;
+
+pub(crate) fn main(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    let function = plain_async(&attributes, item, "#[pulsar::main]")?;
+    let (root, name) = (root(), function.sig.ident.clone());
+    if name != "main" {
+        let message = "#[pulsar::main] marks `main`; children enter the program there";
+        return Err(Error::new_spanned(&name, message));
+    }
+    let (vis, output, body, attrs) = (
+        &function.vis,
+        &function.sig.output,
+        &function.block,
+        &function.attrs,
+    );
+    Ok(quote! {
+        #(#attrs)*
+        #vis fn main() -> ::std::process::ExitCode {
+            async fn body() #output #body
+            #root::__private::run_main(body)
+        }
+    })
+}
+
+pub(crate) fn test(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    let function = plain_async(&attributes, item, "#[pulsar::test]")?;
+    let (root, name) = (root(), &function.sig.ident);
+    let (output, body, attrs) = (&function.sig.output, &function.block, &function.attrs);
+    let text = name.to_string();
+    Ok(quote! {
+        #(#attrs)*
+        #[::core::prelude::v1::test]
+        fn #name() {
+            async fn body() #output #body
+            #[#root::__private::linkme::distributed_slice(#root::__private::TESTS)]
+            #[linkme(crate = #root::__private::linkme)]
+            static TEST: #root::__private::TestDef = #root::__private::TestDef {
+                name: concat!(module_path!(), "::", #text),
+                run: || #root::__private::run_main(body),
+            };
+            #root::__private::before_main!(#root::__private::enter_test);
+            #root::__private::run_test(&TEST);
+        }
+    })
+}
+
+fn plain_async(attributes: &TokenStream, item: TokenStream, what: &str) -> syn::Result<ItemFn> {
+    if !attributes.is_empty() {
+        return Err(Error::new_spanned(
+            attributes,
+            format!("{what} takes no options"),
+        ));
+    }
+    let function: ItemFn = syn::parse2(item)?;
+    if function.sig.asyncness.is_none() {
+        let message = format!("{what} runs an `async fn` on the arbiter's event loop: add `async`");
+        return Err(Error::new_spanned(function.sig.fn_token, message));
+    }
+    let generic = !function.sig.generics.params.is_empty();
+    if generic || !function.sig.inputs.is_empty() {
+        let message = format!("{what} marks a function without parameters");
+        return Err(Error::new_spanned(&function.sig, message));
+    }
+    Ok(function)
+}

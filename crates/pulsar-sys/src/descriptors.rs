@@ -1,0 +1,218 @@
+//! Open files, passed to another process over a Unix socket.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+};
+
+use rustix::{
+    fs::{Dir, Mode, OFlags},
+    net::{
+        RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SendAncillaryBuffer,
+        SendAncillaryMessage, recvmsg, sendmsg,
+    },
+};
+
+use crate::platform;
+
+/// The most descriptors that one message carries. The kernel allows 253; fewer keep the buffers small.
+pub const MAX_DESCRIPTORS: usize = 64;
+
+/// Room for the control data of one message.
+const SPACE: usize = rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS));
+
+/// Sends bytes with descriptors; returns how many bytes were taken, as `write` does.
+///
+/// The descriptors go with the first byte, so they have been sent if it succeeds at all. A closed peer is an error and
+/// not a signal.
+///
+/// # Errors
+///
+/// `InvalidInput` for more than [`MAX_DESCRIPTORS`], or for descriptors without a byte to carry them. `WouldBlock` on
+/// a non-blocking socket that is full: nothing has been sent.
+pub fn send_with_descriptors(
+    link: impl AsFd,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<usize> {
+    if bytes.is_empty() && !descriptors.is_empty() {
+        return Err(invalid_input("descriptors need a byte to travel with"));
+    }
+    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fits = descriptors.len() <= MAX_DESCRIPTORS
+        && (descriptors.is_empty() || control.push(SendAncillaryMessage::ScmRights(descriptors)));
+    if !fits {
+        return Err(invalid_input("a message carries at most 64 descriptors"));
+    }
+    let slices = [IoSlice::new(bytes)];
+    loop {
+        match sendmsg(&link, &slices, &mut control, platform::SEND_FLAGS) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// Receives bytes, and adds the descriptors that came with them to `received`; returns the number of bytes, zero at
+/// the end. The descriptors are closed by `exec`.
+///
+/// # Errors
+///
+/// `InvalidData` if the control data didn't fit or more than [`MAX_DESCRIPTORS`] came: those that arrived are closed,
+/// the bytes are lost, and the link should be closed. `WouldBlock` on a non-blocking socket that is empty.
+/// `InvalidInput` for an empty buffer, whose result couldn't be told from the end.
+pub fn recv_with_descriptors(
+    link: impl AsFd,
+    buffer: &mut [u8],
+    received: &mut Vec<OwnedFd>,
+) -> io::Result<usize> {
+    if buffer.is_empty() {
+        return Err(invalid_input("the buffer is empty"));
+    }
+    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut slices = [IoSliceMut::new(buffer)];
+    let message = loop {
+        match recvmsg(&link, &mut slices, &mut control, platform::RECV_FLAGS) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => break result?,
+        }
+    };
+    // Own them first, so that an error closes them.
+    let mut arrived = Vec::new();
+    for data in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = data {
+            arrived.extend(descriptors);
+        }
+    }
+    if message.flags.contains(ReturnFlags::CTRUNC) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "control data was cut off: too many descriptors, or no room to open them",
+        ));
+    }
+    platform::close_on_exec(&arrived)?;
+    received.append(&mut arrived);
+    Ok(message.bytes)
+}
+
+/// The numbers of all open descriptors of this process, in rising order, without the one that looks.
+///
+/// # Errors
+///
+/// If `/proc/self/fd` can't be read.
+pub fn open_descriptors() -> io::Result<Vec<i32>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let looking = rustix::fs::open("/proc/self/fd", flags, Mode::empty())?;
+    let own = looking.as_raw_fd();
+    let mut open = Vec::new();
+    for entry in Dir::new(looking)? {
+        // The names `.` and `..` aren't numbers.
+        let number = entry?
+            .file_name()
+            .to_str()
+            .ok()
+            .and_then(|name| name.parse::<i32>().ok());
+        open.extend(number.filter(|number| *number != own));
+    }
+    open.sort_unstable();
+    Ok(open)
+}
+
+fn invalid_input(message: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::File,
+        io::{Read, Seek, Write},
+        os::unix::net::UnixStream,
+    };
+
+    use rustix::{io::FdFlags, net::SendFlags};
+
+    use super::*;
+
+    #[test]
+    fn a_descriptor_arrives_with_its_bytes() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let (mut kept, passed) = UnixStream::pair().unwrap();
+        let sent = send_with_descriptors(&one, b"here", &[passed.as_fd()]).unwrap();
+        assert_eq!(sent, 4);
+        drop(passed);
+
+        let (mut buffer, mut received) = ([0; 16], Vec::new());
+        let count = recv_with_descriptors(&other, &mut buffer, &mut received).unwrap();
+        assert_eq!((&buffer[..count], received.len()), (&b"here"[..], 1));
+        let arrived = received.remove(0);
+        let flags = rustix::io::fcntl_getfd(&arrived).unwrap();
+        assert!(flags.contains(FdFlags::CLOEXEC));
+        UnixStream::from(arrived).write_all(b"x").unwrap();
+        let mut byte = [0];
+        kept.read_exact(&mut byte).unwrap();
+        assert_eq!(&byte, b"x");
+    }
+
+    #[test]
+    fn the_full_number_of_descriptors_arrives_and_one_more_is_refused() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let file = File::open("/dev/null").unwrap();
+        let many = vec![file.as_fd(); MAX_DESCRIPTORS + 1];
+        let error = send_with_descriptors(&one, b"x", &many).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        send_with_descriptors(&one, b"x", &many[1..]).unwrap();
+        let mut received = Vec::new();
+        recv_with_descriptors(&other, &mut [0; 8], &mut received).unwrap();
+        assert_eq!(received.len(), MAX_DESCRIPTORS);
+    }
+
+    #[test]
+    fn cut_off_control_data_is_an_error_and_leaves_nothing_open() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let mut file = File::open("/proc/self/status").unwrap();
+        let many = vec![file.as_fd(); MAX_DESCRIPTORS * 2];
+        let mut space = vec![MaybeUninit::uninit(); SPACE * 3];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&many)));
+        sendmsg(
+            &one,
+            &[IoSlice::new(b"x")],
+            &mut control,
+            SendFlags::empty(),
+        )
+        .unwrap();
+
+        let mut received = Vec::new();
+        let error = recv_with_descriptors(&other, &mut [0; 8], &mut received).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(received.is_empty());
+        file.rewind().unwrap();
+    }
+
+    #[test]
+    fn the_end_is_zero_bytes_and_a_closed_peer_is_an_error() {
+        let (one, other) = UnixStream::pair().unwrap();
+        drop(one);
+        let count = recv_with_descriptors(&other, &mut [0; 8], &mut Vec::new()).unwrap();
+        assert_eq!(count, 0);
+        let error = send_with_descriptors(&other, b"x", &[]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn descriptors_without_a_byte_are_refused() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        let error = send_with_descriptors(&one, b"", &[one.as_fd()]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn an_open_descriptor_is_listed() {
+        let file = File::open("/dev/null").unwrap();
+        assert!(open_descriptors().unwrap().contains(&file.as_raw_fd()));
+    }
+}

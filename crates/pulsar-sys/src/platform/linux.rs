@@ -1,0 +1,151 @@
+//! Linux.
+
+use std::{
+    ffi::CStr,
+    io,
+    ops::Range,
+    os::fd::{OwnedFd, RawFd},
+    path::{Path, PathBuf},
+};
+
+use libc::{c_int, c_uint, c_ulong, c_void, dl_phdr_info, size_t};
+use rustix::net::{RecvFlags, SendFlags};
+
+use crate::image::Image;
+
+/// The last real-time signal of the kernel.
+pub(crate) const HIGHEST_SIGNAL: c_int = 64;
+
+/// A closed peer is an error of the call, not a signal.
+pub(crate) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+
+/// Descriptors arrive marked to be closed by `exec`.
+pub(crate) const RECV_FLAGS: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+
+/// Descriptors that the slow way of [`close_on_exec_from`] looks at: as many as a process has by far, and still only
+/// some milliseconds. It is needed only before Linux 5.11.
+const SLOW_WAY_DESCRIPTORS: RawFd = 65_536;
+
+/// The file that this process executes. The link leads to the inode, so a replaced or deleted file doesn't matter.
+pub(crate) fn executable() -> io::Result<PathBuf> {
+    Ok(Path::new("/proc/self/exe").to_owned())
+}
+
+/// The kernel's id of this thread.
+pub(crate) fn thread_id() -> i64 {
+    rustix::thread::gettid().as_raw_pid().into()
+}
+
+/// Whether this is the first thread of the process: its thread id is the process's id.
+pub(crate) fn on_main_thread() -> bool {
+    rustix::thread::gettid() == rustix::process::getpid()
+}
+
+/// Names the process's thread that calls, for tools that list processes. The kernel keeps 15 bytes.
+pub(crate) fn name_process(name: &CStr) -> io::Result<()> {
+    Ok(rustix::thread::set_name(name)?)
+}
+
+/// Has the kernel kill this process when the thread that made it ends.
+///
+/// Async-signal-safe: one system call, no memory, no lock.
+pub(crate) fn arm_parent_death() -> io::Result<()> {
+    // The C library reads four whole words, so narrower numbers would leave their upper halves to chance.
+    let unused: c_ulong = 0;
+    let signal = libc::SIGKILL as c_ulong;
+    // SAFETY: this option takes a signal number and touches no memory of ours.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, unused, unused, unused) };
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Gives a signal its default action. It asks the kernel itself, as the C library refuses the signals that it keeps for
+/// its own use, and those can be inherited as ignored like any other.
+///
+/// Async-signal-safe: one system call, no memory, no lock.
+pub(crate) fn default_signal(signal: c_int) {
+    /// One bit for each signal, in bytes.
+    const SET_BYTES: usize = HIGHEST_SIGNAL as usize / 8;
+    // The kernel's record differs between processors, but it is never longer than this, and zero in all of its fields
+    // is the default action without flags and with an empty mask.
+    let action = [0_u64; 8];
+    // SAFETY: the kernel reads one record from the array, which is long enough and aligned, and writes none back. The
+    // default action runs no code of ours.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            signal,
+            action.as_ptr(),
+            std::ptr::null_mut::<c_void>(),
+            SET_BYTES,
+        )
+    };
+}
+
+/// Marks all descriptors from `first` on to be closed by `exec`.
+///
+/// Async-signal-safe: system calls only, no memory, no lock.
+pub(crate) fn close_on_exec_from(first: RawFd) {
+    // SAFETY: the call takes three numbers. It only sets a flag on descriptors, so none that somebody owns is closed.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            first as c_uint,
+            c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if result == 0 {
+        return;
+    }
+    for descriptor in first..SLOW_WAY_DESCRIPTORS {
+        // SAFETY: as above; a number that isn't open gives EBADF, which is no matter.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
+/// Nothing is left to do: [`RECV_FLAGS`] has marked them.
+pub(crate) fn close_on_exec(_received: &[OwnedFd]) -> io::Result<()> {
+    Ok(())
+}
+
+/// The main program's image, as the loader tells.
+pub(crate) fn image() -> Option<Image> {
+    let mut found: Option<Image> = None;
+    let data = (&raw mut found).cast::<c_void>();
+    // SAFETY: the callback has the type that is asked for, and `data` is the `Option<Image>` that it expects. The
+    // call has returned before `found` is used again.
+    unsafe { libc::dl_iterate_phdr(Some(first_object), data) };
+    found
+}
+
+/// Takes the first object, which is the main program, and ends the iteration.
+unsafe extern "C" fn first_object(
+    info: *mut dl_phdr_info,
+    _size: size_t,
+    data: *mut c_void,
+) -> c_int {
+    // SAFETY: the loader passes a valid record that nobody changes during the call.
+    let info = unsafe { &*info };
+    // SAFETY: `data` is the exclusive pointer to an `Option<Image>` that `image` handed in.
+    let found = unsafe { &mut *data.cast::<Option<Image>>() };
+    let headers = if info.dlpi_phdr.is_null() {
+        &[]
+    } else {
+        // SAFETY: the record says that so many headers lie there. They are part of the loaded program and constant.
+        unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) }
+    };
+    let base = info.dlpi_addr as usize;
+    let code = headers
+        .iter()
+        .filter(|header| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0)
+        .map(|header| -> Range<usize> {
+            let start = base.wrapping_add(header.p_vaddr as usize);
+            start..start.saturating_add(header.p_memsz as usize)
+        })
+        .collect();
+    *found = Some(Image { base, code });
+    1
+}

@@ -1,0 +1,17 @@
+//! What differs between systems: one module for each, all of the same shape.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod other;
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{
+    HIGHEST_SIGNAL, RECV_FLAGS, SEND_FLAGS, arm_parent_death, close_on_exec, close_on_exec_from,
+    default_signal, executable, image, name_process, on_main_thread, thread_id,
+};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use other::{
+    HIGHEST_SIGNAL, RECV_FLAGS, SEND_FLAGS, arm_parent_death, close_on_exec, close_on_exec_from,
+    default_signal, executable, image, name_process, on_main_thread, thread_id,
+};

@@ -1,0 +1,75 @@
+//! Unix systems that aren't supported yet: the crate compiles, and what needs Linux says so.
+
+use std::{
+    ffi::CStr,
+    io,
+    os::fd::{OwnedFd, RawFd},
+    path::PathBuf,
+};
+
+use libc::c_int;
+use rustix::net::{RecvFlags, SendFlags};
+
+use crate::image::Image;
+
+/// The last signal that all Unix systems have.
+pub(crate) const HIGHEST_SIGNAL: c_int = 31;
+
+/// The flag against signals isn't everywhere: the program must ignore `SIGPIPE`, as Rust programs do.
+pub(crate) const SEND_FLAGS: SendFlags = SendFlags::empty();
+
+/// The flag that marks descriptors isn't everywhere: [`close_on_exec`] does it.
+pub(crate) const RECV_FLAGS: RecvFlags = RecvFlags::empty();
+
+/// The file that this process executes, by its path: a replaced file gives another build.
+pub(crate) fn executable() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// Not known: zero.
+pub(crate) fn thread_id() -> i64 {
+    0
+}
+
+/// Not known; nothing depends on it where no parent-death signal exists.
+pub(crate) fn on_main_thread() -> bool {
+    true
+}
+
+/// Does nothing.
+pub(crate) fn name_process(_name: &CStr) -> io::Result<()> {
+    Ok(())
+}
+
+/// Refuses: without a parent-death signal a child could outlive its parent.
+pub(crate) fn arm_parent_death() -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOTSUP))
+}
+
+/// Gives a signal its default action.
+pub(crate) fn default_signal(signal: c_int) {
+    // SAFETY: the default action runs no code of ours; numbers that aren't signals are refused.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// Marks descriptors from `first` on to be closed by `exec`, as many as a process usually has.
+pub(crate) fn close_on_exec_from(first: RawFd) {
+    const LOOKED_AT: RawFd = 65_536;
+    for descriptor in first..LOOKED_AT {
+        // SAFETY: it only sets a flag; a number that isn't open gives EBADF, which is no matter.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
+/// Marks received descriptors to be closed by `exec`. An `exec` on another thread may come first.
+pub(crate) fn close_on_exec(received: &[OwnedFd]) -> io::Result<()> {
+    for descriptor in received {
+        rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
+    }
+    Ok(())
+}
+
+/// Not known.
+pub(crate) fn image() -> Option<Image> {
+    None
+}

@@ -1,0 +1,47 @@
+//! The kernel's account of this process in `/proc/self/status`.
+
+use std::{fs, io};
+
+/// The account at one moment.
+pub(crate) struct Status(String);
+
+impl Status {
+    pub(crate) fn read() -> io::Result<Self> {
+        fs::read_to_string("/proc/self/status").map(Self)
+    }
+
+    /// The number in the line of this name.
+    pub(crate) fn number(&self, name: &str, radix: u32) -> io::Result<u64> {
+        let line = self
+            .0
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|line| line.split_ascii_whitespace().next())
+            .and_then(|digits| u64::from_str_radix(digits, radix).ok())
+            .ok_or_else(|| {
+                let message = format!("/proc/self/status tells no number {name}");
+                io::Error::new(io::ErrorKind::InvalidData, message)
+            })
+    }
+
+    /// An amount of memory, which the kernel writes in units of 1024 bytes.
+    pub(crate) fn bytes(&self, name: &str) -> io::Result<u64> {
+        Ok(self.number(name, 10)?.saturating_mul(1_024))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_by_its_whole_name() {
+        let status =
+            Status("Name:\tx\nThreads:\t12\nVmRSSx:\t1 kB\nVmRSS:\t  3 kB\nUmask:\t0022\n".into());
+        assert_eq!(status.number("Threads", 10).unwrap(), 12);
+        assert_eq!(status.bytes("VmRSS").unwrap(), 3_072);
+        assert_eq!(status.number("Umask", 8).unwrap(), 0o22);
+        assert!(status.number("Name", 10).is_err());
+        assert!(status.number("Absent", 10).is_err());
+    }
+}

@@ -1,0 +1,96 @@
+//! What the own process uses, and what other processes there are.
+
+use std::{io, mem::MaybeUninit, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{descriptors::open_descriptors, platform, status::Status};
+
+pub use crate::process_table::{Process, parent_of, processes_below};
+
+/// What a process uses at one moment.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Usage {
+    /// Memory that is in RAM, in bytes, with what is shared with other processes.
+    pub rss_bytes: u64,
+    /// Processor time of all threads since the start, in user and kernel mode together.
+    pub cpu: Duration,
+    /// Threads that live now.
+    pub threads: u32,
+    /// Descriptors that are open now.
+    pub open_files: u32,
+}
+
+impl Usage {
+    /// What this process uses now. It reads `/proc`: some tens of microseconds, more with many descriptors.
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` isn't mounted or isn't Linux's.
+    pub fn current() -> io::Result<Self> {
+        let status = Status::read()?;
+        let open_files = open_descriptors()?.len();
+        Ok(Self {
+            rss_bytes: status.bytes("VmRSS")?,
+            cpu: processor_time()?,
+            threads: u32::try_from(status.number("Threads", 10)?).unwrap_or(u32::MAX),
+            open_files: u32::try_from(open_files).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+/// The system's id of this thread; on Linux what `top -H` shows, elsewhere zero.
+pub fn thread_id() -> i64 {
+    platform::thread_id()
+}
+
+/// Whether this is the thread that the process started with.
+pub fn on_main_thread() -> bool {
+    platform::on_main_thread()
+}
+
+fn processor_time() -> io::Result<Duration> {
+    let mut usage = MaybeUninit::<libc::rusage>::uninit();
+    // SAFETY: the system writes one record to a place of its type.
+    if unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so the record is written.
+    let usage = unsafe { usage.assume_init() };
+    Ok(duration(usage.ru_utime) + duration(usage.ru_stime))
+}
+
+/// Both parts are counted up from zero, so never negative.
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_more_and_work_done_are_seen() {
+        let before = Usage::current().unwrap();
+        assert!(before.rss_bytes > 100_000, "{before:?}");
+        assert!(before.open_files >= 3, "{before:?}");
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || stopped.recv().is_err());
+        assert!(Usage::current().unwrap().threads >= 2);
+        drop(stop);
+        assert!(thread.join().unwrap());
+        let mut after = before;
+        while after.cpu <= before.cpu {
+            after = Usage::current().unwrap();
+        }
+    }
+
+    #[test]
+    fn threads_have_different_ids() {
+        let other = std::thread::spawn(|| (thread_id(), on_main_thread()));
+        let (id, main) = other.join().unwrap();
+        assert_ne!(id, thread_id());
+        assert!(!main);
+    }
+}

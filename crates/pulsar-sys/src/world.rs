@@ -1,0 +1,192 @@
+//! The world of a process, as far as a child should find the same.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+    io,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+};
+
+use rustix::{
+    fs::Mode,
+    process::{Resource, Rlimit, getrlimit, setrlimit, umask},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{boot, single_thread::SingleThread, status::Status};
+
+/// Variables that speak to one process and mean harm in its children: the service manager's, and our own.
+const OWN_VARIABLES: [&str; 5] = [
+    "NOTIFY_SOCKET",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    boot::VARIABLE,
+];
+
+/// Environment, working directory, creation mask and limit of open files.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct World {
+    /// All variables of the environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The working directory; nothing if it can't be told, as when it has been deleted.
+    #[serde(with = "directory")]
+    pub directory: Option<PathBuf>,
+    /// The permission bits that new files don't get.
+    pub umask: u32,
+    /// The soft limit of open files; nothing if there is none.
+    pub open_files_soft: Option<u64>,
+}
+
+impl World {
+    /// The world of this process, without the variables that concern it alone (`NOTIFY_SOCKET`, `LISTEN_*` and
+    /// Pulsar's own).
+    ///
+    /// # Errors
+    ///
+    /// If `/proc/self/status` doesn't tell the creation mask.
+    pub fn current() -> io::Result<Self> {
+        let environment = env::vars_os()
+            .filter(|(name, _)| !OWN_VARIABLES.iter().any(|own| name == own))
+            .collect();
+        Ok(Self {
+            environment,
+            directory: env::current_dir().ok(),
+            umask: current_umask()?,
+            open_files_soft: getrlimit(Resource::Nofile).current,
+        })
+    }
+}
+
+/// Makes the world of this process equal to the given one. It returns a warning for each thing that couldn't be done.
+///
+/// Only variables that differ are touched. The environment is left as it is if the process has more than one thread.
+#[must_use = "the warnings tell what could not be done"]
+pub fn apply(world: &World) -> Vec<String> {
+    let mut warnings = Vec::new();
+    match SingleThread::prove() {
+        Ok(alone) => apply_environment(&world.environment, &alone, &mut warnings),
+        Err(error) => warnings.push(format!("the environment was not set: {error}")),
+    }
+    if let Some(directory) = &world.directory
+        && let Err(error) = env::set_current_dir(directory)
+    {
+        let directory = directory.display();
+        warnings.push(format!(
+            "the working directory {directory} was not entered: {error}"
+        ));
+    }
+    umask(Mode::from_raw_mode(world.umask as rustix::fs::RawMode));
+    if let Err(error) = apply_open_files(world.open_files_soft) {
+        warnings.push(format!("the limit of open files was not set: {error}"));
+    }
+    warnings
+}
+
+fn apply_environment(
+    wanted: &[(OsString, OsString)],
+    alone: &SingleThread,
+    warnings: &mut Vec<String>,
+) {
+    let mut present: BTreeMap<OsString, OsString> = env::vars_os().collect();
+    for (name, value) in wanted {
+        if present.remove(name).as_ref() == Some(value) {
+            continue;
+        }
+        if is_settable(name) && !value.as_bytes().contains(&0) {
+            alone.set_variable(name, value);
+        } else {
+            warnings.push(format!("the variable {name:?} cannot be set"));
+        }
+    }
+    for name in present.keys() {
+        if is_settable(name) {
+            alone.remove_variable(name);
+        } else {
+            warnings.push(format!("the variable {name:?} cannot be removed"));
+        }
+    }
+}
+
+/// Whether the standard library takes the name; it panics at any other.
+fn is_settable(name: &OsStr) -> bool {
+    !name.is_empty() && !name.as_bytes().iter().any(|byte| matches!(byte, 0 | b'='))
+}
+
+fn apply_open_files(soft: Option<u64>) -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == soft {
+        return Ok(());
+    }
+    let wanted = Rlimit {
+        current: soft,
+        ..limit
+    };
+    Ok(setrlimit(Resource::Nofile, wanted)?)
+}
+
+/// Reads the mask where the kernel shows it: the system call can only change it, and for an instant every file that
+/// another thread makes would be open to all.
+fn current_umask() -> io::Result<u32> {
+    let mask = Status::read()?.number("Umask", 8)?;
+    u32::try_from(mask).map_err(io::Error::other)
+}
+
+/// A path need not be UTF-8, but serde's own form of a path must: so it travels as an `OsString`.
+mod directory {
+    use std::{ffi::OsString, path::PathBuf};
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        directory: &Option<PathBuf>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let directory = directory.as_ref().map(|path| path.as_os_str().to_owned());
+        directory.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PathBuf>, D::Error> {
+        let directory = Option::<OsString>::deserialize(deserializer)?;
+        Ok(directory.map(PathBuf::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn a_world_that_is_not_utf8_survives_the_wire() {
+        let odd = OsString::from_vec(vec![b'/', 0xff, 0xfe]);
+        let world = World {
+            environment: vec![("NAME".into(), odd.clone())],
+            directory: Some(odd.into()),
+            umask: 0o27,
+            open_files_soft: None,
+        };
+        let bytes = postcard::to_stdvec(&world).unwrap();
+        assert_eq!(postcard::from_bytes::<World>(&bytes).unwrap(), world);
+    }
+
+    #[test]
+    fn names_that_would_panic_are_not_settable() {
+        assert!(is_settable(OsStr::new("NAME")));
+        for wrong in ["", "A=B", "=C:", "A\0B"] {
+            assert!(!is_settable(OsStr::new(wrong)), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_current_world_is_told() {
+        let world = World::current().unwrap();
+        assert!(world.umask <= 0o777);
+        assert_eq!(world.directory, env::current_dir().ok());
+    }
+}

@@ -1,0 +1,79 @@
+//! Real children, real signals: this program is its own child.
+//!
+//! It has no test harness, as [`boot::take`] must come before any thread. Started by [`exec::spawn`] it plays the part
+//! that its first argument names (`part`); started by hand with `--part` it plays one that needs no link; else it
+//! is the parent and runs the checks.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of it is a test, which the lint can't see without a harness"
+)]
+
+mod boot_checks;
+mod death_checks;
+mod parent;
+mod part;
+
+use std::{panic, process::ExitCode, thread, time::Duration};
+
+use pulsar_sys::{boot, entry};
+
+/// More than all checks take together on a slow machine; a hanging one must not hang the build.
+const WATCHDOG: Duration = Duration::from_secs(240);
+
+pulsar_sys::before_main!(note);
+
+extern "C" fn note() {
+    part::Early::note();
+}
+
+type Check = (&'static str, fn());
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = entry::arguments()
+        .into_iter()
+        .filter_map(|argument| argument.into_string().ok())
+        .collect();
+    if arguments
+        .get(1)
+        .is_some_and(|first| first == "--threaded-part")
+    {
+        thread::spawn(thread::park);
+        return part::play_without_link(&arguments[2..]);
+    }
+    match boot::take() {
+        Some(Ok(socket)) => return part::play(socket, &arguments[1..]),
+        Some(Err(error)) => return part::report_boot_error(&error),
+        None => {}
+    }
+    if arguments.get(1).is_some_and(|first| first == "--part") {
+        return part::play_without_link(&arguments[2..]);
+    }
+    run_checks(arguments.get(1).filter(|filter| !filter.starts_with('-')))
+}
+
+fn run_checks(filter: Option<&String>) -> ExitCode {
+    parent::prepare();
+    thread::spawn(|| {
+        thread::sleep(WATCHDOG);
+        eprintln!("the checks take longer than {WATCHDOG:?}");
+        std::process::exit(1);
+    });
+    let (mut passed, mut failed) = (0, 0);
+    for (name, check) in [boot_checks::CHECKS, death_checks::CHECKS].concat() {
+        if filter.is_some_and(|filter| !name.contains(filter.as_str())) {
+            continue;
+        }
+        let result = panic::catch_unwind(check);
+        let word = if result.is_ok() { "ok" } else { "FAILED" };
+        println!("test {name} ... {word}");
+        *(if result.is_ok() {
+            &mut passed
+        } else {
+            &mut failed
+        }) += 1;
+    }
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    println!("\ntest result: {word}. {passed} passed; {failed} failed");
+    ExitCode::from(u8::from(failed != 0))
+}
