@@ -61,6 +61,8 @@ pub(crate) struct Identity {
     pub(crate) generation: u32,
     pub(crate) manager: Aid,
     pub(crate) exit_timeout: Duration,
+    /// The period of its notifies.
+    pub(crate) notify_every: Duration,
 }
 
 impl Context {

@@ -71,7 +71,7 @@ enum Event {
 
 impl Life {
     pub(crate) fn new(cx: Context, inbox: InboxReceiver, hooks: Hooks, manager: Manager) -> Self {
-        let notify_every = cx.cell.node.timing.notify_every;
+        let notify_every = cx.cell.birth.notify_every;
         Self {
             cx,
             inbox,

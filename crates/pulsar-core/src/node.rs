@@ -46,7 +46,8 @@ pub(crate) enum Upward {
 /// How often and how long. The same in all processes of one system.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Timing {
-    pub(crate) notify_every: Duration,
+    /// An actor that is silent for longer is given up.
+    pub(crate) timeout: Duration,
     pub(crate) boot_timeout: Duration,
     pub(crate) exit_timeout: Duration,
     pub(crate) ask_timeout: Duration,
@@ -55,13 +56,18 @@ pub(crate) struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            // 0.3 of the default heartbeat timeout of 30 s.
-            notify_every: Duration::from_secs(9),
+            timeout: Duration::from_secs(30),
             boot_timeout: Duration::from_secs(30),
             exit_timeout: Duration::from_secs(10),
             ask_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// The heartbeat's period for an actor that may be silent for `timeout`: three in that time, but
+/// neither so many that they cost nor so few that what they show is old.
+pub(crate) fn notify_period(timeout: Duration) -> Duration {
+    timeout.mul_f64(0.3).clamp(Duration::from_millis(100), Duration::from_secs(10))
 }
 
 static NODE: OnceLock<Arc<Node>> = OnceLock::new();

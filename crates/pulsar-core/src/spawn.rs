@@ -45,6 +45,7 @@ pub fn spawn() -> Spawn {
             mailbox_capacity: DEFAULT_CAPACITY,
             boot_timeout: None,
             exit_timeout: None,
+            timeout: None,
             generation: 1,
         },
         behaviour: Behaviour::default(),
@@ -72,6 +73,7 @@ pub(crate) struct Spec {
     pub(crate) mailbox_capacity: usize,
     pub(crate) boot_timeout: Option<Duration>,
     pub(crate) exit_timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     pub(crate) generation: u32,
 }
 
@@ -160,6 +162,13 @@ impl Spawn {
     /// How long the actor has from being asked to stop to being killed; by default 10 s.
     pub fn exit_timeout(mut self, timeout: Duration) -> Self {
         self.spec.exit_timeout = Some(timeout);
+        self
+    }
+
+    /// How long the actor may be silent; by default 30 s. It notifies its manager about three
+    /// times as often, at least every 10 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.spec.timeout = Some(timeout);
         self
     }
 

@@ -30,6 +30,7 @@ mod bind;
 mod bind_list;
 mod listener;
 mod socket_file;
+mod socket_settings;
 mod stream;
 
 pub use accept::accept;
@@ -38,4 +39,5 @@ pub use bind::{Bind, BindParseError};
 pub use bind_list::{BindList, MAX_BINDS};
 pub use listener::{DEFAULT_BACKLOG, ListenError, Listener};
 pub use socket_file::UnixSocketFile;
+pub use socket_settings::{SocketSettings, inherited};
 pub use stream::{Peer, Stream};

@@ -34,11 +34,16 @@
 
 pub use pulsar_core::*;
 
+pub use pulsar_app as app;
+pub use pulsar_control as control;
 #[doc(hidden)]
 pub use pulsar_core::__private;
+pub use pulsar_http as http;
+pub use pulsar_net as net;
 
 /// What most programs import.
 pub mod prelude {
+    pub use pulsar_app::{NoSettings, Worker};
     pub use pulsar_core::{
         Aid, CallError, Cause, Context, Error, Info, Placement, Pool, Proxy, Result, SendError,
         Spawn, SpawnError, State, arbiter, command, echo, get_actor, info, notify, ping, run, send,

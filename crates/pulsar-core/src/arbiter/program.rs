@@ -18,7 +18,7 @@ use crate::hooks::Hooks;
 use crate::lifecycle::Life;
 use crate::mailbox::{DEFAULT_CAPACITY, mailbox};
 use crate::manager::Manager;
-use crate::node::{Node, Timing, Upward};
+use crate::node::{Node, Timing, Upward, notify_period};
 use crate::{Error, Placement, Result, command, entry};
 
 /// How long blocking jobs of the program may go on after its end.
@@ -96,6 +96,7 @@ fn begin() -> Result<(Context, Life)> {
         generation: 1,
         manager: aid,
         exit_timeout: timing.exit_timeout,
+        notify_every: notify_period(timing.timeout),
     };
     let exits = exits::listen()?;
     let upward = Upward::Master(Master::new(Handle::current()));

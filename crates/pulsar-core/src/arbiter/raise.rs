@@ -11,7 +11,7 @@ use super::Role;
 use super::oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 use crate::context::{Identity, lock};
 use crate::hooks::{Behaviour, Hooks};
-use crate::node::Node;
+use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Vessel};
 use crate::spawn::Spec;
 use crate::{Cause, Placement, SpawnError};
@@ -93,6 +93,7 @@ fn identity(node: &Node, order: &Order) -> Identity {
         generation: order.spec.generation,
         manager: order.manager,
         exit_timeout: order.spec.exit_timeout.unwrap_or(node.timing.exit_timeout),
+        notify_every: notify_period(order.spec.timeout.unwrap_or(node.timing.timeout)),
     }
 }
 

@@ -102,6 +102,7 @@ impl Pool {
             mailbox_capacity: DEFAULT_CAPACITY,
             boot_timeout: None,
             exit_timeout: Some(workers_exit.mul_f64(1.5) + std::time::Duration::from_secs(3)),
+            timeout: None,
             generation: self.worker.spec().generation,
         };
         let start = move |cx: Context| -> crate::command::BoxFuture<crate::Result<()>> {

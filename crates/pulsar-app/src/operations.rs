@@ -1,0 +1,130 @@
+//! What the control socket can do with an application's arbiter.
+
+use pulsar_control::{ActorRow, Backend, Failure, LastExit, Placement, Role, State};
+use pulsar_core::{ActorStatus, Arbiter, CallError, SendError, Target, arbiter, send_json};
+use serde_json::{Value, json};
+
+/// The arbiter, as the control socket sees it.
+pub(crate) struct Operations {
+    arbiter: Arbiter,
+    /// The instance's name.
+    name: String,
+}
+
+impl Operations {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self {
+            arbiter: arbiter(),
+            name: name.into(),
+        }
+    }
+}
+
+impl Backend for Operations {
+    fn ps(&self) -> Vec<ActorRow> {
+        self.arbiter.actors().iter().map(row).collect()
+    }
+
+    async fn info(&self, target: &str) -> Result<Value, Failure> {
+        let target = Target::from(target);
+        let info = self.arbiter.last_info(&target).map_err(|error| failure(&error))?;
+        serde_json::to_value(info).map_err(|error| failed("Codec", &error.to_string()))
+    }
+
+    async fn send(&self, target: &str, command: &str, args: Vec<Value>) -> Result<Value, Failure> {
+        match send_json(target, command, args).await {
+            Ok(reply) => Ok(reply),
+            Err(CallError::Send(error)) => Err(failure(&error)),
+            Err(CallError::Command(error)) => Err(failed("Command", &text_of(&error))),
+            Err(error) => Err(failed("Command", &error.to_string())),
+        }
+    }
+
+    async fn stop(&self, target: Option<&str>) -> Result<Value, Failure> {
+        let Some(target) = target else {
+            self.arbiter.stop();
+            return Ok(json!({ "stopped": self.name }));
+        };
+        self.arbiter.stop_actor(target).await.map_err(|error| failure(&error))?;
+        Ok(json!({ "stopped": target }))
+    }
+}
+
+fn failure(error: &SendError) -> Failure {
+    failed(error.kind(), &error.to_string())
+}
+
+fn failed(kind: &str, message: &str) -> Failure {
+    Failure {
+        kind: kind.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+/// A command's own error, as JSON, in words: a message by itself, or a chain of them.
+fn text_of(error: &Value) -> String {
+    match error {
+        Value::String(message) => message.clone(),
+        Value::Array(chain) if chain.iter().all(Value::is_string) => {
+            chain.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(": ")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn row(actor: &ActorStatus) -> ActorRow {
+    ActorRow {
+        aid: actor.aid.to_string(),
+        name: actor.name.clone(),
+        role: role(actor.role),
+        placement: placement(actor.placement),
+        pid: actor.pid,
+        state: state(actor),
+        monitor: actor.monitor.clone(),
+        uptime_s: actor.uptime.as_secs_f64(),
+        incarnation: actor.incarnation.0.into(),
+        generation: actor.generation.into(),
+        restarts: actor.restarts.into(),
+        last_exit: actor.last_exit.as_ref().map(|exit| LastExit {
+            cause: exit.cause.name().to_owned(),
+            detail: exit.cause.detail(),
+            pid: exit.pid,
+        }),
+        rss_bytes: actor.system.map(|system| system.rss_bytes),
+        cpu_percent: actor.system.map(|system| system.cpu_percent),
+        mailbox_depth: actor.mailbox.depth,
+    }
+}
+
+fn role(role: pulsar_core::Role) -> Role {
+    match role {
+        pulsar_core::Role::Arbiter => Role::Arbiter,
+        pulsar_core::Role::Monitor => Role::Monitor,
+        pulsar_core::Role::Worker => Role::Worker,
+        pulsar_core::Role::Actor => Role::Actor,
+    }
+}
+
+fn placement(placement: pulsar_core::Placement) -> Placement {
+    match placement {
+        pulsar_core::Placement::Process => Placement::Process,
+        pulsar_core::Placement::Thread => Placement::Thread,
+        pulsar_core::Placement::Task => Placement::Task,
+    }
+}
+
+/// Between two lives an actor is restarting, whatever the last one's state was.
+fn state(actor: &ActorStatus) -> State {
+    if actor.restarting.is_some() {
+        return State::Restarting;
+    }
+    match actor.state {
+        pulsar_core::State::Initial => State::Initial,
+        pulsar_core::State::Inactive => State::Inactive,
+        pulsar_core::State::Starting => State::Starting,
+        pulsar_core::State::Running => State::Running,
+        pulsar_core::State::Stopping => State::Stopping,
+        pulsar_core::State::Closed => State::Closed,
+        pulsar_core::State::Terminated => State::Terminated,
+    }
+}

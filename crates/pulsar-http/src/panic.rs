@@ -1,0 +1,56 @@
+//! What becomes of a panic in a handler.
+
+use std::any::Any;
+
+use axum::body::Body;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode, Uri};
+
+/// The request that was being answered, for the log. Cloning these is cheap: they share their bytes.
+#[derive(Clone)]
+pub(crate) struct Culprit {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+}
+
+impl Culprit {
+    /// Logs the panic. The path without the query, which may hold what no log should.
+    pub(crate) fn log(&self, payload: &(dyn Any + Send)) {
+        tracing::error!(
+            method = %self.method,
+            path = self.uri.path(),
+            panic = message(payload),
+            "a handler panicked; the request fails, the worker goes on"
+        );
+    }
+}
+
+/// What the client gets instead of the answer: nothing that an attacker could use.
+pub(crate) fn response() -> Response<Body> {
+    let mut response = Response::new(Body::from("internal server error\n"));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    response
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        return text;
+    }
+    payload
+        .downcast_ref::<String>()
+        .map_or("a value that is no text", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_of_a_panic_is_its_text() {
+        assert_eq!(message(&"plain"), "plain");
+        assert_eq!(message(&"formatted".to_owned()), "formatted");
+        assert_eq!(message(&7_u8), "a value that is no text");
+    }
+}
