@@ -52,7 +52,10 @@ pub trait Application: Serialize + DeserializeOwned + Clone + Send + Sync + 'sta
     }
 
     /// In each worker, before it counts as ready.
-    fn worker_start(&self, worker: Worker<Self::Settings>) -> impl Future<Output = Result<()>> + Send;
+    fn worker_start(
+        &self,
+        worker: Worker<Self::Settings>,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// In each worker that is asked to stop, within its drain timeout.
     fn worker_stopping(&self, worker: Worker<Self::Settings>) -> impl Future<Output = ()> + Send {

@@ -48,7 +48,10 @@ pub(crate) fn parse<S: Args>(words: Vec<OsString>) -> Result<Parsed<S>, ConfigEr
 /// The last part of the program's path.
 pub(crate) fn program_name(words: &[OsString]) -> String {
     let file = words.first().and_then(|word| Path::new(word).file_name());
-    file.map_or_else(|| "pulsar".to_owned(), |name| name.to_string_lossy().into_owned())
+    file.map_or_else(
+        || "pulsar".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 /// The first line of a message that goes on to explain itself.
@@ -89,7 +92,10 @@ mod tests {
         for (line, names) in cases {
             let error = error_of(line);
             assert!(error.contains(names), "{line}: {error}");
-            assert!(!error.contains('\n') && !error.starts_with("error"), "{line}: {error}");
+            assert!(
+                !error.contains('\n') && !error.starts_with("error"),
+                "{line}: {error}"
+            );
         }
     }
 

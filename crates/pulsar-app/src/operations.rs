@@ -27,7 +27,10 @@ impl Backend for Operations {
 
     async fn info(&self, target: &str) -> Result<Value, Failure> {
         let target = Target::from(target);
-        let info = self.arbiter.last_info(&target).map_err(|error| failure(&error))?;
+        let info = self
+            .arbiter
+            .last_info(&target)
+            .map_err(|error| failure(&error))?;
         serde_json::to_value(info).map_err(|error| failed("Codec", &error.to_string()))
     }
 
@@ -45,7 +48,10 @@ impl Backend for Operations {
             self.arbiter.stop();
             return Ok(json!({ "stopped": self.name }));
         };
-        self.arbiter.stop_actor(target).await.map_err(|error| failure(&error))?;
+        self.arbiter
+            .stop_actor(target)
+            .await
+            .map_err(|error| failure(&error))?;
         Ok(json!({ "stopped": target }))
     }
 }
@@ -65,9 +71,11 @@ fn failed(kind: &str, message: &str) -> Failure {
 fn text_of(error: &Value) -> String {
     match error {
         Value::String(message) => message.clone(),
-        Value::Array(chain) if chain.iter().all(Value::is_string) => {
-            chain.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(": ")
-        }
+        Value::Array(chain) if chain.iter().all(Value::is_string) => chain
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(": "),
         other => other.to_string(),
     }
 }

@@ -20,7 +20,8 @@ impl Preparation {
     /// closed as soon as the application stops: a listener then refuses new connections once
     /// the workers have closed theirs.
     pub fn give(&mut self, name: impl Into<String>, descriptor: impl Into<OwnedFd>) {
-        self.descriptors.push((name.into(), Arc::new(descriptor.into())));
+        self.descriptors
+            .push((name.into(), Arc::new(descriptor.into())));
     }
 
     /// Prints this line on stdout once the first worker is ready.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulsar_control::{Claim, ControlDirectory, InstanceName, Server};
-use pulsar_core::{Context, Error, LogConfig, Pool, PoolHandle, Result, Role, Spawn, arbiter, spawn};
+use pulsar_core::{
+    Context, Error, LogConfig, Pool, PoolHandle, Result, Role, Spawn, arbiter, spawn,
+};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -160,7 +162,11 @@ async fn worker_start<A: Application>(cx: Context, boot: WorkerBoot<A>) -> Resul
 }
 
 /// Watches over the pool until it is to end; how, or why it failed.
-async fn watch(pool: &PoolHandle, signals: &mut Signals, announcements: Vec<String>) -> Result<Ending> {
+async fn watch(
+    pool: &PoolHandle,
+    signals: &mut Signals,
+    announcements: Vec<String>,
+) -> Result<Ending> {
     let arbiter = arbiter();
     let mut announcements = Some(announcements);
     loop {
@@ -207,7 +213,10 @@ async fn stop(pool: &PoolHandle, ending: Ending, signals: &mut Signals) {
             _ = signals.next() => {}
         }
     }
-    if tokio::time::timeout(FAST_GRACE, &mut stopping).await.is_ok() {
+    if tokio::time::timeout(FAST_GRACE, &mut stopping)
+        .await
+        .is_ok()
+    {
         return;
     }
     for actor in arbiter.actors() {

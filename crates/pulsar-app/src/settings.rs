@@ -35,7 +35,12 @@ pub struct Settings {
     pub exit_timeout: f64,
 
     /// The name of this instance, by which it is found [default: the program's name]
-    #[arg(long, env = "PULSAR_NAME", value_name = "NAME", help_heading = "Instance")]
+    #[arg(
+        long,
+        env = "PULSAR_NAME",
+        value_name = "NAME",
+        help_heading = "Instance"
+    )]
     pub name: Option<String>,
 
     /// What is logged: error, warn, info, debug, trace, or such as `warn,my_crate=debug`
@@ -89,7 +94,9 @@ pub struct NoSettings {}
 const MAX_SECONDS: f64 = 86_400.0;
 
 fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "expected a number of seconds".to_owned())?;
     match (0.0..=MAX_SECONDS).contains(&seconds) {
         true => Ok(seconds),
         false => Err(format!("expected 0 to {MAX_SECONDS} seconds")),

@@ -36,6 +36,8 @@ pub(crate) struct Cell {
     pub(crate) state: StateCell,
     /// Asked to stop, by whomever. Only ever set.
     pub(crate) stop: CancellationToken,
+    /// To end now: what is in flight is cut.
+    pub(crate) kill: CancellationToken,
     /// The end of the actor: what it spawned on its loop ends too.
     pub(crate) end: CancellationToken,
     /// What it spawned on its loop.
@@ -65,6 +67,16 @@ pub(crate) struct Identity {
     pub(crate) notify_every: Duration,
 }
 
+impl Identity {
+    /// What the system's own tools show: the name, else the id.
+    pub(crate) fn process_name(&self) -> String {
+        match self.name.as_str() {
+            "" => self.aid.local(),
+            name => name.to_owned(),
+        }
+    }
+}
+
 impl Context {
     pub(crate) fn new(
         birth: Identity,
@@ -78,6 +90,7 @@ impl Context {
             inbox,
             state: StateCell::default(),
             stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
             end: CancellationToken::new(),
             tasks: TaskTracker::new(),
             cause: OnceLock::new(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pulsar_sys::{BootSocket, Build, World, boot, descriptors};
+use pulsar_sys::{BootSocket, World, boot, descriptors};
 use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Kind, MAX_FRAME_BYTES};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -150,12 +150,15 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     let timing: Timing = decode(NATIVE, &record.timing)?;
     let behaviour: Behaviour = decode(NATIVE, &record.behaviour)?;
     let aid = identity.birth.aid;
+    if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
+        tracing::debug!(%error, "the process keeps its name");
+    }
     let link = Arc::new(Link::new(Aid::new(aid.arbiter(), Aid::ARBITER_PLACE)));
     let upward = Upward::Child {
         link: Arc::clone(&link),
         places: std::sync::Mutex::new(identity.places),
     };
-    let node = Arc::new(Node::new(aid, Build::current()?, timing, upward));
+    let node = Arc::new(Node::new(aid, timing, upward));
     if let Some(log) = log {
         let _ = node.log.set(log);
     }

@@ -56,6 +56,7 @@ enum Phase {
 enum Event {
     Started(Unwound<Result<()>>),
     StopAsked,
+    KillAsked,
     BuiltinCame(Envelope),
     BuiltinEnded(Ended),
     CommandCame(Envelope),
@@ -140,6 +141,7 @@ impl Life {
         tokio::select! {
             result = poll(&mut self.start) => Event::Started(result),
             () = self.cx.cell.stop.cancelled(), if !stopping => Event::StopAsked,
+            () = self.cx.cell.kill.cancelled() => Event::KillAsked,
             Some(ended) = self.builtins.next() => Event::BuiltinEnded(ended),
             Some(envelope) = self.inbox.builtins.recv(), if self.builtins.len() < MAX_BUILTINS_RUNNING =>
                 Event::BuiltinCame(envelope),
@@ -179,7 +181,7 @@ impl Life {
                 self.stopping = None;
                 self.log_failure("stopping hook", result);
             }
-            Event::TasksEnded => return Some(Cause::Stopped),
+            Event::TasksEnded | Event::KillAsked => return Some(Cause::Stopped),
             Event::DrainTimeout => {
                 tracing::warn!(aid = %self.cx.aid(), "drain timeout: what is in flight is cut");
                 return Some(Cause::Stopped);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use pulsar_sys::Build;
 use pulsar_wire::{Codec, Frame, Hello, Kind, PROTOCOL_VERSION};
 use tokio::sync::mpsc;
 
@@ -31,7 +32,7 @@ impl Manager {
             Self::Link(link) => {
                 let hello = Hello {
                     version: PROTOCOL_VERSION,
-                    build: build_bytes(cx),
+                    build: build(),
                     aid: cx.aid(),
                     incarnation: cx.incarnation(),
                     pid: std::process::id(),
@@ -74,6 +75,13 @@ impl Manager {
     }
 }
 
-fn build_bytes(cx: &Context) -> Bytes {
-    payload::encode(Codec::Postcard, &cx.cell.node.build).unwrap_or_default()
+/// The identity of this executable; empty, and so refused, if it cannot be told.
+fn build() -> Bytes {
+    match Build::current() {
+        Ok(build) => payload::encode(Codec::Postcard, &build).unwrap_or_default(),
+        Err(error) => {
+            tracing::error!(%error, "the program's own file cannot be read");
+            Bytes::new()
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use pulsar_sys::Build;
 use pulsar_wire::{Aid, ArbiterId};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +18,6 @@ use crate::log::LogConfig;
 pub(crate) struct Node {
     /// The actor to which this process belongs: the arbiter, or a process actor.
     pub(crate) here: Aid,
-    /// The executable's identity.
-    pub(crate) build: Build,
     pub(crate) timing: Timing,
     pub(crate) log: OnceLock<LogConfig>,
     /// Whom this process manages: in the arbiter's everybody, elsewhere the task actors here.
@@ -67,16 +64,17 @@ impl Default for Timing {
 /// The heartbeat's period for an actor that may be silent for `timeout`: three in that time, but
 /// neither so many that they cost nor so few that what they show is old.
 pub(crate) fn notify_period(timeout: Duration) -> Duration {
-    timeout.mul_f64(0.3).clamp(Duration::from_millis(100), Duration::from_secs(10))
+    timeout
+        .mul_f64(0.3)
+        .clamp(Duration::from_millis(100), Duration::from_secs(10))
 }
 
 static NODE: OnceLock<Arc<Node>> = OnceLock::new();
 
 impl Node {
-    pub(crate) fn new(here: Aid, build: Build, timing: Timing, upward: Upward) -> Self {
+    pub(crate) fn new(here: Aid, timing: Timing, upward: Upward) -> Self {
         Self {
             here,
-            build,
             timing,
             log: OnceLock::new(),
             registry: Mutex::default(),

@@ -15,7 +15,12 @@ use crate::{BindList, DEFAULT_BACKLOG, Listener, MAX_BINDS, UnixSocketFile};
 pub struct SocketSettings {
     /// Where to listen: `HOST:PORT`, `:PORT` for all interfaces, or `unix:PATH`; port 0 is any
     /// free one
-    #[arg(long, env = "PULSAR_BIND", value_name = "ADDR[,ADDR…]", default_value_t)]
+    #[arg(
+        long,
+        env = "PULSAR_BIND",
+        value_name = "ADDR[,ADDR…]",
+        default_value_t
+    )]
     pub bind: BindList,
 }
 

@@ -206,18 +206,38 @@ fn the_owner_leaves_a_socket_file_that_another_server_has_made() {
 
 #[test]
 fn of_many_servers_that_start_at_a_stale_socket_one_wins() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        let bind = Bind::Unix(path.clone());
+        let servers: Vec<_> = std::thread::scope(|scope| {
+            let start = || Listener::bind(&bind, DEFAULT_BACKLOG);
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        assert_eq!(servers.iter().filter(|server| server.is_ok()).count(), 1);
+        UnixStream::connect(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_server_waits_for_its_turn_in_the_folder_and_not_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.sock");
     drop(UnixListener::bind(&path).unwrap());
-    let bind = Bind::Unix(path.clone());
-    let servers: Vec<_> = std::thread::scope(|scope| {
-        let start = || Listener::bind(&bind, DEFAULT_BACKLOG);
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    assert_eq!(servers.iter().filter(|server| server.is_ok()).count(), 1);
-    UnixStream::connect(&path).unwrap();
+    let turn = fs::File::open(folder.path()).unwrap();
+    rustix::fs::flock(&turn, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let error = bind(&format!("unix:{}", path.display())).unwrap_err();
+    assert!(!error.is_address_in_use());
+    assert!(
+        error.to_string().contains("holds a lock on the folder"),
+        "{error}"
+    );
+    assert!(path.exists(), "the stale file is not touched out of turn");
+    drop(turn);
+    bind(&format!("unix:{}", path.display())).unwrap();
 }

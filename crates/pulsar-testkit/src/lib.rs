@@ -1,1 +1,36 @@
-//! Under construction.
+//! For tests of programs on Pulsar: deliberate faults, real programs under test, probes, and
+//! checks that nothing is left behind.
+//!
+//! # Layout
+//!
+//! * [`Fault`]: the ways in which an actor can be made to fail.
+//! * [`Program`]: a server binary under test, from its start to its end.
+//! * [`HttpConnection`]: a plain HTTP client that shows what a connection does.
+//! * [`Tree`]: the processes below another, by their pids.
+//! * [`Leftovers`]: children, zombies and descriptors that a test left behind.
+//! * [`wait_until`]: waits for a condition, with a bound.
+//!
+//! # Example
+//!
+//! ```
+//! use pulsar_testkit::{Fault, Leftovers};
+//!
+//! let before = Leftovers::baseline()?;
+//! assert_eq!("segv".parse(), Ok(Fault::Segv));
+//! assert_eq!(before.check(), Ok(()));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod fault;
+mod http;
+mod program;
+mod tree;
+mod wait;
+
+pub use fault::{Fault, UnknownFault};
+pub use http::{HttpConnection, HttpReply, http_get};
+pub use program::Program;
+pub use pulsar_core::Leftovers;
+pub use tree::Tree;
+pub use wait::wait_until;

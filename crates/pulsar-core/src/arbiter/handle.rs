@@ -105,21 +105,17 @@ impl Arbiter {
         }
     }
 
-    /// All actors that the arbiter knows, itself first, the others in the order of their
-    /// spawning. It waits for nobody.
+    /// All actors that the arbiter knows, itself first, the others by their places. It waits for
+    /// nobody.
     pub fn actors(&self) -> Vec<ActorStatus> {
         let Some(node) = &self.node else {
             return Vec::new();
         };
         let registry = lock(&node.registry);
         let now = Instant::now();
-        let mut all: Vec<_> = registry
-            .iter()
-            .map(|entry| (entry.birth.age, status(entry, now)))
-            .collect();
+        let mut all: Vec<_> = registry.iter().map(|entry| status(entry, now)).collect();
         drop(registry);
-        all.sort_by_key(|(age, status)| (*age, status.aid));
-        let mut all: Vec<_> = all.into_iter().map(|(_, status)| status).collect();
+        all.sort_by_key(|status| status.aid);
         if let (Some(cx), Some(first)) = (self.context(), all.first_mut()) {
             own(first, &cx.info());
         }

@@ -20,6 +20,8 @@ const EXIT_GRACE: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_millis(250);
 /// A killed process that the kernel does not give up within this is given up by us.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
+/// A thread or a task whose loop does not turn cannot be ended; it is abandoned after this.
+const ABANDON_AFTER: Duration = Duration::from_secs(1);
 
 /// What an overseer learns.
 #[derive(Debug)]
@@ -197,7 +199,10 @@ impl Oversight {
     }
 
     fn kill(&mut self, now: Instant) -> Decision {
-        let give_up_at = now + KILL_PATIENCE;
+        let give_up_at = match self.is_process {
+            true => now + KILL_PATIENCE,
+            false => now + ABANDON_AFTER,
+        };
         match self.phase {
             Phase::Killed { .. } | Phase::Lingering { .. } => Decision::Wait,
             _ => {
@@ -222,7 +227,11 @@ impl Oversight {
                 Decision::Terminate
             }
             Phase::Terminated { .. } | Phase::Leaving { .. } => self.kill(now),
-            Phase::Killed { .. } | Phase::Lingering { .. } => Decision::End(self.cause()),
+            Phase::Killed { .. } => {
+                tracing::warn!("an actor does not die and is abandoned");
+                Decision::End(self.cause())
+            }
+            Phase::Lingering { .. } => Decision::End(self.cause()),
         }
     }
 
@@ -388,6 +397,18 @@ mod tests {
         let mut life = process(now);
         let garbage = ChildEvent::LinkClosed(Some("garbage".to_owned()));
         assert_eq!(life.on(garbage, now), Decision::Kill);
+    }
+
+    #[test]
+    fn a_thread_that_cannot_be_ended_is_abandoned() {
+        let now = Instant::now();
+        let mut life = Oversight::new(Placement::Thread, later(now, 30), GRACE);
+        assert_eq!(
+            life.on(ChildEvent::TimeCame, later(now, 30)),
+            Decision::Kill
+        );
+        let end = life.on(ChildEvent::TimeCame, later(now, 31));
+        assert_eq!(end, Decision::End(Cause::BootTimeout));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::time::Duration;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use pulsar_sys::Build;
 use pulsar_wire::{Aid, ArbiterId, Incarnation};
 use tokio::runtime::Handle;
 
@@ -100,7 +99,7 @@ fn begin() -> Result<(Context, Life)> {
     };
     let exits = exits::listen()?;
     let upward = Upward::Master(Master::new(Handle::current()));
-    let node = Arc::new(Node::new(aid, Build::current()?, timing, upward));
+    let node = Arc::new(Node::new(aid, timing, upward));
     if !node.install() {
         return Err(Error::msg("an arbiter has run in this process before"));
     }

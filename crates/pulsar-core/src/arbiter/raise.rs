@@ -182,12 +182,7 @@ impl Overseer {
                 vessel.stop();
             }
             Decision::Terminate => vessel.terminate(&self.node),
-            Decision::Kill => {
-                if vessel.kill(&self.node) == placement::Killed::Abandoned {
-                    tracing::warn!(aid = %self.aid, "actor abandoned: a thread cannot be killed");
-                    return Some(Cause::Stopped);
-                }
-            }
+            Decision::Kill => vessel.kill(&self.node),
             Decision::End(cause) => return Some(cause),
         }
         None

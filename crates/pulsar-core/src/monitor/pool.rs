@@ -1,6 +1,6 @@
 //! A group of like workers, kept at its size.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -177,7 +177,7 @@ struct Keeper {
     policy: PoolPolicy,
     slots: Vec<Place>,
     /// Slots whose next life is decided, and when it begins.
-    due: HashMap<usize, Instant>,
+    due: BTreeMap<usize, Instant>,
     status: watch::Sender<PoolStatus>,
     news: mpsc::Receiver<PoolEvent>,
     to_news: mpsc::Sender<PoolEvent>,

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use pulsar_sys::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
 use crate::arbiter::{ChildEvent, Hooking, Reached};
 use crate::context::{Context, Identity};
@@ -63,25 +62,9 @@ pub(crate) struct Commission {
 
 /// What carries a life, as its overseer holds it.
 pub(crate) enum Vessel {
-    Process {
-        pid: Pid,
-        link: Arc<Link>,
-    },
+    Process { pid: Pid, link: Arc<Link> },
     Thread(Context),
-    Task {
-        cx: Context,
-        abort: AbortHandle,
-        control: mpsc::Sender<ChildEvent>,
-    },
-}
-
-/// What became of a kill.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Killed {
-    /// Its end will be learnt.
-    Dying,
-    /// It cannot be killed.
-    Abandoned,
+    Task(Context),
 }
 
 /// Begins a life.
@@ -101,14 +84,14 @@ impl Vessel {
     pub(crate) fn reached(&self) -> Reached {
         match self {
             Self::Process { link, .. } => Reached::Link(Arc::clone(link)),
-            Self::Thread(cx) | Self::Task { cx, .. } => Reached::Local(cx.clone()),
+            Self::Thread(cx) | Self::Task(cx) => Reached::Local(cx.clone()),
         }
     }
 
     pub(crate) fn pid(&self) -> Option<Pid> {
         match self {
             Self::Process { pid, .. } => Some(*pid),
-            Self::Thread(_) | Self::Task { .. } => Some(Pid::current()),
+            Self::Thread(_) | Self::Task(_) => Some(Pid::current()),
         }
     }
 
@@ -116,7 +99,7 @@ impl Vessel {
     pub(crate) fn stop(&self) {
         match self {
             Self::Process { link, .. } => link.send_plain(pulsar_wire::Kind::Stop),
-            Self::Thread(cx) | Self::Task { cx, .. } => cx.stop(),
+            Self::Thread(cx) | Self::Task(cx) => cx.stop(),
         }
     }
 
@@ -127,25 +110,16 @@ impl Vessel {
         }
     }
 
-    pub(crate) fn kill(&self, node: &Node) -> Killed {
+    /// Ends the actor: a process by signal; a thread or a task by its own loop, as soon as that
+    /// turns, since nothing else can end them.
+    pub(crate) fn kill(&self, node: &Node) {
         match self {
             Self::Process { pid, .. } => {
                 if let Some(master) = node.master() {
                     master.signal(*pid, Signal::Kill);
                 }
-                Killed::Dying
             }
-            Self::Thread(cx) => {
-                cx.stop();
-                Killed::Abandoned
-            }
-            Self::Task { cx, abort, control } => {
-                abort.abort();
-                cx.cell.end.cancel();
-                // The aborted task will say nothing any more.
-                drop(control.try_send(ChildEvent::EndSaid(Cause::Stopped)));
-                Killed::Dying
-            }
+            Self::Thread(cx) | Self::Task(cx) => cx.cell.kill.cancel(),
         }
     }
 
@@ -160,8 +134,8 @@ impl Vessel {
     pub(crate) fn end(&self, cause: &Cause) {
         match self {
             Self::Process { link, .. } => link.end(cause),
-            // Its lifecycle has answered, unless it was aborted or abandoned.
-            Self::Thread(cx) | Self::Task { cx, .. } => drop(cx.cell.cause.set(cause.clone())),
+            // Its lifecycle has answered, unless it was abandoned.
+            Self::Thread(cx) | Self::Task(cx) => drop(cx.cell.cause.set(cause.clone())),
         }
     }
 }

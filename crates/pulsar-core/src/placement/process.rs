@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use pulsar_sys::{ExecSpec, World, descriptors, exec};
+use pulsar_sys::{Build, ExecSpec, World, descriptors, exec};
 use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
@@ -43,11 +43,8 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     }
     let world = World::current().map_err(|error| exec_error(&error, "the world cannot be read"))?;
     let boot = boot_frame(node, &commission, &world)?;
-    let expected = hello(node, &commission.birth)?;
-    let name = match commission.birth.name.as_str() {
-        "" => commission.birth.aid.local(),
-        name => name.to_owned(),
-    };
+    let expected = hello(&commission.birth)?;
+    let name = commission.birth.process_name();
     let spec = ExecSpec {
         environment: world.environment,
         program_name: std::env::args_os()
@@ -138,10 +135,13 @@ fn boot_frame(node: &Node, commission: &Commission, world: &World) -> Result<Byt
     Ok(bytes.freeze())
 }
 
-fn hello(node: &Node, birth: &Identity) -> Result<Hello, SpawnError> {
+/// What the child should say: the same executable as this one is now.
+fn hello(birth: &Identity) -> Result<Hello, SpawnError> {
+    let build = Build::current()
+        .map_err(|error| exec_error(&error, "the program's own file cannot be read"))?;
     Ok(Hello {
         version: PROTOCOL_VERSION,
-        build: encode(NATIVE, &node.build).map_err(hook_error)?,
+        build: encode(NATIVE, &build).map_err(hook_error)?,
         aid: birth.aid,
         incarnation: birth.incarnation,
         pid: 0,

@@ -11,13 +11,11 @@ use crate::node::Node;
 ///
 /// If its hooks cannot be resolved or its descriptors not duplicated.
 pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
-    let control = commission.control.clone();
-    let manager = Manager::Local(control.clone());
+    let manager = Manager::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
-    let task = tokio::spawn(async move {
+    tokio::spawn(async move {
         let cause = life.live().await;
         manager.ended(&cause).await;
     });
-    let abort = task.abort_handle();
-    Ok(Vessel::Task { cx, abort, control })
+    Ok(Vessel::Task(cx))
 }

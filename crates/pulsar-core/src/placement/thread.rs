@@ -15,10 +15,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     let manager = Manager::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
     let actor = cx.clone();
-    let name = match cx.name() {
-        "" => cx.aid().local(),
-        name => name.to_owned(),
-    };
+    let name = cx.cell.birth.process_name();
     let thread = std::thread::Builder::new()
         .name(name)
         .spawn(move || run(&actor, life, &manager));

@@ -1,0 +1,192 @@
+//! Actors that die, and those who wait for them.
+
+use std::time::Duration;
+
+use pulsar::prelude::*;
+use pulsar_testkit::Fault;
+
+use crate::{PLACEMENTS, never};
+
+#[command]
+async fn fail(_cx: Context, how: String) {
+    if let Ok(fault) = how.parse::<Fault>() {
+        fault.commit()
+    }
+}
+
+#[command]
+async fn ask_never(_cx: Context, of: Proxy) -> Result<(), SendError> {
+    match send(&of, never, ()).await {
+        Err(CallError::Send(error)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn killed_by(signal: i32, cause: &Cause) -> bool {
+    matches!(cause, Cause::Signal { signal: number, .. } if *number == signal)
+}
+
+fn death<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, CallError<E>>) -> Cause {
+    match answer {
+        Err(CallError::Send(SendError::ActorDied { cause })) => cause,
+        other => panic!("no death but {other:?}"),
+    }
+}
+
+#[pulsar::test]
+async fn fault_01_all_asks_in_flight_learn_the_signal_that_killed_the_actor() -> Result<()> {
+    const ASKS: usize = 1_000;
+    let actor = spawn().mailbox_capacity(ASKS).await?;
+    let asks: Vec<_> = (0..ASKS)
+        .map(|_| tokio::spawn(send(&actor, never, ()).into_future()))
+        .collect();
+    // Sent after them over the same link: when it is answered they are there.
+    assert_eq!(send(&actor, ping, ()).await?, "pong");
+    tokio::task::yield_now().await;
+    arbiter().kill_actor(&actor).await?;
+    for ask in asks {
+        let cause = death(ask.await?);
+        assert!(killed_by(9, &cause), "{cause:?}");
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn fault_18_each_fault_has_its_cause() -> Result<()> {
+    for (fault, signals) in [
+        (Fault::Abort, &[6][..]),
+        (Fault::Segv, &[11]),
+        (Fault::Overflow, &[6, 11]),
+        (Fault::Oom, &[6]),
+    ] {
+        let actor = spawn().await?;
+        let cause = death(send(&actor, fail, fault.to_string()).await);
+        let by_one = signals.iter().any(|signal| killed_by(*signal, &cause));
+        assert!(by_one, "{fault}: {cause:?}");
+    }
+    let actor = spawn().await?;
+    let exit = death(send(&actor, fail, "exit").await);
+    assert_eq!(exit, Cause::Code(3));
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_panic_in_a_command_reaches_its_caller_and_ends_the_actor() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        // Taken before: the place is free as soon as the actor has ended.
+        let handle = arbiter();
+        let ended = handle.ended(&actor);
+        let (cause, answer) = tokio::join!(ended, send(&actor, fail, "panic"));
+        let message = "a deliberate panic".to_owned();
+        match answer {
+            Err(CallError::Send(SendError::Panicked { message: told })) => {
+                assert_eq!(told, message)
+            }
+            other => panic!("{placement}: {other:?}"),
+        }
+        assert_eq!(cause?, Cause::Panic(message), "{placement}");
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn the_queued_die_with_the_one_that_panics() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let mut asks = Vec::new();
+        for _ in 0..10 {
+            asks.push(tokio::spawn(send(&actor, fail, "panic").into_future()));
+        }
+        let (mut panicked, mut died) = (0, 0);
+        for ask in asks {
+            match ask.await? {
+                Err(CallError::Send(SendError::Panicked { .. })) => panicked += 1,
+                Err(CallError::Send(SendError::ActorDied {
+                    cause: Cause::Panic(_),
+                })) => died += 1,
+                // Sent when the place was already free.
+                Err(CallError::Send(SendError::UnknownActor { .. })) => died += 1,
+                other => panic!("{placement}: {other:?}"),
+            }
+        }
+        assert_eq!((panicked, died), (1, 9), "{placement}");
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn an_actor_in_another_process_learns_the_death_too() -> Result<()> {
+    for placement in PLACEMENTS {
+        let [victim, asker] = [spawn().await?, spawn().placement(placement).await?];
+        let asking = tokio::spawn(send(&asker, ask_never, victim.clone()).into_future());
+        // Until the ask has arrived at the victim.
+        loop {
+            let about = send(&victim, info, ()).await?;
+            // Of two messages received, one is this `info`.
+            if about.mailbox.received - about.mailbox.replied >= 2 {
+                break;
+            }
+        }
+        arbiter().kill_actor(&victim).await?;
+        match asking.await? {
+            Err(CallError::Command(SendError::ActorDied { cause })) => {
+                assert!(killed_by(9, &cause), "{placement}: {cause:?}");
+            }
+            other => panic!("{placement}: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_dead_actor_is_unknown_and_its_name_is_free() -> Result<()> {
+    for placement in PLACEMENTS {
+        let first = spawn().name("phoenix").placement(placement).await?;
+        arbiter().kill_actor(&first).await?;
+        let late = send(&first, ping, ()).await;
+        assert!(
+            matches!(late, Err(CallError::Send(SendError::UnknownActor { .. }))),
+            "{late:?}"
+        );
+        let second = spawn().name("phoenix").placement(placement).await?;
+        assert_ne!(first, second);
+        arbiter().stop_actor(&second).await?;
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn fault_16_many_deaths_leave_nothing_behind() -> Result<()> {
+    for _ in 0..10 {
+        let mut spawnings = Vec::new();
+        for _ in 0..20 {
+            spawnings.push(spawn().begin()?);
+        }
+        let mut ends = Vec::new();
+        for spawning in spawnings {
+            let actor = spawning.await?;
+            ends.push(tokio::spawn(
+                async move { arbiter().kill_actor(&actor).await },
+            ));
+        }
+        for end in ends {
+            end.await??;
+        }
+    }
+    assert_eq!(arbiter().actors().len(), 1, "only the arbiter is left");
+    // That no child, zombie or descriptor is left is checked after each test.
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_killed_actor_is_told_from_a_slow_one() -> Result<()> {
+    let actor = spawn().await?;
+    let after = Duration::from_millis(20);
+    let slow = send(&actor, never, ()).timeout(after).await;
+    assert!(matches!(
+        slow,
+        Err(CallError::Send(SendError::Timeout { .. }))
+    ));
+    Ok(())
+}

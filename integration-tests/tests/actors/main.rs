@@ -1,0 +1,21 @@
+//! The actor layer, with real processes: each test is a process of its own with an arbiter.
+#![forbid(unsafe_code)]
+
+mod death;
+mod handshake;
+mod hooks;
+mod messages;
+mod pool;
+mod spawning;
+mod stopping;
+
+use pulsar::prelude::*;
+
+/// Behaviour is the same in all of them.
+const PLACEMENTS: [Placement; 3] = [Placement::Process, Placement::Thread, Placement::Task];
+
+/// A command that never replies. Names of commands are unique in a program, so it stands here.
+#[command]
+async fn never(_cx: Context) {
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,333 @@
+//! Commands: who can be sent what, and what comes back.
+
+use std::time::Duration;
+
+use pulsar::prelude::*;
+use pulsar::{Command, send_json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{PLACEMENTS, never};
+
+#[derive(Clone, PartialEq, Debug, thiserror::Error, Serialize, Deserialize)]
+enum Rude {
+    #[error("whom shall I greet?")]
+    Nobody,
+    #[error("{0} is too long a name")]
+    TooLong(usize),
+}
+
+/// Greets.
+#[command]
+async fn greetme(_cx: Context, name: String) -> Result<String, Rude> {
+    match name.len() {
+        0 => Err(Rude::Nobody),
+        len @ 20.. => Err(Rude::TooLong(len)),
+        _ => Ok(format!("Hello {name}!")),
+    }
+}
+
+#[command]
+fn add(_cx: Context, a: u64, b: u64) -> u64 {
+    a + b
+}
+
+#[command]
+async fn who_asks(cx: Context) -> Option<String> {
+    cx.sender().map(|aid| aid.to_string())
+}
+
+#[command]
+async fn who_am_i(_cx: Context) -> Option<String> {
+    get_actor().map(|cx| cx.aid().to_string())
+}
+
+/// Sends on, from inside an actor.
+#[command]
+async fn pass_on(_cx: Context, to: String, name: String) -> Result<String, Error> {
+    Ok(send(to, greetme, name).await?)
+}
+
+#[command]
+async fn pass_to_proxy(_cx: Context, to: Proxy) -> Result<u64, Error> {
+    Ok(send(&to, add, (2, 3)).await?)
+}
+
+#[command]
+async fn run_on_arbiter(_cx: Context) -> Result<(), SendError> {
+    run("arbiter", pid_of, ()).await.map(drop)
+}
+
+#[command]
+async fn large(_cx: Context, bytes: usize) -> Vec<u8> {
+    vec![7; bytes]
+}
+
+async fn pid_of(cx: Context, _: ()) -> u32 {
+    cx.info().actor.pid
+}
+
+#[pulsar::test]
+async fn an_actor_is_reached_by_proxy_by_id_and_by_name() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().name("target").placement(placement).await?;
+        assert_eq!(send(&actor, greetme, "a").await?, "Hello a!");
+        assert_eq!(send(actor.aid(), greetme, "b").await?, "Hello b!");
+        assert_eq!(send("target", greetme, "c").await?, "Hello c!");
+        assert_eq!(
+            send(actor.aid().to_string(), greetme, "d").await?,
+            "Hello d!"
+        );
+        assert_eq!(send(actor.aid().local(), add, (1, 2)).await?, 3);
+        arbiter().stop_actor(&actor).await?;
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn an_actor_of_any_placement_reaches_one_of_any_other() -> Result<()> {
+    for to in PLACEMENTS {
+        let target = spawn().name("target").placement(to).await?;
+        for from in PLACEMENTS {
+            let sender = spawn().placement(from).await?;
+            let by_name = send(&sender, pass_on, ("target".to_owned(), "x".to_owned())).await?;
+            assert_eq!(by_name, "Hello x!", "{from} to {to}");
+            let by_proxy = send(&sender, pass_to_proxy, target.clone()).await?;
+            assert_eq!(by_proxy, 5, "{from} to {to}");
+            arbiter().stop_actor(&sender).await?;
+        }
+        arbiter().stop_actor(&target).await?;
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn arbiter_and_monitor_are_always_there() -> Result<()> {
+    let arbiter_id = arbiter().aid().map(|aid| aid.to_string());
+    assert_eq!(send("arbiter", ping, ()).await?, "pong");
+    assert_eq!(send("arbiter", who_am_i, ()).await?, arbiter_id);
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let hello = send(&actor, pass_on, ("monitor".to_owned(), "m".to_owned())).await?;
+        assert_eq!(hello, "Hello m!");
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_commands_own_error_keeps_its_type() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let nobody = send(&actor, greetme, "").await;
+        assert!(
+            matches!(nobody, Err(CallError::Command(Rude::Nobody))),
+            "{nobody:?}"
+        );
+        let long = send(&actor, greetme, "x".repeat(21)).await;
+        assert!(
+            matches!(long, Err(CallError::Command(Rude::TooLong(21)))),
+            "{long:?}"
+        );
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn an_error_keeps_its_chain_through_two_actors() -> Result<()> {
+    let [target, sender] = [spawn().name("target").await?, spawn().await?];
+    let error = send(&sender, pass_on, ("target".to_owned(), String::new()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "whom shall I greet?");
+    drop(target);
+    Ok(())
+}
+
+#[pulsar::test]
+async fn unknown_actors_and_commands_are_told() -> Result<()> {
+    let actor = spawn().await?;
+    let nobody = send("nobody", ping, ()).await.unwrap_err();
+    assert_eq!(nobody.to_string(), "no actor has the id or name \"nobody\"");
+    let from_child = send(&actor, pass_on, ("nobody".to_owned(), "x".to_owned())).await;
+    assert!(from_child.unwrap_err().to_string().contains("\"nobody\""));
+    let nothing = send_json(&actor, "dance", vec![]).await;
+    let expected = SendError::UnknownCommand {
+        command: "dance".to_owned(),
+    };
+    assert!(matches!(nothing, Err(CallError::Send(error)) if error == expected));
+    Ok(())
+}
+
+#[pulsar::test]
+async fn an_ask_ends_at_its_timeout() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let after = Duration::from_millis(50);
+        let answer = send(&actor, never, ()).timeout(after).await;
+        let expected = SendError::Timeout { after };
+        assert!(matches!(answer, Err(CallError::Send(error)) if error == expected));
+        arbiter().kill_actor(&actor).await?;
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn built_ins_are_answered_while_a_command_awaits() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let asking = tokio::spawn(send(&actor, never, ()).into_future());
+        // The second of two pings comes after `never` in the same order as it was sent.
+        for _ in 0..2 {
+            assert_eq!(send(&actor, ping, ()).await?, "pong");
+        }
+        assert!(!asking.is_finished());
+        asking.abort();
+        arbiter().kill_actor(&actor).await?;
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn commands_take_arguments_and_give_replies_as_json() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        for (command, args, reply) in [
+            ("add", vec![json!(1), json!(2)], json!(3)),
+            ("greetme", vec![json!("j")], json!("Hello j!")),
+            ("ping", vec![], json!("pong")),
+        ] {
+            let answer = send_json(&actor, command, args).await;
+            assert!(
+                matches!(&answer, Ok(value) if *value == reply),
+                "{command}: {answer:?}"
+            );
+        }
+        let Ok(about) = send_json(&actor, "info", vec![]).await else {
+            panic!("no info");
+        };
+        assert_eq!(about["actor"]["id"], json!(actor.aid().to_string()));
+        let rude = send_json(&actor, "greetme", vec![json!("")]).await;
+        assert!(matches!(rude, Err(CallError::Command(error)) if error == json!("Nobody")));
+        let shape = send_json(&actor, "add", vec![json!("one"), json!(2)]).await;
+        assert!(matches!(
+            shape,
+            Err(CallError::Send(SendError::Codec { .. }))
+        ));
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_command_knows_who_sent_it() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let in_another_process = placement == Placement::Process;
+        let expected = arbiter().aid().filter(|_| !in_another_process);
+        assert_eq!(
+            send(&actor, who_asks, ()).await?,
+            expected.map(|aid| aid.to_string())
+        );
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn functions_run_downwards_only() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let pid = run(&actor, pid_of, ()).await?;
+        assert_eq!(pid == std::process::id(), placement != Placement::Process);
+        let upwards = send(&actor, run_on_arbiter, ()).await;
+        let refused = matches!(upwards, Err(CallError::Command(SendError::Refused { .. })));
+        // A task on the arbiter's own loop is a part of the arbiter's process and of its trust.
+        assert_eq!(refused, placement != Placement::Task, "{placement}");
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_child_that_sends_a_function_pointer_up_by_hand_is_refused() -> Result<()> {
+    let actor = spawn().await?;
+    let refused = send(&actor, forge, ()).await?;
+    assert!(refused.contains("refused"), "{refused}");
+    Ok(())
+}
+
+/// Sends the `run` command by its name, around the check in `run`.
+#[command]
+async fn forge(_cx: Context) -> String {
+    let call = json!({ "entry": 0, "function": 0, "args": [] });
+    match send_json("arbiter", "run", vec![call]).await {
+        Ok(value) => value.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[pulsar::test]
+async fn large_messages_pass_up_to_the_limit_and_are_refused_over_it() -> Result<()> {
+    let actor = spawn().await?;
+    let mib = 1 << 20;
+    assert_eq!(send(&actor, large, 8 * mib).await?.len(), 8 * mib);
+    let too_large = send(&actor, large, 17 * mib).await;
+    assert!(matches!(
+        too_large,
+        Err(CallError::Send(SendError::TooLarge { .. }))
+    ));
+    let asked = send(&actor, echo, "x".repeat(17 * mib)).await;
+    assert!(matches!(
+        asked,
+        Err(CallError::Send(SendError::TooLarge { .. }))
+    ));
+    // The link is none the worse.
+    assert_eq!(send(&actor, ping, ()).await?, "pong");
+    Ok(())
+}
+
+#[pulsar::test]
+async fn messages_from_one_sender_are_handled_in_their_order() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let mut asks = Vec::new();
+        for number in 0..500_u64 {
+            asks.push(tokio::spawn(send(&actor, count, number).into_future()));
+            tokio::task::yield_now().await;
+        }
+        for ask in asks {
+            assert!(ask.await??, "{placement}: out of order");
+        }
+    }
+    Ok(())
+}
+
+/// True if each number is one more than the one before.
+#[command]
+async fn count(_cx: Context, number: u64) -> bool {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    // Placements in one process count on: all that matters is the step.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let expected = if number == 0 {
+        0
+    } else {
+        NEXT.load(Ordering::Relaxed)
+    };
+    NEXT.store(number + 1, Ordering::Relaxed);
+    number == expected
+}
+
+#[test]
+fn a_command_shows_its_signature_and_documentation() {
+    fn of<C: Command>(
+        _: fn() -> C,
+    ) -> (
+        &'static str,
+        &'static str,
+        Vec<(&'static str, &'static str)>,
+    ) {
+        (C::DOC, C::REPLY, C::ARGS.to_vec())
+    }
+    assert_eq!(
+        of(greetme),
+        ("Greets.", "Result<String, Rude>", vec![("name", "String")])
+    );
+    assert_eq!(of(add), ("", "u64", vec![("a", "u64"), ("b", "u64")]));
+}

@@ -1,0 +1,110 @@
+//! Who can spawn what, from where.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use pulsar::prelude::*;
+
+use crate::PLACEMENTS;
+
+/// Spawns an actor from inside another, and tells its id and its process.
+#[command]
+async fn spawn_one(_cx: Context, placement: Placement, name: String) -> Result<Proxy, SpawnError> {
+    spawn().placement(placement).name(name).await
+}
+
+async fn read_given(cx: Context, _: ()) -> Result<()> {
+    use std::io::Read;
+    let given = cx
+        .descriptor("gift")?
+        .ok_or_else(|| Error::msg("no gift"))?;
+    let mut text = String::new();
+    std::fs::File::from(given).read_to_string(&mut text)?;
+    cx.set_extra("gift", text);
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_name_is_held_by_one_living_actor() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().name("one").placement(placement).await?;
+        for second in PLACEMENTS {
+            let taken = SpawnError::NameTaken {
+                name: "one".to_owned(),
+            };
+            assert_eq!(spawn().name("one").placement(second).await, Err(taken));
+        }
+        arbiter().stop_actor(&actor).await?;
+    }
+    let reserved = SpawnError::NameTaken {
+        name: "monitor".to_owned(),
+    };
+    assert_eq!(spawn().name("monitor").await, Err(reserved));
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_process_actor_spawns_processes_and_tasks() -> Result<()> {
+    let parent = spawn().await?;
+    let child = send(&parent, spawn_one, (Placement::Process, "child".to_owned())).await?;
+    let about = send("child", info, ()).await?;
+    assert_eq!(about.actor.id, child.aid().to_string());
+    let parent_pid = send(&parent, info, ()).await?.actor.pid;
+    assert!(about.actor.pid != parent_pid && about.actor.pid != std::process::id());
+
+    let task = send(&parent, spawn_one, (Placement::Task, String::new())).await?;
+    assert_eq!(task.aid().place(), parent.aid().place());
+    // Reached from here, through its host.
+    let about = send(&task, info, ()).await?;
+    assert_eq!(about.actor.pid, parent_pid);
+    let thread = send(&parent, spawn_one, (Placement::Thread, String::new())).await;
+    assert!(matches!(
+        thread,
+        Err(CallError::Command(SpawnError::Unsupported { .. }))
+    ));
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_thread_actor_spawns_all_three() -> Result<()> {
+    let parent = spawn().thread().await?;
+    for placement in PLACEMENTS {
+        let child = send(&parent, spawn_one, (placement, "child".to_owned())).await?;
+        assert_eq!(send("child", info, ()).await?.actor.placement, placement);
+        let on_its_loop = child.aid().place() == parent.aid().place();
+        assert_eq!(on_its_loop, placement == Placement::Task);
+        arbiter().stop_actor(&child).await?;
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn an_actor_gets_the_descriptors_it_is_given() -> Result<()> {
+    for placement in PLACEMENTS {
+        let (reader, mut writer) = std::io::pipe()?;
+        std::io::Write::write_all(&mut writer, b"for you")?;
+        drop(writer);
+        let gift = Arc::new(OwnedFd::from(reader));
+        let actor = spawn()
+            .placement(placement)
+            .descriptor("gift", gift)
+            .start(read_given, ())
+            .await?;
+        assert_eq!(send(&actor, info, ()).await?.extra.0["gift"], "for you");
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn fault_11_many_spawns_at_once_all_get_ready() -> Result<()> {
+    const ACTORS: usize = 100;
+    let mut spawnings = Vec::new();
+    for _ in 0..ACTORS {
+        spawnings.push(tokio::spawn(spawn().into_future()));
+    }
+    for spawning in spawnings {
+        let actor = spawning.await??;
+        assert_eq!(send(&actor, ping, ()).await?, "pong");
+    }
+    Ok(())
+}
