@@ -10,11 +10,14 @@ pub(crate) fn tree(rows: &[ActorRow]) -> Vec<(usize, &ActorRow)> {
     let mut places: HashMap<&str, usize> = HashMap::with_capacity(rows.len());
     for (place, row) in rows.iter().enumerate() {
         places.entry(row.aid.as_str()).or_insert(place);
+        if !row.name.is_empty() {
+            places.entry(row.name.as_str()).or_insert(place);
+        }
     }
     let manager = |row: &ActorRow| {
         row.monitor
             .as_deref()
-            .and_then(|aid| places.get(aid).copied())
+            .and_then(|manager| places.get(manager).copied())
     };
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); rows.len()];
     let mut roots = Vec::new();

@@ -20,7 +20,7 @@ pub struct ActorRow {
     pub pid: Option<u32>,
     /// Where it is in its life.
     pub state: State,
-    /// The id of the actor that manages it; `None` for the arbiter.
+    /// The name of the monitor whose worker it is, or its id if it has none; `None` for others.
     pub monitor: Option<String>,
     /// How long this incarnation has lived, in seconds.
     pub uptime_s: f64,
