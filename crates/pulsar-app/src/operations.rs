@@ -39,7 +39,6 @@ impl Backend for Operations {
             Ok(reply) => Ok(reply),
             Err(CallError::Send(error)) => Err(failure(&error)),
             Err(CallError::Command(error)) => Err(failed("Command", &text_of(&error))),
-            Err(error) => Err(failed("Command", &error.to_string())),
         }
     }
 

@@ -142,7 +142,7 @@ fn claims_that_race_never_share_a_name() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for _ in 0..200 {
+                for _ in 0..1000 {
                     match directory.claim(&name("web")) {
                         Ok(claim) => {
                             assert_eq!(

@@ -412,6 +412,10 @@ async fn a_request_under_way_is_answered_while_the_server_stops() {
     let idle = house.client().await;
     house.stop.cancel();
     idle.closed(PATIENCE).await.unwrap();
+    assert!(
+        !house.directory.socket_path(&web()).exists(),
+        "the name does not wait for the request"
+    );
     house.fake.answer.notify_one();
     assert_eq!(raw.line().await.unwrap()["ok"], "at last");
     assert_eq!(raw.line().await, None);

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::info::{ActorInfo, Extra, Info, LoopInfo};
 use crate::mailbox::Inbox;
 use crate::node::Node;
 use crate::state::StateCell;
+use crate::{ActorInfo, Extra, Info, LoopInfo};
 use crate::{Cause, Placement, Proxy, State};
 
 /// An actor's own handle: cheap to clone, and given to every hook and command.

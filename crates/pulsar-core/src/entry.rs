@@ -13,7 +13,6 @@ use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-use crate::arbiter::Role;
 use crate::context::{self, Context, lock};
 use crate::hooks::Behaviour;
 use crate::lifecycle::{Life, panic_message};
@@ -24,7 +23,7 @@ use crate::manager::Manager;
 use crate::node::{Node, Timing, Upward};
 use crate::payload::{NATIVE, decode};
 use crate::placement::ChildIdentity;
-use crate::{Cause, Error, Result};
+use crate::{Cause, Error, Result, Role};
 
 /// The boot record is there before the child is: what takes longer than this never comes.
 const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,7 +44,7 @@ static MARKED: AtomicBool = AtomicBool::new(false);
     clippy::exit,
     reason = "a child ends here: it must not reach the user's main"
 )]
-pub(crate) fn enter() {
+pub fn enter() {
     match boot::take() {
         None => MARKED.store(true, Ordering::Release),
         Some(socket) => {

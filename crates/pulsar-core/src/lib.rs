@@ -18,8 +18,10 @@
 //!   `mailbox`, `route`, `link`: the ways there.
 //! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
 //! * `node`: one process's share; `entry`: where a child enters the program.
-//! * `cause`, `error`, `info`, `log`: what is said of actors.
-//! * `harness`: tests in processes of their own.
+//! * `sampler`, `log`: what a process uses, and what it says.
+//!
+//! What is said of actors stands in `pulsar-model`, the decisions of supervision in
+//! `pulsar-policy`.
 //!
 //! # Example
 //!
@@ -43,14 +45,10 @@
 
 mod arbiter;
 mod builtin;
-mod cause;
 mod command;
 mod context;
 mod entry;
-mod error;
-mod harness;
 mod hooks;
-mod info;
 mod lifecycle;
 mod link;
 mod log;
@@ -60,31 +58,29 @@ mod monitor;
 mod node;
 mod payload;
 mod placement;
-mod proxy;
 mod route;
+mod sampler;
 mod send;
 mod spawn;
 mod state;
 
-pub use arbiter::{ActorStatus, Arbiter, Role, arbiter};
+pub use arbiter::{Arbiter, arbiter};
 pub use builtin::{NotManaged, echo, info, notify, ping, stop};
-pub use cause::Cause;
 pub use command::{Command, IntoArgs};
 pub use context::{Context, get_actor};
-pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
-pub use harness::Leftovers;
 pub use hooks::{FnRef, HookOutput};
-pub use info::{ActorInfo, Extra, Info, LastExit, LoopInfo, MailboxInfo, SystemInfo};
 pub use log::LogConfig;
-pub use monitor::{Pool, PoolHandle, PoolLimits, PoolStatus};
-pub use placement::Placement;
-pub use proxy::{Proxy, Target};
-pub use pulsar_macros::{command, main, test};
+pub use monitor::{Pool, PoolHandle};
+pub use pulsar_macros::{command, main};
+pub use pulsar_model::{
+    ActorInfo, ActorStatus, Aid, CallError, Cause, Error, Extra, Incarnation, Info, LastExit,
+    LoopInfo, MailboxInfo, Never, ParseAidError, Placement, Proxy, Result, Role, SendError,
+    SpawnError, State, SystemInfo, Target,
+};
+pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;
-pub use pulsar_wire::{Aid, Incarnation, ParseAidError};
 pub use send::{Call, run, send, send_json};
 pub use spawn::{Spawn, Spawning, spawn};
-pub use state::State;
 
 /// For the expansions of the macros; no one else's.
 #[doc(hidden)]
@@ -96,7 +92,7 @@ pub mod __private {
     pub use pulsar_sys::before_main;
 
     pub use crate::command::{COMMANDS, Command, CommandDef, ResultParts};
-    pub use crate::harness::{TESTS, TestDef, enter_test, run_test};
+    pub use crate::entry::enter;
 
     /// Runs `main` under an arbiter.
     pub fn run_main<F, Fut>(main: F) -> ExitCode

@@ -7,8 +7,8 @@ use pulsar_wire::{Aid, Codec};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::MailboxInfo;
 use crate::command::CommandDef;
-use crate::info::MailboxInfo;
 use crate::link::Link;
 use crate::payload::{Outcome, Payload};
 use crate::{Cause, SendError};

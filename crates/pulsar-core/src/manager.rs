@@ -7,9 +7,9 @@ use pulsar_sys::Build;
 use pulsar_wire::{Codec, Frame, Hello, Kind, PROTOCOL_VERSION};
 use tokio::sync::mpsc;
 
-use crate::arbiter::ChildEvent;
 use crate::link::Link;
 use crate::{Cause, Context, payload};
+use pulsar_policy::ChildEvent;
 
 /// Where an actor's hello, notifies and last word go.
 #[derive(Debug)]

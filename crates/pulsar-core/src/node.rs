@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::SpawnError;
 use crate::arbiter::{Master, Registry};
 use crate::context::lock;
-use crate::info::Sampler;
 use crate::link::Link;
 use crate::log::LogConfig;
+use crate::sampler::Sampler;
 
 /// What a process knows of the system. One per process, from its start to its end.
 pub(crate) struct Node {

@@ -10,12 +10,12 @@ use pulsar_wire::{Aid, Incarnation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::arbiter::{Hooking, Order, Role, raise, spawn_from_child};
+use crate::arbiter::{Hooking, Order, raise, spawn_from_child};
 use crate::context::get_actor;
 use crate::hooks::{Behaviour, HookOutput};
 use crate::mailbox::DEFAULT_CAPACITY;
 use crate::node::Node;
-use crate::{Context, Placement, Proxy, SendError, SpawnError};
+use crate::{Context, Placement, Proxy, Role, SendError, SpawnError};
 
 /// Describes an actor to spawn: a process, unless said otherwise.
 ///

@@ -5,8 +5,9 @@
 //!
 //! * [`Fault`]: the ways in which an actor can be made to fail.
 //! * [`Program`]: a server binary under test, from its start to its end.
+//! * [`Cli`]: the command line, on the control socket of a program under test.
 //! * [`HttpConnection`]: a plain HTTP client that shows what a connection does.
-//! * [`Tree`]: the processes below another, by their pids.
+//! * [`Tree`]: the processes below another, by their pids; [`Process`]: what one of them does.
 //! * [`Leftovers`]: children, zombies and descriptors that a test left behind.
 //! * [`wait_until`]: waits for a condition, with a bound.
 //!
@@ -22,15 +23,19 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod cli;
 mod fault;
 mod http;
+mod process;
 mod program;
 mod tree;
 mod wait;
 
+pub use cli::Cli;
 pub use fault::{Fault, UnknownFault};
 pub use http::{HttpConnection, HttpReply, http_get};
-pub use program::Program;
-pub use pulsar_core::Leftovers;
+pub use process::Process;
+pub use program::{Outcome, Program};
+pub use pulsar_harness::Leftovers;
 pub use tree::Tree;
 pub use wait::wait_until;

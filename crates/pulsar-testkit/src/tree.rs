@@ -1,11 +1,10 @@
 //! The processes below another.
 
-use std::fs;
 use std::time::Duration;
 
 use pulsar_sys::{Pid, usage};
 
-use crate::wait_until;
+use crate::{Process, wait_until};
 
 /// The processes that stood below one at some moment, and that one itself.
 #[derive(Clone, Debug)]
@@ -40,16 +39,7 @@ impl Tree {
     }
 
     fn running(&self) -> Vec<Pid> {
-        self.pids.iter().copied().filter(|pid| runs(*pid)).collect()
+        let pids = self.pids.iter().copied();
+        pids.filter(|pid| Process::from(*pid).runs()).collect()
     }
-}
-
-fn runs(pid: Pid) -> bool {
-    // The state stands behind the name, which may itself hold any character but ends at the
-    // last parenthesis.
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
-    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

@@ -36,8 +36,7 @@ pub use pulsar_core::*;
 
 pub use pulsar_app as app;
 pub use pulsar_control as control;
-#[doc(hidden)]
-pub use pulsar_core::__private;
+pub use pulsar_harness::test;
 pub use pulsar_http as http;
 pub use pulsar_net as net;
 
@@ -49,4 +48,11 @@ pub mod prelude {
         Spawn, SpawnError, State, arbiter, command, echo, get_actor, info, notify, ping, run, send,
         spawn, stop,
     };
+}
+
+/// For the expansions of the macros; no one else's.
+#[doc(hidden)]
+pub mod __private {
+    pub use pulsar_core::__private::*;
+    pub use pulsar_harness::{TESTS, TestDef, enter_test, run_test};
 }

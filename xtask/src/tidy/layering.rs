@@ -7,7 +7,10 @@ use super::tree::{Dependency, Member, Tree};
 /// The layers, lowest first. A crate may depend on crates of lower layers only.
 const LAYERS: &[&[&str]] = &[
     &["pulsar-wire", "pulsar-sys", "pulsar-macros"],
+    &["pulsar-model"],
+    &["pulsar-policy"],
     &["pulsar-core"],
+    &["pulsar-harness"],
     &[CONTROL],
     &["pulsar-app"],
     &["pulsar-net"],

@@ -9,8 +9,8 @@ use pulsar_sys::{Children, Exit, Pid, Signal};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::ChildEvent;
 use crate::context::lock;
+use pulsar_policy::ChildEvent;
 
 /// Processes that may boot at once: past some per core they only take time from each other.
 const MAX_BOOTING: usize = 32;

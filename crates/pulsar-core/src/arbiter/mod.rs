@@ -2,8 +2,7 @@
 //!
 //! * [`Master`]: what only the arbiter's process has: child processes, places, the main loop.
 //! * [`Registry`]: who lives where, under which name, and how to reach them.
-//! * [`oversight`]: the decisions about one life, from its events and the time alone.
-//! * [`raise`]: carries them out: from an order to an actor, and to its end.
+//! * [`raise`]: from an order to an actor, and to its end: carries out what the policy decides.
 //! * [`handle`]: the arbiter as programs see it.
 //! * [`program`]: `main` under an arbiter, from start to exit code.
 //! * [`spawning`]: orders that come from other actors.
@@ -11,19 +10,16 @@
 mod exits;
 mod handle;
 mod master;
-mod oversight;
 mod program;
 mod raise;
 mod registry;
 mod shutdown;
 mod spawning;
 
-pub use handle::{ActorStatus, Arbiter, arbiter};
+pub use handle::{Arbiter, arbiter};
 pub(crate) use master::Master;
-pub(crate) use oversight::ChildEvent;
 pub(crate) use program::run_main;
 pub(crate) use raise::{Hooking, Order, raise};
-pub use registry::Role;
 pub(crate) use registry::{Reached, Registry};
 pub(crate) use shutdown::{stop_one, stop_tasks};
 

@@ -11,14 +11,14 @@ use std::hash::{BuildHasher, RandomState};
 use pulsar_wire::{Aid, ArbiterId, Incarnation};
 use tokio::runtime::Handle;
 
-use super::{Master, Role, exits, shutdown};
+use super::{Master, exits, shutdown};
 use crate::context::{self, Context, Identity, lock};
 use crate::hooks::Hooks;
 use crate::lifecycle::Life;
 use crate::mailbox::{DEFAULT_CAPACITY, mailbox};
 use crate::manager::Manager;
 use crate::node::{Node, Timing, Upward, notify_period};
-use crate::{Error, Placement, Result, command, entry};
+use crate::{Error, Placement, Result, Role, command, entry};
 
 /// How long blocking jobs of the program may go on after its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);

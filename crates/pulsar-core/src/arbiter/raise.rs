@@ -7,14 +7,13 @@ use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::Role;
-use super::oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 use crate::context::{Identity, lock};
 use crate::hooks::{Behaviour, Hooks};
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Vessel};
 use crate::spawn::Spec;
-use crate::{Cause, Placement, SpawnError};
+use crate::{Cause, Placement, Role, SpawnError};
+use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 
 /// An actor that is wanted.
 pub(crate) struct Order {

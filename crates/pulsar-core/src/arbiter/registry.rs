@@ -6,32 +6,17 @@ use std::time::Duration;
 
 use pulsar_sys::Pid;
 use pulsar_wire::Aid;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::ChildEvent;
 use crate::context::{Context, Identity};
-use crate::info::{Info, LastExit};
 use crate::link::Link;
-use crate::{Cause, SendError, SpawnError, State};
+use crate::{Cause, Role, SendError, SpawnError, State};
+use crate::{Info, LastExit};
+use pulsar_policy::ChildEvent;
 
 /// Names that always mean somebody.
 const RESERVED: [&str; 2] = ["arbiter", "monitor"];
-
-/// What part an actor has in the system.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// The root.
-    Arbiter,
-    /// Manages a group of actors.
-    Monitor,
-    /// One of a monitor's group.
-    Worker,
-    /// Any other.
-    Actor,
-}
 
 /// All actors that this process manages.
 #[derive(Debug, Default)]

@@ -6,9 +6,10 @@ use std::time::Duration;
 use pulsar_wire::Aid;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ChildEvent, Role};
+use crate::Role;
 use crate::context::lock;
 use crate::node::Node;
+use pulsar_policy::ChildEvent;
 
 /// Beside an actor's own exit timeout: the time from KILL to the news of its end.
 pub(super) const MARGIN: Duration = Duration::from_secs(2);

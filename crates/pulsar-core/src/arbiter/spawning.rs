@@ -6,12 +6,13 @@ use std::sync::Arc;
 use pulsar_wire::{Aid, Incarnation};
 use serde::{Deserialize, Serialize};
 
-use super::{ChildEvent, Hooking, Order, Role, raise};
+use super::{Hooking, Order, raise};
 use crate::context::lock;
 use crate::hooks::Behaviour;
 use crate::node::{Node, Upward};
 use crate::spawn::{Spec, gone};
-use crate::{CallError, Context, Info, Placement, SpawnError, builtin, send};
+use crate::{CallError, Context, Info, Placement, Role, SpawnError, builtin, send};
+use pulsar_policy::ChildEvent;
 
 /// A spawn that a process actor asks of the arbiter. The id is one of those set aside for it.
 #[doc(hidden)]

@@ -8,14 +8,14 @@ use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
-use crate::arbiter::{Hooking, Order, Role, raise, stop_one};
+use crate::arbiter::{Hooking, Order, raise, stop_one};
 use crate::context::{get_actor, lock};
 use crate::hooks::Hooks;
 use crate::mailbox::DEFAULT_CAPACITY;
 use crate::node::Node;
 use crate::spawn::{Spec, gone};
-use crate::{Cause, Context, Placement, Proxy, SendError, Spawn, SpawnError};
+use crate::{Cause, Context, Placement, Proxy, Role, SendError, Spawn, SpawnError};
+use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
 
 /// News of workers that may wait for the pool: some for each of the largest sensible pools.
 const NEWS: usize = 1024;

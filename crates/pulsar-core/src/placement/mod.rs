@@ -6,15 +6,13 @@ mod task;
 mod thread;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use pulsar_sys::{Pid, Signal};
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::arbiter::{ChildEvent, Hooking, Reached};
+use crate::arbiter::{Hooking, Reached};
 use crate::context::{Context, Identity};
 use crate::hooks::Hooks;
 use crate::lifecycle::Life;
@@ -23,32 +21,10 @@ use crate::mailbox::mailbox;
 use crate::manager::Manager;
 use crate::node::Node;
 use crate::spawn::Spec;
-use crate::{Cause, SpawnError};
+use crate::{Cause, Placement, SpawnError};
+use pulsar_policy::ChildEvent;
 
 pub(crate) use process::ChildIdentity;
-
-/// How an actor runs. The same actor runs in any of them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Placement {
-    /// In a process of its own: nothing that befalls it takes others along.
-    #[default]
-    Process,
-    /// On a thread of its own, in the arbiter's process.
-    Thread,
-    /// As a task on the loop of the actor that spawned it.
-    Task,
-}
-
-impl fmt::Display for Placement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Process => "process",
-            Self::Thread => "thread",
-            Self::Task => "task",
-        })
-    }
-}
 
 /// All that a placement needs to begin a life.
 pub(crate) struct Commission {

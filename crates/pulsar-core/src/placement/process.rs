@@ -14,13 +14,14 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
 use super::{Commission, Vessel};
-use crate::arbiter::{ChildEvent, Hooking};
+use crate::arbiter::Hooking;
 use crate::context::Identity;
 use crate::entry;
 use crate::link::{CloseReason, Link, LinkHandler, pump};
 use crate::node::{Node, PLACES_SET_ASIDE};
 use crate::payload::{NATIVE, decode, encode};
 use crate::{SendError, SpawnError};
+use pulsar_policy::ChildEvent;
 
 /// The identity part of the boot record.
 #[derive(Debug, Serialize, Deserialize)]

@@ -55,7 +55,7 @@ fn run(cx: &Context, life: Life, manager: &Manager) {
 fn say_end(manager: &Manager, cause: &Cause) {
     if let Manager::Local(events) = manager
         && events
-            .blocking_send(crate::arbiter::ChildEvent::EndSaid(cause.clone()))
+            .blocking_send(pulsar_policy::ChildEvent::EndSaid(cause.clone()))
             .is_err()
     {
         tracing::debug!("the manager has already let go of this actor");

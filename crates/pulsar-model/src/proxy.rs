@@ -17,7 +17,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) fn new(aid: Aid, name: &str) -> Self {
+    /// A reference to the actor in this place; `name` is only carried along.
+    pub fn new(aid: Aid, name: &str) -> Self {
         let name = name.to_owned();
         Self { aid, name }
     }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use linkme::distributed_slice;
 
-use super::Leftovers;
-use crate::entry;
+use pulsar_core::__private::enter;
+
+use crate::Leftovers;
 
 /// Says to a test's process which test it is.
 const TEST_VARIABLE: &str = "PULSAR_TEST";
@@ -39,7 +40,7 @@ pub static TESTS: [TestDef];
     reason = "the process is the test's: it must not reach the harness's main"
 )]
 pub extern "C" fn enter_test() {
-    entry::enter();
+    enter();
     let Some(name) = std::env::var_os(TEST_VARIABLE) else {
         return;
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Cause;
+use pulsar_model::Cause;
 
 /// The limits of a pool's restarts.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -59,24 +59,40 @@ pub struct PoolStatus {
 
 /// What happened to the worker in a slot.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum PoolEvent {
-    Ready { slot: usize },
-    Ended { slot: usize, cause: Cause },
+pub enum PoolEvent {
+    /// It is ready.
+    Ready {
+        /// Which, from 0.
+        slot: usize,
+    },
+    /// It has ended, or was never made.
+    Ended {
+        /// Which, from 0.
+        slot: usize,
+        /// How.
+        cause: Cause,
+    },
+    /// The pool is to end.
     StopAsked,
 }
 
 /// What the pool does.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum PoolDecision {
+pub enum PoolDecision {
     /// Begin the next life in this slot then.
-    StartAt { slot: usize, at: Instant },
+    StartAt {
+        /// Which, from 0.
+        slot: usize,
+        /// When, at the earliest.
+        at: Instant,
+    },
     /// Stop all workers; the pool ends.
     StopAll,
 }
 
 /// The state of a pool.
 #[derive(Debug)]
-pub(super) struct PoolPolicy {
+pub struct PoolPolicy {
     limits: PoolLimits,
     slots: Vec<Slot>,
     /// When restarts were decided, the oldest first, within the period.
@@ -94,7 +110,8 @@ struct Slot {
 }
 
 impl PoolPolicy {
-    pub(super) fn new(workers: usize, limits: PoolLimits) -> Self {
+    /// A pool of so many workers, all of which are to be started now.
+    pub fn new(workers: usize, limits: PoolLimits) -> Self {
         Self {
             limits,
             slots: vec![Slot::default(); workers],
@@ -105,17 +122,13 @@ impl PoolPolicy {
         }
     }
 
-    pub(super) fn status(&self) -> &PoolStatus {
+    /// How the pool is doing.
+    pub fn status(&self) -> &PoolStatus {
         &self.status
     }
 
-    /// `chance` is drawn anew for each event, from -1 to 1.
-    pub(super) fn on(
-        &mut self,
-        event: PoolEvent,
-        now: Instant,
-        chance: f64,
-    ) -> Option<PoolDecision> {
+    /// Takes an event and decides. `chance` is drawn anew for each event, from -1 to 1.
+    pub fn on(&mut self, event: PoolEvent, now: Instant, chance: f64) -> Option<PoolDecision> {
         match event {
             PoolEvent::Ready { slot } => {
                 self.slots[slot].ready_since = Some(now);

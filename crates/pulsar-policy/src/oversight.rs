@@ -7,11 +7,11 @@ use std::time::Duration;
 use pulsar_sys::Exit;
 use tokio::time::Instant;
 
-use crate::{Cause, Info, Placement};
+use pulsar_model::{Cause, Info, Placement};
 
 /// What an overseer's channel holds. Notifies give way to the rest when it is half full; of the
 /// other events one life has fewer than half of this.
-pub(crate) const CHILD_EVENTS: usize = 64;
+pub const CHILD_EVENTS: usize = 64;
 /// A process that has said its last word, or has closed its link, exits within this or is
 /// killed.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const ABANDON_AFTER: Duration = Duration::from_secs(1);
 
 /// What an overseer learns.
 #[derive(Debug)]
-pub(crate) enum ChildEvent {
+pub enum ChildEvent {
     /// The child is there and is who it should be.
     HelloCame,
     /// It is alive; the first one says that it is ready.
@@ -47,7 +47,8 @@ pub(crate) enum ChildEvent {
 /// What an overseer does.
 #[derive(Debug, PartialEq)]
 #[must_use]
-pub(crate) enum Decision {
+pub enum Decision {
+    /// Nothing, until the next event.
     Wait,
     /// The actor is ready: resolve its spawn.
     Ready(Box<Info>),
@@ -65,7 +66,7 @@ pub(crate) enum Decision {
 
 /// One life, as its manager sees it.
 #[derive(Debug)]
-pub(crate) struct Oversight {
+pub struct Oversight {
     is_process: bool,
     exit_timeout: Duration,
     phase: Phase,
@@ -108,7 +109,9 @@ enum Phase {
 }
 
 impl Oversight {
-    pub(crate) fn new(placement: Placement, boot_until: Instant, exit_timeout: Duration) -> Self {
+    /// A life that was launched just now and is to be ready at `boot_until`; once asked to stop
+    /// it has `exit_timeout`.
+    pub fn new(placement: Placement, boot_until: Instant, exit_timeout: Duration) -> Self {
         Self {
             is_process: placement == Placement::Process,
             exit_timeout,
@@ -122,7 +125,7 @@ impl Oversight {
     }
 
     /// When [`ChildEvent::TimeCame`] is due; `None` while there is no hurry.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Ready => None,
             Phase::Booting { until } | Phase::Lingering { until } => Some(until),
@@ -133,11 +136,12 @@ impl Oversight {
     }
 
     /// True until the first notify.
-    pub(crate) fn is_booting(&self) -> bool {
+    pub fn is_booting(&self) -> bool {
         matches!(self.phase, Phase::Booting { .. })
     }
 
-    pub(crate) fn on(&mut self, event: ChildEvent, now: Instant) -> Decision {
+    /// Takes an event and decides.
+    pub fn on(&mut self, event: ChildEvent, now: Instant) -> Decision {
         match event {
             ChildEvent::HelloCame => Decision::Wait,
             ChildEvent::Notified(info) if self.is_booting() => {

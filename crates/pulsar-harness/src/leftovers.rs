@@ -15,7 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// What this process had at some moment, to compare with later.
 ///
 /// ```
-/// # use pulsar_core::Leftovers;
+/// # use pulsar_harness::Leftovers;
 /// let before = Leftovers::baseline()?;
 /// let file = std::fs::File::open("/dev/null")?;
 /// assert!(before.check().is_err());

@@ -10,7 +10,6 @@ use crate::Cause;
 
 /// What a call of a command ends with other than its reply.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum CallError<E> {
     /// The command ran and returned this error of its own.
     #[error(transparent)]
@@ -121,7 +120,8 @@ impl SendError {
         }
     }
 
-    pub(crate) fn codec(error: impl fmt::Display) -> Self {
+    /// A [`Codec`](Self::Codec) error with this message.
+    pub fn codec(error: impl fmt::Display) -> Self {
         Self::Codec {
             message: error.to_string(),
         }

@@ -1,0 +1,41 @@
+//! The vocabulary of Pulsar's actor layer: what is said of actors, between crates and between
+//! processes. Data only: nothing here runs, waits or decides.
+//!
+//! # Layout
+//!
+//! * [`Proxy`] and [`Target`]: whom one means.
+//! * [`State`], [`Placement`], [`Role`]: where an actor is in its life, how it runs, what for.
+//! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
+//!   arbiter tells of it.
+//! * [`CallError`], [`SendError`], [`SpawnError`]: what goes wrong between actors; [`Error`]: any
+//!   error, as hooks and `main` return it.
+//!
+//! # Example
+//!
+//! ```
+//! use pulsar_model::{Cause, SendError};
+//!
+//! let cause = Cause::Signal { signal: 9, core_dumped: false };
+//! let error = SendError::ActorDied { cause };
+//! assert_eq!(error.to_string(), "the actor died before it replied: it killed by signal 9");
+//! ```
+#![forbid(unsafe_code)]
+
+mod cause;
+mod error;
+mod info;
+mod placement;
+mod proxy;
+mod role;
+mod state;
+mod status;
+
+pub use cause::Cause;
+pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
+pub use info::{ActorInfo, Extra, Info, LastExit, LoopInfo, MailboxInfo, SystemInfo};
+pub use placement::Placement;
+pub use proxy::{Proxy, Target};
+pub use pulsar_wire::{Aid, ArbiterId, Incarnation, ParseAidError};
+pub use role::Role;
+pub use state::State;
+pub use status::ActorStatus;

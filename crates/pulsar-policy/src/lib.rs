@@ -1,0 +1,34 @@
+//! The decisions of Pulsar's supervision, pure: events, the time and a random number go in,
+//! decisions come out. No clock, no I/O, no randomness of its own, so that any order of events
+//! can be tested, and simulated by the million.
+//!
+//! # Layout
+//!
+//! * [`Oversight`]: one life, from its launch to its end: when it is ready, when it is asked,
+//!   told and made to end, and how it ended.
+//! * [`PoolPolicy`]: a group of like workers: when to restart, when to wait, when to give up.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use pulsar_model::Placement;
+//! use pulsar_policy::{ChildEvent, Decision, Oversight};
+//! use tokio::time::Instant;
+//!
+//! let now = Instant::now();
+//! let boot_until = now + Duration::from_secs(30);
+//! let mut life = Oversight::new(Placement::Process, boot_until, Duration::from_secs(10));
+//! assert_eq!(life.on(ChildEvent::StopAsked, now), Decision::Stop);
+//! let kill_at = now + Duration::from_secs(10);
+//! assert_eq!(life.on(ChildEvent::TimeCame, now + Duration::from_secs(5)), Decision::Terminate);
+//! assert_eq!(life.on(ChildEvent::TimeCame, kill_at), Decision::Kill);
+//! ```
+#![forbid(unsafe_code)]
+
+mod oversight;
+mod pool;
+
+pub use oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
+pub use pool::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
