@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::builtin;
-use crate::payload::{self, Outcome, Payload};
 use crate::{Context, SendError};
+use pulsar_link::payload::{self, Outcome, Payload};
 
 /// A boxed future that any loop can run.
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -59,20 +59,6 @@ pub trait Command: Sized + 'static {
         cx: Context,
         args: Self::Args,
     ) -> impl Future<Output = Result<Self::Reply, Self::Error>> + Send + 'static;
-}
-
-/// Names the types of a `Result`, also behind an alias. For `#[command]`'s expansion.
-#[doc(hidden)]
-pub trait ResultParts {
-    /// The success type.
-    type Ok;
-    /// The error type.
-    type Err;
-}
-
-impl<T, E> ResultParts for Result<T, E> {
-    type Ok = T;
-    type Err = E;
 }
 
 /// The table entry of a command: its types erased.
@@ -181,49 +167,6 @@ fn table() -> &'static HashMap<&'static str, &'static CommandDef> {
             .map(|def| (def.name, def))
             .collect()
     })
-}
-
-/// What may be given for a command's arguments: the tuple of them; for one argument the value
-/// itself; for a `String` also a `&str`.
-pub trait IntoArgs<Args> {
-    /// The arguments as the command takes them.
-    fn into_args(self) -> Args;
-}
-
-impl IntoArgs<()> for () {
-    fn into_args(self) {}
-}
-
-impl<A> IntoArgs<(A,)> for A {
-    fn into_args(self) -> (A,) {
-        (self,)
-    }
-}
-
-impl IntoArgs<(String,)> for &str {
-    fn into_args(self) -> (String,) {
-        (self.to_owned(),)
-    }
-}
-
-macro_rules! tuples_are_arguments {
-    ($($($arg:ident)+;)+) => {$(
-        impl<$($arg),+> IntoArgs<($($arg,)+)> for ($($arg,)+) {
-            fn into_args(self) -> ($($arg,)+) {
-                self
-            }
-        }
-    )+};
-}
-
-tuples_are_arguments! {
-    A B;
-    A B C;
-    A B C D;
-    A B C D E;
-    A B C D E F;
-    A B C D E F G;
-    A B C D E F G H;
 }
 
 /// Arguments that a tool gave as JSON, as the wire has them: an array, one element each.

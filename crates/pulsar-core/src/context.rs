@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
 use std::time::Duration;
 
+use pulsar_policy::StateCell;
 use pulsar_wire::{Aid, Incarnation};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -17,7 +20,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::mailbox::Inbox;
 use crate::node::Node;
-use crate::state::StateCell;
 use crate::{ActorInfo, Extra, Info, LoopInfo};
 use crate::{Cause, Placement, Proxy, State};
 
@@ -201,7 +203,7 @@ impl Context {
 
     /// Adds a value to the actor's info, or replaces it.
     pub fn set_extra(&self, name: impl Into<String>, value: impl Into<Value>) {
-        lock(&self.cell.extra).insert(name.into(), value.into());
+        self.cell.extra.lock().insert(name.into(), value.into());
     }
 
     /// A descriptor that the spawner gave, as a duplicate; `None` if none has this name.
@@ -210,7 +212,9 @@ impl Context {
     ///
     /// The system's, if it cannot be duplicated.
     pub fn descriptor(&self, name: &str) -> std::io::Result<Option<OwnedFd>> {
-        lock(&self.cell.descriptors)
+        self.cell
+            .descriptors
+            .lock()
             .get(name)
             .map(OwnedFd::try_clone)
             .transpose()
@@ -219,7 +223,7 @@ impl Context {
     /// The actor's status now.
     pub fn info(&self) -> Info {
         let (birth, cell) = (&self.cell.birth, &self.cell);
-        let next = *lock(&cell.next_periodic_task);
+        let next = *cell.next_periodic_task.lock();
         Info {
             actor: ActorInfo {
                 name: birth.name.clone(),
@@ -236,17 +240,17 @@ impl Context {
                     .map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
             },
             mailbox: cell.inbox.info(),
-            system: cell.node.sampler.sample(),
+            system: cell.node.system_info(),
             event_loop: LoopInfo {
                 lag_us: cell.lag_us.load(Ordering::Relaxed),
             },
-            extra: Extra(lock(&cell.extra).clone()),
+            extra: Extra(cell.extra.lock().clone()),
         }
     }
 
     /// Drops the descriptors that the spawner gave: the actor has ended.
     pub(crate) fn drop_descriptors(&self) {
-        lock(&self.cell.descriptors).clear();
+        self.cell.descriptors.lock().clear();
     }
 }
 
@@ -254,11 +258,6 @@ impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Context({} {:?})", self.aid(), self.name())
     }
-}
-
-/// A lock whose holder never panics while it holds it; a poisoned one is used as it is.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 tokio::task_local! {

@@ -13,17 +13,17 @@ use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-use crate::context::{self, Context, lock};
+use crate::context::{self, Context};
 use crate::hooks::Behaviour;
 use crate::lifecycle::{Life, panic_message};
-use crate::link::{Link, LinkHandler, pump};
 use crate::log::LogConfig;
 use crate::mailbox::mailbox;
-use crate::manager::Manager;
 use crate::node::{Node, Timing, Upward};
-use crate::payload::{NATIVE, decode};
 use crate::placement::ChildIdentity;
+use crate::reports::Reports;
 use crate::{Cause, Error, Result, Role};
+use pulsar_link::payload::{NATIVE, decode};
+use pulsar_link::{Link, LinkHandler, pump};
 
 /// The boot record is there before the child is: what takes longer than this never comes.
 const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -155,7 +155,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     let link = Arc::new(Link::new(Aid::new(aid.arbiter(), Aid::ARBITER_PLACE)));
     let upward = Upward::Child {
         link: Arc::clone(&link),
-        places: std::sync::Mutex::new(identity.places),
+        places: parking_lot::Mutex::new(identity.places),
     };
     let node = Arc::new(Node::new(aid, timing, upward));
     if let Some(log) = log {
@@ -165,18 +165,18 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     let (inbox, receiver) = mailbox(identity.mailbox_capacity);
     let descriptors: HashMap<_, _> = record.descriptors.into_iter().zip(fds).collect();
     let cx = Context::new(identity.birth, Arc::clone(&node), inbox, descriptors);
-    lock(&node.registry).host(&cx, Role::Actor);
+    node.registry.lock().host(&cx, Role::Actor);
     context::own_thread(cx.clone());
     stop_on_term(&cx)?;
     let pump = tokio::spawn(speak(cx.clone(), Arc::clone(&link), socket, rest));
-    let manager = Manager::Link(Arc::clone(&link));
+    let manager = Reports::Link(Arc::clone(&link));
     let cause = match behaviour.resolve() {
         Ok(hooks) => {
             lived(Life::new(
                 cx,
                 receiver,
                 hooks,
-                Manager::Link(Arc::clone(&link)),
+                Reports::Link(Arc::clone(&link)),
             ))
             .await
         }
@@ -187,7 +187,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     };
     crate::arbiter::stop_tasks(&node).await;
     manager.ended(&cause).await;
-    link.outbox.close();
+    link.close();
     let _ = timeout(LAST_WORD_TIMEOUT, pump).await;
     Ok(cause)
 }
@@ -243,7 +243,7 @@ impl LinkHandler for FromArbiter {
         match frame.kind {
             Kind::Stop => self.cx.stop(),
             Kind::Ask | Kind::Tell => return self.cx.cell.node.command_came(link, frame),
-            Kind::Reply | Kind::Failure | Kind::Undelivered => link.pending.complete(frame),
+            Kind::Reply | Kind::Failure | Kind::Undelivered => link.reply_came(frame),
             other => return Err(format!("the arbiter does not send {other:?}")),
         }
         Ok(())

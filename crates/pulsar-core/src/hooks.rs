@@ -4,13 +4,14 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use pulsar_link::payload;
 use pulsar_sys::{CodeError, CodeOffset, FnPointer};
 use pulsar_wire::Codec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::command::BoxFuture;
-use crate::{Context, Error, Result, SpawnError, payload};
+use crate::{Context, Error, Result, SpawnError};
 
 /// What a hook may return: nothing, or a `Result` of nothing.
 pub trait HookOutput {

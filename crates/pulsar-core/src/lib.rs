@@ -12,16 +12,16 @@
 //! # Layout
 //!
 //! * `spawn`, `hooks`: what a user says of an actor; `placement`: how it comes to be.
-//! * `lifecycle`: the one loop that runs an actor; `state`: the steps of its life; `context`:
-//!   the handle its code has; `manager`: its way to its manager.
-//! * `command`, `builtin`: what can be sent; `send`: from a call to its reply; `payload`,
-//!   `mailbox`, `route`, `link`: the ways there.
+//! * `lifecycle`: the one loop that runs an actor; `context`:
+//!   the handle its code has; `reports`: what it tells its manager.
+//! * `command`, `builtin`: what can be sent; `send`: from a call to its reply; `mailbox`,
+//!   `route`: the ways there.
 //! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
 //! * `node`: one process's share; `entry`: where a child enters the program.
-//! * `sampler`, `log`: what a process uses, and what it says.
+//! * `log`: what a process says.
 //!
 //! What is said of actors stands in `pulsar-model`, the decisions of supervision in
-//! `pulsar-policy`.
+//! `pulsar-policy`, the connections between processes in `pulsar-link`.
 //!
 //! # Example
 //!
@@ -50,32 +50,28 @@ mod context;
 mod entry;
 mod hooks;
 mod lifecycle;
-mod link;
 mod log;
 mod mailbox;
-mod manager;
 mod monitor;
 mod node;
-mod payload;
 mod placement;
+mod reports;
 mod route;
-mod sampler;
 mod send;
 mod spawn;
-mod state;
 
 pub use arbiter::{Arbiter, arbiter};
 pub use builtin::{NotManaged, echo, info, notify, ping, stop};
-pub use command::{Command, IntoArgs};
+pub use command::Command;
 pub use context::{Context, get_actor};
 pub use hooks::{FnRef, HookOutput};
 pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};
 pub use pulsar_macros::{command, main};
 pub use pulsar_model::{
-    ActorInfo, ActorStatus, Aid, CallError, Cause, Error, Extra, Incarnation, Info, LastExit,
-    LoopInfo, MailboxInfo, Never, ParseAidError, Placement, Proxy, Result, Role, SendError,
-    SpawnError, State, SystemInfo, Target,
+    ActorInfo, ActorStatus, Aid, CallError, Cause, Error, Extra, Incarnation, Info, IntoArgs,
+    LastExit, LoopInfo, MailboxInfo, Never, ParseAidError, Placement, Proxy, Result, Role,
+    SendError, SpawnError, State, SystemInfo, Target,
 };
 pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;
@@ -89,9 +85,10 @@ pub mod __private {
     use std::process::{ExitCode, Termination};
 
     pub use linkme;
+    pub use pulsar_model::ResultParts;
     pub use pulsar_sys::before_main;
 
-    pub use crate::command::{COMMANDS, Command, CommandDef, ResultParts};
+    pub use crate::command::{COMMANDS, Command, CommandDef};
     pub use crate::entry::enter;
 
     /// Runs `main` under an arbiter.

@@ -16,12 +16,12 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use crate::command::{BoxFuture, CommandDef};
-use crate::context::{Context, lock, scope};
+use crate::context::{Context, scope};
 use crate::hooks::Hooks;
 use crate::mailbox::{Envelope, InboxReceiver, ReplyTo};
-use crate::manager::Manager;
-use crate::payload::Outcome;
+use crate::reports::Reports;
 use crate::{Cause, Result, SendError};
+use pulsar_link::payload::Outcome;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
 const MAX_BUILTINS_RUNNING: usize = 256;
@@ -31,7 +31,7 @@ pub(crate) struct Life {
     cx: Context,
     inbox: InboxReceiver,
     hooks: Hooks,
-    manager: Manager,
+    manager: Reports,
     notify_every: Duration,
     phase: Phase,
     start: Option<Caught<Result<()>>>,
@@ -71,7 +71,7 @@ enum Event {
 }
 
 impl Life {
-    pub(crate) fn new(cx: Context, inbox: InboxReceiver, hooks: Hooks, manager: Manager) -> Self {
+    pub(crate) fn new(cx: Context, inbox: InboxReceiver, hooks: Hooks, manager: Reports) -> Self {
         let notify_every = cx.cell.birth.notify_every;
         Self {
             cx,
@@ -303,7 +303,7 @@ impl Life {
     fn schedule_periodic_task(&mut self) {
         let next = Instant::now() + self.hooks.period.unwrap_or(self.notify_every);
         self.next_periodic_task = Some(next);
-        *lock(&self.cx.cell.next_periodic_task) = Some(next);
+        *self.cx.cell.next_periodic_task.lock() = Some(next);
     }
 
     /// A callback's error is logged and does not end the actor.

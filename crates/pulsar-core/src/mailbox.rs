@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pulsar_wire::{Aid, Codec};
+use bytes::Bytes;
+use pulsar_wire::{Aid, Codec, Kind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::MailboxInfo;
 use crate::command::CommandDef;
-use crate::link::Link;
-use crate::payload::{Outcome, Payload};
 use crate::{Cause, SendError};
+use pulsar_link::Link;
+use pulsar_link::payload::{Outcome, Payload};
 
 /// Messages that may wait in a mailbox unless the spawner says otherwise.
 pub(crate) const DEFAULT_CAPACITY: usize = 1024;
@@ -62,9 +63,22 @@ impl ReplyTo {
                 link,
                 request,
                 codec,
-            } => link.reply(request, codec, outcome, command),
+            } => link.answer(request, codec, encoded(outcome, codec, command)),
             Self::Nobody => {}
         }
+    }
+}
+
+/// An outcome as it goes over a link.
+fn encoded(
+    outcome: Outcome,
+    codec: Codec,
+    command: &CommandDef,
+) -> Result<(Kind, Bytes), SendError> {
+    match outcome {
+        Outcome::Reply(value) => Ok((Kind::Reply, (command.encode_reply)(value, codec)?)),
+        Outcome::Failure(value) => Ok((Kind::Failure, (command.encode_error)(value, codec)?)),
+        Outcome::Undelivered(error) => Err(error),
     }
 }
 
@@ -123,13 +137,14 @@ impl Inbox {
     ///
     /// # Errors
     ///
-    /// The message, and whether the mailbox is full or closed.
-    pub(crate) fn try_put(&self, envelope: Envelope) -> Result<(), (Envelope, PutError)> {
+    /// Whether the mailbox is full or closed. The message is dropped: it came as a frame, and
+    /// the caller answers that.
+    pub(crate) fn try_put(&self, envelope: Envelope) -> Result<(), PutError> {
         let queue = self.queue(envelope.command);
         let capacity = queue.max_capacity();
         queue.try_send(envelope).map_err(|unsent| match unsent {
-            mpsc::error::TrySendError::Full(envelope) => (envelope, PutError::Full { capacity }),
-            mpsc::error::TrySendError::Closed(envelope) => (envelope, PutError::Closed),
+            mpsc::error::TrySendError::Full(_) => PutError::Full { capacity },
+            mpsc::error::TrySendError::Closed(_) => PutError::Closed,
         })
     }
 

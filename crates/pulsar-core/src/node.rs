@@ -1,18 +1,19 @@
 //! One process's share of the system: what lives here, and the way to everything else.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
 use std::time::Duration;
 
+use pulsar_sys::Sampler;
 use pulsar_wire::{Aid, ArbiterId};
 use serde::{Deserialize, Serialize};
 
-use crate::SpawnError;
 use crate::arbiter::{Master, Registry};
-use crate::context::lock;
-use crate::link::Link;
 use crate::log::LogConfig;
-use crate::sampler::Sampler;
+use crate::{SpawnError, SystemInfo};
+use pulsar_link::Link;
 
 /// What a process knows of the system. One per process, from its start to its end.
 pub(crate) struct Node {
@@ -94,7 +95,7 @@ impl Node {
         if let Some(master) = self.master() {
             master.leave_main_loop();
         }
-        lock(&self.registry).clear();
+        self.registry.lock().clear();
     }
 
     /// The process's node, if it takes part in a system.
@@ -108,6 +109,17 @@ impl Node {
 
     pub(crate) fn arbiter_aid(&self) -> Aid {
         Aid::new(self.arbiter_id(), Aid::ARBITER_PLACE)
+    }
+
+    /// What this process uses; `None` where the system does not tell.
+    pub(crate) fn system_info(&self) -> Option<SystemInfo> {
+        let (usage, cpu_percent) = self.sampler.sample().ok()?;
+        Some(SystemInfo {
+            rss_bytes: usage.rss_bytes,
+            cpu_percent,
+            open_files: usage.open_files,
+            threads: usage.threads,
+        })
     }
 
     /// The arbiter's part, in the arbiter's process.
@@ -134,7 +146,7 @@ impl Node {
         let place = match &self.upward {
             Upward::Master(master) => master.new_place(),
             Upward::Child { places, .. } => {
-                lock(places).pop().ok_or_else(|| SpawnError::Limit {
+                places.lock().pop().ok_or_else(|| SpawnError::Limit {
                     message: format!(
                         "{PLACES_SET_ASIDE} spawns from one process wait for the arbiter"
                     ),

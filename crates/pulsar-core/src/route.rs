@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use crate::arbiter::Reached;
 use crate::command::{self, CommandDef};
-use crate::context::{Context, get_actor, lock};
-use crate::link::{Link, PendingReply};
+use crate::context::{Context, get_actor};
 use crate::mailbox::{Envelope, PutError, ReplyTo};
 use crate::node::{Node, Upward};
-use crate::payload::Payload;
 use crate::{Cause, SendError, Target, builtin};
+use pulsar_link::payload::Payload;
+use pulsar_link::{Link, PendingReply};
 
 /// The way to an actor.
 pub(crate) enum Route {
@@ -44,7 +44,7 @@ impl Node {
         if aid.arbiter() != self.arbiter_id() {
             return Err(unknown());
         }
-        match lock(&self.registry).reach(aid, Instant::now())? {
+        match self.registry.lock().reach(aid, Instant::now())? {
             Some(Reached::Local(cx)) => Ok(Route::Local(cx)),
             Some(Reached::Link(link)) => Ok(Route::Link(link, aid)),
             None => match &self.upward {
@@ -65,7 +65,7 @@ impl Node {
             }
             _ => {}
         }
-        let known = lock(&self.registry).named(name);
+        let known = self.registry.lock().named(name);
         if let Some(aid) = known.or_else(|| Aid::parse_in(self.arbiter_id(), name).ok()) {
             return self.route_aid(aid);
         }
@@ -143,12 +143,12 @@ fn put_frame(
         args: Payload::Wire(frame.codec, body.args),
         reply,
         deadline,
-        sender: cx.cell.node.master().map(|_| from.peer),
+        sender: cx.cell.node.master().map(|_| from.peer()),
     };
     cx.cell
         .inbox
         .try_put(envelope)
-        .map_err(|(_, error)| match error {
+        .map_err(|error| match error {
             PutError::Full { capacity } => SendError::MailboxFull { capacity },
             PutError::Closed => died(cx),
         })
@@ -164,8 +164,8 @@ fn relay(
     body: CommandBody,
     deadline: Option<Instant>,
 ) -> Result<(), SendError> {
-    let address = crate::link::Address::Aid(aid);
-    let ask = crate::link::AskBody::new(address, &body.command, frame.codec, &body.args, deadline)?;
+    let address = pulsar_link::Address::Aid(aid);
+    let ask = pulsar_link::AskBody::new(address, &body.command, frame.codec, &body.args, deadline)?;
     if frame.kind == Kind::Tell {
         return to.tell(ask);
     }

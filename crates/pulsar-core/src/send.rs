@@ -13,15 +13,15 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 use crate::builtin;
-use crate::command::{self, Command, CommandDef, IntoArgs};
+use crate::command::{self, Command, CommandDef};
 use crate::context::{Context, get_actor};
 use crate::hooks::RemoteCall;
-use crate::link::{Address, AskBody, Link, PendingReply};
 use crate::mailbox::{Envelope, ReplyTo};
 use crate::node::Node;
-use crate::payload::{self, Outcome, Payload};
 use crate::route::{Route, died};
-use crate::{CallError, Cause, Error, SendError, Target};
+use crate::{CallError, Cause, Error, IntoArgs, SendError, Target};
+use pulsar_link::payload::{self, Outcome, Payload};
+use pulsar_link::{Address, AskBody, Link, PendingReply};
 
 /// Sends a command to an actor: by proxy, id or name.
 ///
@@ -256,6 +256,6 @@ struct Entry<'a> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        self.link.pending.remove(self.request);
+        self.link.take_back(self.request);
     }
 }

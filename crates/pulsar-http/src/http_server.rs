@@ -46,8 +46,11 @@ use crate::{ServeOptions, serve};
 #[serde(bound = "")]
 pub struct HttpServer<S, Fut> {
     name: String,
-    factory: Result<FnRef<fn(Worker<S>) -> Fut>, SpawnError>,
+    factory: Result<Factory<S, Fut>, SpawnError>,
 }
+
+/// A function that builds the service, as it travels to the workers.
+type Factory<S, Fut> = FnRef<fn(Worker<S>) -> Fut>;
 
 impl<S, Fut, Svc> HttpServer<S, Fut>
 where

@@ -107,7 +107,7 @@ impl Parsed {
         let (doc, ack) = (self.doc(), self.ack);
         let (names, types): (Vec<_>, Vec<_>) =
             self.args.iter().map(|(name, ty)| (name, ty)).unzip();
-        let labels = names.iter().map(|name| name.to_string());
+        let labels = names.iter().map(ToString::to_string);
         let type_labels = types.iter().map(|ty| spaced(ty.to_token_stream()));
         let reply_label = self.reply_label();
         let (reply, error, wrap) = self.outcome(root);

@@ -7,6 +7,7 @@
 //! * [`State`], [`Placement`], [`Role`]: where an actor is in its life, how it runs, what for.
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
 //!   arbiter tells of it.
+//! * [`IntoArgs`]: what may be given for a command's arguments.
 //! * [`CallError`], [`SendError`], [`SpawnError`]: what goes wrong between actors; [`Error`]: any
 //!   error, as hooks and `main` return it.
 //!
@@ -21,21 +22,26 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod args;
 mod cause;
 mod error;
 mod info;
 mod placement;
 mod proxy;
+mod result_parts;
 mod role;
 mod state;
 mod status;
 
+pub use args::IntoArgs;
 pub use cause::Cause;
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
 pub use info::{ActorInfo, Extra, Info, LastExit, LoopInfo, MailboxInfo, SystemInfo};
 pub use placement::Placement;
 pub use proxy::{Proxy, Target};
 pub use pulsar_wire::{Aid, ArbiterId, Incarnation, ParseAidError};
+#[doc(hidden)]
+pub use result_parts::ResultParts;
 pub use role::Role;
 pub use state::State;
 pub use status::ActorStatus;

@@ -6,6 +6,7 @@
 //!
 //! * [`Oversight`]: one life, from its launch to its end: when it is ready, when it is asked,
 //!   told and made to end, and how it ended.
+//! * [`StateCell`]: the steps of one life, forward only.
 //! * [`PoolPolicy`]: a group of like workers: when to restart, when to wait, when to give up.
 //!
 //! # Example
@@ -29,6 +30,8 @@
 
 mod oversight;
 mod pool;
+mod state_cell;
 
 pub use oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 pub use pool::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
+pub use state_cell::{StateCell, Transition};

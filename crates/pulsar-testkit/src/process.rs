@@ -21,7 +21,8 @@ impl Process {
 
     /// It is there and has not ended: a zombie that nobody has reaped yet has.
     pub fn runs(self) -> bool {
-        self.state().is_some_and(|state| !matches!(state, 'Z' | 'X'))
+        self.state()
+            .is_some_and(|state| !matches!(state, 'Z' | 'X'))
     }
 
     /// A signal has stopped it.

@@ -210,7 +210,10 @@ impl Program {
 /// Keeps what surrounds the test out of the program, and what the program leaves out of the
 /// directory of the test.
 fn shelter(command: &mut Command, runtime_dir: &Path) {
-    let given: Vec<OsString> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+    let given: Vec<OsString> = command
+        .get_envs()
+        .map(|(name, _)| name.to_owned())
+        .collect();
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"PULSAR_") && !given.contains(&name) {
             command.env_remove(name);

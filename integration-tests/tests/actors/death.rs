@@ -81,7 +81,7 @@ async fn a_panic_in_a_command_reaches_its_caller_and_ends_the_actor() -> Result<
         let message = "a deliberate panic".to_owned();
         match answer {
             Err(CallError::Send(SendError::Panicked { message: told })) => {
-                assert_eq!(told, message)
+                assert_eq!(told, message);
             }
             other => panic!("{placement}: {other:?}"),
         }

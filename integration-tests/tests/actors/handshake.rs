@@ -119,7 +119,7 @@ async fn built_in_commands_are_answered_while_the_start_hook_runs() -> Result<()
         let answer = loop {
             match send(aid, ping, ()).await {
                 Err(CallError::Send(SendError::Restarting { .. })) => {
-                    tokio::task::yield_now().await
+                    tokio::task::yield_now().await;
                 }
                 other => break other,
             }

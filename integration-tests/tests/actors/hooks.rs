@@ -12,7 +12,7 @@ async fn ticks(cx: Context) -> i64 {
         .extra
         .0
         .get("ticks")
-        .and_then(|ticks| ticks.as_i64())
+        .and_then(serde_json::Value::as_i64)
         .unwrap_or(0)
 }
 
@@ -22,7 +22,7 @@ async fn tick(cx: Context) -> Result<()> {
         .extra
         .0
         .get("ticks")
-        .and_then(|ticks| ticks.as_i64())
+        .and_then(serde_json::Value::as_i64)
         .unwrap_or(0);
     cx.set_extra("ticks", now + 1);
     // An error is logged and ends nothing.

@@ -8,7 +8,7 @@ use super::tree::{Dependency, Member, Tree};
 const LAYERS: &[&[&str]] = &[
     &["pulsar-wire", "pulsar-sys", "pulsar-macros"],
     &["pulsar-model"],
-    &["pulsar-policy"],
+    &["pulsar-policy", "pulsar-link"],
     &["pulsar-core"],
     &["pulsar-harness"],
     &[CONTROL],

@@ -7,7 +7,7 @@ use pulsar_wire::Aid;
 use tokio::time::Instant;
 
 use super::shutdown;
-use crate::context::{Context, lock};
+use crate::context::Context;
 use crate::log::LogConfig;
 use crate::node::Node;
 use crate::{ActorStatus, Cause, Info, SendError, State, Target};
@@ -73,7 +73,7 @@ impl Arbiter {
         let Some(node) = &self.node else {
             return Vec::new();
         };
-        let registry = lock(&node.registry);
+        let registry = node.registry.lock();
         let now = Instant::now();
         let mut all: Vec<_> = registry.iter().map(|entry| status(entry, now)).collect();
         drop(registry);
@@ -95,7 +95,7 @@ impl Arbiter {
         if let Some(cx) = self.context().filter(|cx| cx.aid() == aid) {
             return Ok(cx.info());
         }
-        let registry = lock(&node.registry);
+        let registry = node.registry.lock();
         let info = registry.get(aid).and_then(|entry| entry.info.as_ref());
         let until = Duration::ZERO;
         info.map(|(_, info)| (**info).clone())
@@ -109,7 +109,7 @@ impl Arbiter {
     /// [`SendError::UnknownActor`] or [`SendError::NotRunning`].
     pub fn find(&self, target: &Target) -> Result<Aid, SendError> {
         let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
-        let registry = lock(&node.registry);
+        let registry = node.registry.lock();
         let aid = match target {
             Target::Aid(aid) => Some(*aid),
             Target::Name(name) if name == "arbiter" => Some(node.arbiter_aid()),
@@ -136,7 +136,9 @@ impl Arbiter {
             self.stop();
             return Ok(());
         }
-        let exit_timeout = lock(&node.registry)
+        let exit_timeout = node
+            .registry
+            .lock()
             .get(aid)
             .map(|entry| entry.birth.exit_timeout);
         let after = exit_timeout.unwrap_or_default() + shutdown::MARGIN;
@@ -180,7 +182,7 @@ impl Arbiter {
         let unknown = || SendError::UnknownActor {
             target: target.to_string(),
         };
-        let mut end = lock(&node.registry).watch_end(aid).ok_or_else(unknown)?;
+        let mut end = node.registry.lock().watch_end(aid).ok_or_else(unknown)?;
         let cause = end.wait_for(Option::is_some).await.map_err(|_| unknown())?;
         Ok(cause.clone().unwrap_or(Cause::Unknown))
     }
@@ -188,7 +190,11 @@ impl Arbiter {
     /// The arbiter's own handle, in its process.
     fn context(&self) -> Option<Context> {
         let node = self.node.as_ref().filter(|node| node.master().is_some())?;
-        match lock(&node.registry).reach(node.arbiter_aid(), Instant::now()) {
+        match node
+            .registry
+            .lock()
+            .reach(node.arbiter_aid(), Instant::now())
+        {
             Ok(Some(super::Reached::Local(cx))) => Some(cx),
             _ => None,
         }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+
+use parking_lot::Mutex;
 
 use pulsar_sys::{Children, Exit, Pid, Signal};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::context::lock;
 use pulsar_policy::ChildEvent;
 
 /// Processes that may boot at once: past some per core they only take time from each other.
@@ -44,7 +45,7 @@ impl Master {
 
     /// Runs a future on the arbiter's loop. False if that has ended.
     pub(crate) fn on_main_loop(&self, future: impl Future<Output = ()> + Send + 'static) -> bool {
-        let main_loop = lock(&self.main_loop);
+        let main_loop = self.main_loop.lock();
         main_loop
             .as_ref()
             .map(|main_loop| main_loop.spawn(future))
@@ -53,7 +54,7 @@ impl Master {
 
     /// The arbiter's loop has ended.
     pub(crate) fn leave_main_loop(&self) {
-        *lock(&self.main_loop) = None;
+        *self.main_loop.lock() = None;
     }
 
     pub(crate) fn new_place(&self) -> u32 {
@@ -67,13 +68,13 @@ impl Master {
     /// A child has been made. To be called in the same step on the main loop, so that its exit
     /// is not looked for before it is known.
     pub(crate) fn adopt(&self, pid: Pid, overseer: mpsc::Sender<ChildEvent>) {
-        lock(&self.children).insert(pid);
-        lock(&self.overseers).insert(pid, overseer);
+        self.children.lock().insert(pid);
+        self.overseers.lock().insert(pid, overseer);
     }
 
     /// Learns which children have exited, and tells their overseers.
     pub(crate) fn reap(&self) {
-        let exits = lock(&self.children).reap();
+        let exits = self.children.lock().reap();
         for (pid, exit) in exits {
             self.exited(pid, exit);
         }
@@ -81,14 +82,14 @@ impl Master {
 
     /// The same for one child, whose link has ended.
     pub(crate) fn reap_one(&self, pid: Pid) {
-        let exit = lock(&self.children).reap_one(pid);
+        let exit = self.children.lock().reap_one(pid);
         if let Some(exit) = exit {
             self.exited(pid, exit);
         }
     }
 
     fn exited(&self, pid: Pid, exit: Exit) {
-        let overseer = lock(&self.overseers).remove(&pid);
+        let overseer = self.overseers.lock().remove(&pid);
         if let Some(overseer) = overseer {
             tracing::debug!(%pid, ?exit, "child exited");
             // The channel has room kept for this: see `CHILD_EVENTS`.
@@ -100,7 +101,7 @@ impl Master {
 
     /// Signals a child. One that has been reaped gets nothing: its pid may be a stranger's.
     pub(crate) fn signal(&self, pid: Pid, signal: Signal) {
-        if let Err(error) = lock(&self.children).signal(pid, signal) {
+        if let Err(error) = self.children.lock().signal(pid, signal) {
             tracing::debug!(%pid, ?signal, %error, "signal not sent");
         }
     }

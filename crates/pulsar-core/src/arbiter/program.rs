@@ -12,12 +12,12 @@ use pulsar_wire::{Aid, ArbiterId, Incarnation};
 use tokio::runtime::Handle;
 
 use super::{Master, exits, shutdown};
-use crate::context::{self, Context, Identity, lock};
+use crate::context::{self, Context, Identity};
 use crate::hooks::Hooks;
 use crate::lifecycle::Life;
 use crate::mailbox::{DEFAULT_CAPACITY, mailbox};
-use crate::manager::Manager;
 use crate::node::{Node, Timing, Upward, notify_period};
+use crate::reports::Reports;
 use crate::{Error, Placement, Result, Role, command, entry};
 
 /// How long blocking jobs of the program may go on after its end.
@@ -105,10 +105,10 @@ fn begin() -> Result<(Context, Life)> {
     }
     let (inbox, receiver) = mailbox(DEFAULT_CAPACITY);
     let cx = Context::new(birth, Arc::clone(&node), inbox, HashMap::new());
-    lock(&node.registry).host(&cx, Role::Arbiter);
+    node.registry.lock().host(&cx, Role::Arbiter);
     context::own_thread(cx.clone());
     tokio::spawn(exits::watch(node, exits));
-    let life = Life::new(cx.clone(), receiver, Hooks::default(), Manager::None);
+    let life = Life::new(cx.clone(), receiver, Hooks::default(), Reports::None);
     Ok((cx, life))
 }
 

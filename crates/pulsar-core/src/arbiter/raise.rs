@@ -7,7 +7,7 @@ use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use crate::context::{Identity, lock};
+use crate::context::Identity;
 use crate::hooks::{Behaviour, Hooks};
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Vessel};
@@ -59,7 +59,9 @@ pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError
     let (control, events) = mpsc::channel(CHILD_EVENTS);
     let birth = identity(node, &order);
     let monitor = order.monitor.clone();
-    lock(&node.registry).begin(birth.clone(), order.role, monitor, control.clone())?;
+    node.registry
+        .lock()
+        .begin(birth.clone(), order.role, monitor, control.clone())?;
     let (to_ready, ready) = oneshot::channel();
     let (to_ended, ended) = oneshot::channel();
     let overseer = Overseer {
@@ -137,7 +139,10 @@ impl Overseer {
                 return None;
             }
         };
-        lock(&self.node.registry).launched(self.aid, vessel.reached(), vessel.pid());
+        self.node
+            .registry
+            .lock()
+            .launched(self.aid, vessel.reached(), vessel.pid());
         let mut permit = Some(permit);
         let cause = loop {
             let event = next(&mut events, oversight.deadline()).await;
@@ -172,12 +177,12 @@ impl Overseer {
         match decision {
             Decision::Wait => {}
             Decision::Ready(info) => {
-                lock(&self.node.registry).noted(self.aid, info);
+                self.node.registry.lock().noted(self.aid, info);
                 self.resolve(Ok(()));
             }
-            Decision::Note(info) => lock(&self.node.registry).noted(self.aid, info),
+            Decision::Note(info) => self.node.registry.lock().noted(self.aid, info),
             Decision::Stop => {
-                lock(&self.node.registry).stopping(self.aid);
+                self.node.registry.lock().stopping(self.aid);
                 vessel.stop();
             }
             Decision::Terminate => vessel.terminate(&self.node),
@@ -191,7 +196,10 @@ impl Overseer {
     /// that nobody finds the next life and takes its silence for the old one's.
     fn ended(&mut self, vessel: &Vessel, cause: &Cause, boot_timeout: std::time::Duration) {
         vessel.end(cause);
-        lock(&self.node.registry).ended(self.aid, cause, self.keep_place);
+        self.node
+            .registry
+            .lock()
+            .ended(self.aid, cause, self.keep_place);
         let level_is_error = !cause.is_orderly();
         if level_is_error {
             tracing::error!(aid = %self.aid, %cause, "actor ended");
@@ -211,7 +219,10 @@ impl Overseer {
     fn never_lived(&mut self, error: SpawnError) {
         tracing::error!(aid = %self.aid, %error, "actor not spawned");
         let cause = Cause::Failed(error.to_string());
-        lock(&self.node.registry).ended(self.aid, &cause, self.keep_place);
+        self.node
+            .registry
+            .lock()
+            .ended(self.aid, &cause, self.keep_place);
         self.resolve(Err(error));
     }
 

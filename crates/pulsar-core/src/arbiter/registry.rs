@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::context::{Context, Identity};
-use crate::link::Link;
 use crate::{Cause, Role, SendError, SpawnError, State};
 use crate::{Info, LastExit};
+use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 
 /// Names that always mean somebody.

@@ -7,7 +7,6 @@ use pulsar_wire::Aid;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Role;
-use crate::context::lock;
 use crate::node::Node;
 use pulsar_policy::ChildEvent;
 
@@ -55,31 +54,32 @@ pub(crate) async fn kill_one(node: &Arc<Node>, aid: Aid) -> bool {
 }
 
 async fn tell(node: &Node, aid: Aid, event: ChildEvent) {
-    let control = lock(&node.registry)
+    let control = node
+        .registry
+        .lock()
         .get(aid)
         .and_then(|entry| entry.control.clone());
     match control {
         // An overseer that has ended in the meantime has nothing more to be told.
         Some(control) => drop(control.send(event).await),
         // Between two lives: there is nobody, and there shall be nobody.
-        None => lock(&node.registry).forget(aid),
+        None => node.registry.lock().forget(aid),
     }
 }
 
 async fn wait_end(node: &Node, aid: Aid, deadline: Instant) -> bool {
-    let Some(mut end) = lock(&node.registry).watch_end(aid) else {
+    let Some(mut end) = node.registry.lock().watch_end(aid) else {
         return true;
     };
     // An error means that the entry is gone, and with it the actor.
-    let ended = timeout_at(deadline, end.wait_for(Option::is_some))
+    timeout_at(deadline, end.wait_for(Option::is_some))
         .await
-        .is_ok();
-    ended
+        .is_ok()
 }
 
 /// The youngest actor that has no manager below the arbiter: monitors stop their own.
 fn last_started(node: &Node) -> Option<Aid> {
-    let registry = lock(&node.registry);
+    let registry = node.registry.lock();
     let mine = registry.iter().filter(|entry| {
         entry.birth.aid != node.here && entry.role != Role::Worker && entry.control.is_some()
     });
@@ -88,14 +88,14 @@ fn last_started(node: &Node) -> Option<Aid> {
 }
 
 fn longest_stop(node: &Node) -> Duration {
-    let registry = lock(&node.registry);
+    let registry = node.registry.lock();
     let longest = registry.iter().map(|entry| entry.birth.exit_timeout).max();
     longest.unwrap_or_default() + MARGIN
 }
 
 async fn kill_rest(node: &Arc<Node>) {
     let rest: Vec<Aid> = {
-        let registry = lock(&node.registry);
+        let registry = node.registry.lock();
         let living = registry.iter().filter(|entry| entry.control.is_some());
         living.map(|entry| entry.birth.aid).collect()
     };

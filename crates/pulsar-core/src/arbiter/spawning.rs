@@ -7,7 +7,6 @@ use pulsar_wire::{Aid, Incarnation};
 use serde::{Deserialize, Serialize};
 
 use super::{Hooking, Order, raise};
-use crate::context::lock;
 use crate::hooks::Behaviour;
 use crate::node::{Node, Upward};
 use crate::spawn::{Spec, gone};
@@ -34,7 +33,9 @@ pub(crate) async fn spawn_from_child(
     let outcome = request(&node, aid, spec, behaviour, &descriptors).await;
     if let Upward::Child { places, .. } = &node.upward {
         // One place was used and one comes back: another, or the same if it was not used.
-        lock(places).insert(0, *outcome.as_ref().unwrap_or(&aid.place()));
+        places
+            .lock()
+            .insert(0, *outcome.as_ref().unwrap_or(&aid.place()));
     }
     outcome.map(drop)
 }
@@ -80,7 +81,7 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Result<u32, Spaw
                 .to_owned(),
         });
     }
-    let held = lock(&node.registry).get(request.aid).is_some();
+    let held = node.registry.lock().get(request.aid).is_some();
     if held || request.aid.arbiter() != node.arbiter_id() || request.aid.task() != 0 {
         return Err(SpawnError::Unsupported {
             message: format!("the place {} is not free", request.aid),
@@ -106,7 +107,7 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Result<u32, Spaw
 
 /// Takes a notify that came as a command. False if `sender` is not managed by the actor of `cx`.
 pub(crate) fn notified(cx: &Context, sender: Aid, info: Info) -> bool {
-    let registry = lock(&cx.cell.node.registry);
+    let registry = cx.cell.node.registry.lock();
     let entry = registry
         .get(sender)
         .filter(|entry| entry.birth.manager == cx.aid());

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::arbiter::{Hooking, Order, raise, stop_one};
-use crate::context::{get_actor, lock};
+use crate::context::get_actor;
 use crate::hooks::Hooks;
 use crate::mailbox::DEFAULT_CAPACITY;
 use crate::node::Node;
@@ -256,7 +256,7 @@ impl Keeper {
             None => false,
             Some(PoolDecision::StartAt { slot, at }) => {
                 if let Some(aid) = self.slots[slot].aid {
-                    lock(&self.cx.cell.node.registry).restarts_at(aid, at);
+                    self.cx.cell.node.registry.lock().restarts_at(aid, at);
                 }
                 self.due.insert(slot, at);
                 false
@@ -330,7 +330,7 @@ impl Keeper {
         for stop in stops.collect::<Vec<_>>() {
             drop(stop.await);
         }
-        let mut registry = lock(&node.registry);
+        let mut registry = node.registry.lock();
         for place in &self.slots {
             if let Some(aid) = place.aid {
                 registry.forget(aid);

@@ -16,12 +16,12 @@ use crate::arbiter::{Hooking, Reached};
 use crate::context::{Context, Identity};
 use crate::hooks::Hooks;
 use crate::lifecycle::Life;
-use crate::link::Link;
 use crate::mailbox::mailbox;
-use crate::manager::Manager;
 use crate::node::Node;
+use crate::reports::Reports;
 use crate::spawn::Spec;
 use crate::{Cause, Placement, SpawnError};
+use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 
 pub(crate) use process::ChildIdentity;
@@ -129,7 +129,7 @@ fn local_life(node: &Arc<Node>, commission: Commission) -> Result<(Context, Life
         cx.clone(),
         receiver,
         hooks,
-        Manager::Local(commission.control),
+        Reports::Local(commission.control),
     );
     Ok((cx, life))
 }

@@ -17,10 +17,10 @@ use super::{Commission, Vessel};
 use crate::arbiter::Hooking;
 use crate::context::Identity;
 use crate::entry;
-use crate::link::{CloseReason, Link, LinkHandler, pump};
 use crate::node::{Node, PLACES_SET_ASIDE};
-use crate::payload::{NATIVE, decode, encode};
 use crate::{SendError, SpawnError};
+use pulsar_link::payload::{NATIVE, decode, encode};
+use pulsar_link::{CloseReason, Link, LinkHandler, pump};
 use pulsar_policy::ChildEvent;
 
 /// The identity part of the boot record.
@@ -165,7 +165,7 @@ impl Speaker {
             },
             Err(error) => CloseReason::Io(error),
         };
-        tracing::debug!(peer = %link.peer, %reason, "link ended");
+        tracing::debug!(peer = %link.peer(), %reason, "link ended");
         let untrusted = match reason {
             CloseReason::Frame(_) | CloseReason::Untrusted(_) => Some(reason.to_string()),
             CloseReason::PeerClosed | CloseReason::Closed | CloseReason::Io(_) => None,
@@ -224,7 +224,7 @@ impl LinkHandler for FromChild {
             }
             Kind::Ask | Kind::Tell => self.node.command_came(link, frame),
             Kind::Reply | Kind::Failure | Kind::Undelivered => {
-                link.pending.complete(frame);
+                link.reply_came(frame);
                 Ok(())
             }
             other => Err(format!("a child does not send {other:?}")),

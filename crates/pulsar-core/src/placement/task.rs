@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::{Commission, Vessel, local_life};
 use crate::SpawnError;
-use crate::manager::Manager;
 use crate::node::Node;
+use crate::reports::Reports;
 
 /// # Errors
 ///
 /// If its hooks cannot be resolved or its descriptors not duplicated.
 pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
-    let manager = Manager::Local(commission.control.clone());
+    let manager = Reports::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
     tokio::spawn(async move {
         let cause = life.live().await;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::{Commission, Vessel, local_life};
 use crate::lifecycle::{Life, panic_message};
-use crate::manager::Manager;
 use crate::node::Node;
+use crate::reports::Reports;
 use crate::{Cause, Context, SpawnError, context};
 
 /// # Errors
 ///
 /// If its hooks cannot be resolved, its descriptors not duplicated, or there is no thread.
 pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
-    let manager = Manager::Local(commission.control.clone());
+    let manager = Reports::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
     let actor = cx.clone();
     let name = cx.cell.birth.process_name();
@@ -29,7 +29,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
 
 /// The thread, from its first to its last step. Its last step tells the manager: the thread
 /// itself is not joined, since one that never returns could not be.
-fn run(cx: &Context, life: Life, manager: &Manager) {
+fn run(cx: &Context, life: Life, manager: &Reports) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -52,8 +52,8 @@ fn run(cx: &Context, life: Life, manager: &Manager) {
     say_end(manager, &cause);
 }
 
-fn say_end(manager: &Manager, cause: &Cause) {
-    if let Manager::Local(events) = manager
+fn say_end(manager: &Reports, cause: &Cause) {
+    if let Reports::Local(events) = manager
         && events
             .blocking_send(pulsar_policy::ChildEvent::EndSaid(cause.clone()))
             .is_err()

@@ -1,16 +1,17 @@
 //! Samples what the process uses.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use pulsar_sys::Usage;
-
-use crate::SystemInfo;
+use crate::Usage;
 
 /// Samples what the process uses. One per process: the processor's share is counted from one
 /// sample to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Sampler(Mutex<Option<Sample>>);
+pub struct Sampler(Mutex<Option<Sample>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Sample {
@@ -24,14 +25,15 @@ struct Sample {
 const MIN_SAMPLE: Duration = Duration::from_millis(100);
 
 impl Sampler {
-    pub(crate) fn sample(&self) -> Option<SystemInfo> {
-        let usage = Usage::current().ok()?;
-        Some(SystemInfo {
-            rss_bytes: usage.rss_bytes,
-            cpu_percent: self.share(usage.cpu, Instant::now()),
-            open_files: usage.open_files,
-            threads: usage.threads,
-        })
+    /// What the process uses now, and its share of the processor since the sample before, in percent of one core.
+    ///
+    /// # Errors
+    ///
+    /// The system's, where it doesn't tell.
+    pub fn sample(&self) -> io::Result<(Usage, f64)> {
+        let usage = Usage::current()?;
+        let percent = self.share(usage.cpu, Instant::now());
+        Ok((usage, percent))
     }
 
     fn share(&self, cpu: Duration, now: Instant) -> f64 {

@@ -8,7 +8,7 @@ use pulsar_wire::{Frame, FrameDecoder, FrameError, MAX_FRAME_BYTES};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
-use super::Link;
+use crate::Link;
 
 /// Room for one read: what a socketpair holds by default, so that one read can empty it.
 const READ_BYTES: usize = 64 << 10;
@@ -16,7 +16,7 @@ const READ_BYTES: usize = 64 << 10;
 const BATCH_FRAMES: usize = 64;
 
 /// What is done with what comes.
-pub(crate) trait LinkHandler: Send + Sync + 'static {
+pub trait LinkHandler: Send + Sync + 'static {
     /// A frame came. It must not wait: all other traffic of the link is behind it.
     ///
     /// # Errors
@@ -27,22 +27,27 @@ pub(crate) trait LinkHandler: Send + Sync + 'static {
 
 /// Why a link came to its end.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CloseReason {
+pub enum CloseReason {
+    /// The peer closed it, or is gone.
     #[error("the peer closed the link")]
     PeerClosed,
+    /// This side closed it.
     #[error("this side closed the link")]
     Closed,
+    /// The socket failed.
     #[error("link failed: {0}")]
     Io(#[from] std::io::Error),
+    /// The peer sent what is no frame.
     #[error("link closed: the peer sent garbage: {0}")]
     Frame(#[from] FrameError),
+    /// The handler does not trust the peer any further.
     #[error("link closed: {0}")]
     Untrusted(String),
 }
 
 /// Runs until the link ends. All that the peer had sent before its end is handled first: the
 /// end of the stream comes after its last byte. `begun` is what was read before.
-pub(crate) async fn pump(
+pub async fn pump(
     link: &Arc<Link>,
     stream: &UnixStream,
     begun: BytesMut,

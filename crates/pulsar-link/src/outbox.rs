@@ -1,13 +1,12 @@
 //! What waits to be written to a link.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 use bytes::{Buf, BytesMut};
 use pulsar_wire::{Frame, MAX_FRAME_BYTES};
 use tokio::sync::Notify;
 
-use crate::SendError;
-use crate::context::lock;
+use pulsar_model::SendError;
 
 /// Bytes that may wait before asks are held back: a few of the largest frames, so that a slow
 /// reader costs the writer no more than this.
@@ -51,7 +50,7 @@ impl Outbox {
     }
 
     fn push(&self, frame: &Frame, limit: usize) -> Result<(), PushError> {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         if queue.closed {
             return Err(PushError::Closed);
         }
@@ -74,22 +73,22 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.queue).bytes.is_empty()
+        self.queue.lock().bytes.is_empty()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        lock(&self.queue).closed
+        self.queue.lock().closed
     }
 
     /// Takes no more frames; what waits is still written.
     pub(crate) fn close(&self) {
-        lock(&self.queue).closed = true;
+        self.queue.lock().closed = true;
         self.filled.notify_one();
     }
 
     /// Throws away what waits: nobody will read it.
     pub(crate) fn discard(&self) {
-        lock(&self.queue).bytes.clear();
+        self.queue.lock().bytes.clear();
     }
 
     /// Waits until there is something to write, or nothing more will come.
@@ -102,7 +101,7 @@ impl Outbox {
         &self,
         write: impl FnOnce(&[u8]) -> std::io::Result<usize>,
     ) -> std::io::Result<usize> {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         let written = write(&queue.bytes)?;
         queue.bytes.advance(written);
         if queue.bytes.is_empty() && queue.bytes.capacity() > KEEP_BYTES {

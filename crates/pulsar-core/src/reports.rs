@@ -1,4 +1,4 @@
-//! The way from an actor to its manager.
+//! What an actor tells its manager: hello, notifies, and its last word.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use pulsar_sys::Build;
 use pulsar_wire::{Codec, Frame, Hello, Kind, PROTOCOL_VERSION};
 use tokio::sync::mpsc;
 
-use crate::link::Link;
-use crate::{Cause, Context, payload};
+use crate::{Cause, Context};
+use pulsar_link::{Link, payload};
 use pulsar_policy::ChildEvent;
 
 /// Where an actor's hello, notifies and last word go.
 #[derive(Debug)]
-pub(crate) enum Manager {
+pub(crate) enum Reports {
     /// The arbiter itself has none.
     None,
     /// In this process.
@@ -22,7 +22,7 @@ pub(crate) enum Manager {
     Link(Arc<Link>),
 }
 
-impl Manager {
+impl Reports {
     /// The actor is there; says who it is and what it was built from.
     pub(crate) fn hello(&self, cx: &Context) {
         match self {

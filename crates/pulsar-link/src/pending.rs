@@ -1,18 +1,21 @@
 //! The asks that wait for a reply from the other side of a link.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+
+use parking_lot::Mutex;
 
 use bytes::Bytes;
 use pulsar_wire::{Codec, Frame, Kind};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Link;
-use crate::context::lock;
+use crate::Link;
 use crate::payload::{Outcome, Payload};
-use crate::{Cause, SendError, payload};
+use pulsar_model::{Cause, SendError};
+
+use crate::payload;
 
 /// Asks in flight on one link. Each costs some hundred bytes; past this many the other side is
 /// not keeping up and further asks are refused.
@@ -31,12 +34,14 @@ pub(crate) struct Pending {
 
 /// Who waits for a reply.
 #[derive(Debug)]
-pub(crate) enum PendingReply {
+pub enum PendingReply {
     /// A caller in this process. It takes its entry out when it gives up.
     Local(oneshot::Sender<Outcome>),
     /// A caller behind another link, for whom this process relays.
     Relay {
+        /// That link.
         link: Arc<Link>,
+        /// The ask's number there.
         request: u64,
         /// The caller has given up by then.
         until: Option<Instant>,
@@ -51,8 +56,8 @@ impl Pending {
     /// [`SendError::MailboxFull`] if too many wait.
     pub(crate) fn insert(&self, reply: PendingReply) -> Result<u64, SendError> {
         let request = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut replies = lock(&self.replies);
-        if request % SWEEP_EVERY == 0 {
+        let mut replies = self.replies.lock();
+        if request.is_multiple_of(SWEEP_EVERY) {
             let now = Instant::now();
             replies.retain(|_, reply| !reply.is_over(now));
         }
@@ -66,12 +71,12 @@ impl Pending {
 
     /// Takes an ask out: its caller has given up, or it was never sent.
     pub(crate) fn remove(&self, request: u64) {
-        lock(&self.replies).remove(&request);
+        self.replies.lock().remove(&request);
     }
 
     /// Gives a reply to whom it belongs. One that nobody waits for is dropped and counted.
     pub(crate) fn complete(&self, frame: Frame) {
-        match lock(&self.replies).remove(&frame.request) {
+        match self.replies.lock().remove(&frame.request) {
             Some(waiter) => waiter.complete(frame),
             None => {
                 let strays = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
@@ -82,7 +87,7 @@ impl Pending {
 
     /// Answers all that wait: the other side has ended by `cause`.
     pub(crate) fn fail_all(&self, cause: &Cause) {
-        let waiters = std::mem::take(&mut *lock(&self.replies));
+        let waiters = std::mem::take(&mut *self.replies.lock());
         for waiter in waiters.into_values() {
             let cause = cause.clone();
             waiter.fail(SendError::ActorDied { cause });

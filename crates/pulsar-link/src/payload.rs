@@ -7,13 +7,13 @@ use pulsar_wire::Codec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::SendError;
+use pulsar_model::SendError;
 
 /// The codec between processes of one build.
-pub(crate) const NATIVE: Codec = Codec::Postcard;
+pub const NATIVE: Codec = Codec::Postcard;
 
 /// Arguments, a reply or a command's own error.
-pub(crate) enum Payload {
+pub enum Payload {
     /// In this process: the value itself, moved.
     Local(Box<dyn Any + Send>),
     /// From or for another process, or from a tool.
@@ -21,12 +21,17 @@ pub(crate) enum Payload {
 }
 
 impl Payload {
-    pub(crate) fn local<T: Send + 'static>(value: T) -> Self {
+    /// A value of this process.
+    pub fn local<T: Send + 'static>(value: T) -> Self {
         Self::Local(Box::new(value))
     }
 
     /// The value, whichever way it came.
-    pub(crate) fn take<T: DeserializeOwned + 'static>(self) -> Result<T, SendError> {
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Codec`] if it is no `T`.
+    pub fn take<T: DeserializeOwned + 'static>(self) -> Result<T, SendError> {
         match self {
             Self::Local(value) => match value.downcast::<T>() {
                 Ok(value) => Ok(*value),
@@ -37,7 +42,11 @@ impl Payload {
     }
 
     /// The value's bytes, by its type `T` where it is still a value.
-    pub(crate) fn bytes<T: Serialize + 'static>(self, codec: Codec) -> Result<Bytes, SendError> {
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Codec`] if it is no `T`, or cannot be written.
+    pub fn bytes<T: Serialize + 'static>(self, codec: Codec) -> Result<Bytes, SendError> {
         match self {
             Self::Local(value) => match value.downcast_ref::<T>() {
                 Some(value) => encode(codec, value),
@@ -57,7 +66,12 @@ impl std::fmt::Debug for Payload {
     }
 }
 
-pub(crate) fn encode<T: Serialize>(codec: Codec, value: &T) -> Result<Bytes, SendError> {
+/// Writes a value.
+///
+/// # Errors
+///
+/// [`SendError::Codec`] if the codec cannot.
+pub fn encode<T: Serialize>(codec: Codec, value: &T) -> Result<Bytes, SendError> {
     match codec {
         Codec::Json => serde_json::to_vec(value).map_err(SendError::codec),
         _ => postcard::to_stdvec(value).map_err(SendError::codec),
@@ -65,7 +79,12 @@ pub(crate) fn encode<T: Serialize>(codec: Codec, value: &T) -> Result<Bytes, Sen
     .map(Bytes::from)
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<T, SendError> {
+/// Reads a value.
+///
+/// # Errors
+///
+/// [`SendError::Codec`] if the bytes are no `T`.
+pub fn decode<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<T, SendError> {
     match codec {
         Codec::Json => serde_json::from_slice(bytes).map_err(SendError::codec),
         _ => postcard::from_bytes(bytes).map_err(SendError::codec),
@@ -74,7 +93,7 @@ pub(crate) fn decode<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<
 
 /// How a command went, before it is put on its way back.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It returned.
     Reply(Payload),
     /// It returned its own error.

@@ -3,30 +3,29 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
 use tokio::time::Instant;
 
-use super::outbox::{Outbox, PushError};
-use super::pending::{Pending, PendingReply};
-use crate::command::CommandDef;
-use crate::payload::Outcome;
-use crate::{Cause, SendError, payload};
+use crate::outbox::{Outbox, PushError};
+use crate::payload;
+use crate::pending::{Pending, PendingReply};
 
 /// One end of the connection to another process.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub struct Link {
     /// The actor whose process is at the other end. Who speaks on the link is this one, whatever
     /// it claims.
-    pub(crate) peer: Aid,
+    peer: Aid,
     pub(crate) outbox: Outbox,
-    pub(crate) pending: Pending,
+    pending: Pending,
     /// How the other side ended, once that is known.
     cause: OnceLock<Cause>,
 }
 
 /// Whom an ask on a link is for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Address<'a> {
+pub enum Address<'a> {
     /// This actor.
     Aid(Aid),
     /// Whoever has this name; the other side knows.
@@ -35,15 +34,17 @@ pub(crate) enum Address<'a> {
 
 /// An ask, encoded but for its number.
 #[derive(Debug)]
-pub(crate) struct AskBody {
+pub struct AskBody {
     frame: Frame,
 }
 
 impl AskBody {
+    /// An ask for `command`, its arguments in `codec`. Past the deadline it is not run.
+    ///
     /// # Errors
     ///
     /// [`SendError::Codec`] if a name is too long for a frame.
-    pub(crate) fn new(
+    pub fn new(
         address: Address<'_>,
         command: &str,
         codec: Codec,
@@ -68,7 +69,8 @@ impl AskBody {
 }
 
 impl Link {
-    pub(crate) fn new(peer: Aid) -> Self {
+    /// This end of a link to the process of `peer`.
+    pub fn new(peer: Aid) -> Self {
         Self {
             peer,
             outbox: Outbox::default(),
@@ -82,7 +84,7 @@ impl Link {
     /// # Errors
     ///
     /// If it was not sent; then nothing is left of it.
-    pub(crate) fn ask(&self, ask: AskBody, reply: PendingReply) -> Result<u64, SendError> {
+    pub fn ask(&self, ask: AskBody, reply: PendingReply) -> Result<u64, SendError> {
         self.pass_ask(ask.frame, reply)
     }
 
@@ -91,7 +93,7 @@ impl Link {
     /// # Errors
     ///
     /// If it was not sent.
-    pub(crate) fn tell(&self, ask: AskBody) -> Result<(), SendError> {
+    pub fn tell(&self, ask: AskBody) -> Result<(), SendError> {
         let kind = Kind::Tell;
         let frame = Frame { kind, ..ask.frame };
         self.outbox
@@ -107,7 +109,7 @@ impl Link {
     /// # Errors
     ///
     /// If it was not sent; then nothing is left of it.
-    pub(crate) fn pass_ask(&self, frame: Frame, reply: PendingReply) -> Result<u64, SendError> {
+    pub fn pass_ask(&self, frame: Frame, reply: PendingReply) -> Result<u64, SendError> {
         let request = self.pending.insert(reply)?;
         let frame = Frame { request, ..frame };
         match self.outbox.push_ask(&frame) {
@@ -119,18 +121,10 @@ impl Link {
         }
     }
 
-    /// Answers an ask that came over this link.
-    pub(crate) fn reply(&self, request: u64, codec: Codec, outcome: Outcome, command: &CommandDef) {
-        let encoded = match outcome {
-            Outcome::Reply(value) => {
-                (command.encode_reply)(value, codec).map(|body| (Kind::Reply, body))
-            }
-            Outcome::Failure(value) => {
-                (command.encode_error)(value, codec).map(|body| (Kind::Failure, body))
-            }
-            Outcome::Undelivered(error) => Err(error),
-        };
-        match encoded {
+    /// Answers an ask that came over this link: with a reply or a failure, encoded in `codec`,
+    /// or with the reason why there is none.
+    pub fn answer(&self, request: u64, codec: Codec, answer: Result<(Kind, Bytes), SendError>) {
+        match answer {
             Ok((kind, body)) => self.pass_reply(Frame {
                 codec,
                 request,
@@ -140,16 +134,37 @@ impl Link {
         }
     }
 
+    /// A reply came: gives it to whom it belongs. One that nobody waits for is dropped and
+    /// counted.
+    pub fn reply_came(&self, frame: Frame) {
+        self.pending.complete(frame);
+    }
+
+    /// Takes an ask back: its caller has given up.
+    pub fn take_back(&self, request: u64) {
+        self.pending.remove(request);
+    }
+
+    /// The actor whose process is at the other end.
+    pub fn peer(&self) -> Aid {
+        self.peer
+    }
+
+    /// Sends nothing more; what waits is still written, and then the link ends.
+    pub fn close(&self) {
+        self.outbox.close();
+    }
+
     /// Sends a reply that is a frame already. One that is too large becomes an error; one to a
     /// peer that is gone is dropped.
-    pub(crate) fn pass_reply(&self, frame: Frame) {
+    pub fn pass_reply(&self, frame: Frame) {
         if let Err(PushError::Refused(error)) = self.outbox.push_reply(&frame) {
             self.undelivered(frame.request, &error);
         }
     }
 
     /// Answers an ask that was not run to its end.
-    pub(crate) fn undelivered(&self, request: u64, error: &SendError) {
+    pub fn undelivered(&self, request: u64, error: &SendError) {
         if request == 0 {
             return;
         }
@@ -163,7 +178,7 @@ impl Link {
 
     /// Sends a frame of the runtime's own. To a peer that is gone it is dropped; a peer that has
     /// let too much gather is given up.
-    pub(crate) fn send_system(&self, frame: Frame) {
+    pub fn send_system(&self, frame: Frame) {
         if let Err(PushError::Refused(error)) = self.outbox.push_reply(&frame) {
             tracing::error!(peer = %self.peer, %error, "link is given up: its peer does not read");
             self.outbox.close();
@@ -171,7 +186,7 @@ impl Link {
     }
 
     /// Sends a plain frame of this kind.
-    pub(crate) fn send_plain(&self, kind: Kind) {
+    pub fn send_plain(&self, kind: Kind) {
         self.send_system(Frame::new(kind, Bytes::new()));
     }
 
@@ -179,7 +194,7 @@ impl Link {
     ///
     /// In this order: who finds the outbox closed finds the cause, and an ask that was entered
     /// before the outbox closed is found by `fail_all`, or finds it closed when it is pushed.
-    pub(crate) fn end(&self, cause: &Cause) {
+    pub fn end(&self, cause: &Cause) {
         let _ = self.cause.set(cause.clone());
         self.outbox.close();
         self.pending.fail_all(cause);

@@ -2,52 +2,55 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::State;
+use pulsar_model::State;
 
 /// A step that was taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
-pub(crate) struct Transition {
-    pub(crate) from: State,
-    pub(crate) to: State,
+pub struct Transition {
+    /// Where the actor was.
+    pub from: State,
+    /// Where it is now.
+    pub to: State,
 }
 
 /// One incarnation's state. Its lifecycle writes it, anybody reads it.
 #[derive(Debug, Default)]
-pub(crate) struct StateCell(AtomicU8);
+pub struct StateCell(AtomicU8);
 
 impl StateCell {
-    pub(crate) fn get(&self) -> State {
+    /// Where the actor is.
+    pub fn get(&self) -> State {
         State::ALL[usize::from(self.0.load(Ordering::Acquire))]
     }
 
     /// The actor's process, thread or task exists.
-    pub(crate) fn come_alive(&self) -> Option<Transition> {
+    pub fn come_alive(&self) -> Option<Transition> {
         self.advance(State::Inactive)
     }
 
     /// The `start` hook begins.
-    pub(crate) fn begin_start(&self) -> Option<Transition> {
+    pub fn begin_start(&self) -> Option<Transition> {
         self.advance(State::Starting)
     }
 
     /// The actor is ready.
-    pub(crate) fn run(&self) -> Option<Transition> {
+    pub fn run(&self) -> Option<Transition> {
         self.advance(State::Running)
     }
 
     /// The `stopping` hook begins.
-    pub(crate) fn begin_stop(&self) -> Option<Transition> {
+    pub fn begin_stop(&self) -> Option<Transition> {
         self.advance(State::Stopping)
     }
 
     /// The mailbox takes nothing more.
-    pub(crate) fn close(&self) -> Option<Transition> {
+    pub fn close(&self) -> Option<Transition> {
         self.advance(State::Closed)
     }
 
     /// Nothing of the actor is left.
-    pub(crate) fn terminate(&self) -> Option<Transition> {
+    pub fn terminate(&self) -> Option<Transition> {
         self.advance(State::Terminated)
     }
 
