@@ -1,2 +1,14 @@
-//! Tests with real processes, real signals and real sockets. They stand in `tests/`.
+//! Tests with real processes, real signals and real sockets. They stand in `tests/`; here stands
+//! what they share.
+//!
+//! # Layout
+//!
+//! * [`Laboratory`]: a `crashlab` under test; [`Binaries`]: the programs that it needs.
+//! * [`Visitor`]: a connection to it, and the worker that answers there.
 #![forbid(unsafe_code)]
+
+mod laboratory;
+mod visitor;
+
+pub use laboratory::{Binaries, Laboratory};
+pub use visitor::Visitor;

@@ -78,7 +78,7 @@ impl fmt::Display for Cause {
                 core_dumped,
             } => {
                 let core = if *core_dumped { ", core dumped" } else { "" };
-                write!(f, "killed by signal {signal}{core}")
+                write!(f, "was killed by signal {signal}{core}")
             }
             Self::BootTimeout => f.write_str("was not ready within the boot timeout"),
             Self::Failed(message) => write!(f, "failed to start: {message}"),

@@ -18,7 +18,7 @@
 //!
 //! let cause = Cause::Signal { signal: 9, core_dumped: false };
 //! let error = SendError::ActorDied { cause };
-//! assert_eq!(error.to_string(), "the actor died before it replied: it killed by signal 9");
+//! assert_eq!(error.to_string(), "the actor died before it replied: it was killed by signal 9");
 //! ```
 #![forbid(unsafe_code)]
 

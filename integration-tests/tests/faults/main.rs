@@ -1,0 +1,13 @@
+//! Faults of processes, injected for real into a server that serves.
+#![forbid(unsafe_code)]
+
+mod arbiter;
+mod crash;
+mod worker;
+
+use integration_tests::Binaries;
+
+const BINARIES: Binaries = Binaries {
+    crashlab: env!("CARGO_BIN_EXE_crashlab-under-test"),
+    pulsar: env!("CARGO_BIN_EXE_pulsar-under-test"),
+};

@@ -1,0 +1,139 @@
+//! How a server ends.
+
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use integration_tests::Laboratory;
+use pulsar_testkit::wait_until;
+use rustix::process::Signal;
+
+use crate::BINARIES;
+
+/// The end of a server that is told to hurry: a second of grace, and the rest of its ending.
+const HURRY: Duration = Duration::from_secs(4);
+
+fn is_refused(laboratory: &Laboratory) -> bool {
+    let opened = TcpStream::connect(laboratory.address);
+    matches!(opened, Err(error) if error.kind() == ErrorKind::ConnectionRefused)
+}
+
+fn await_refusal(laboratory: &Laboratory) {
+    let refused = wait_until(Duration::from_secs(5), || {
+        is_refused(laboratory).then_some(())
+    });
+    assert!(refused.is_some(), "new connections are still taken");
+}
+
+/// TERM with a request of half a second in flight.
+fn drains(args: &[&str]) {
+    let laboratory = Laboratory::open(BINARIES, args);
+    let tree = laboratory.program.tree();
+    let mut visitor = laboratory.visitor();
+    visitor.send("/sleep/500");
+    laboratory.program.signal(Signal::TERM).unwrap();
+    let reply = visitor.reply().unwrap();
+    assert_eq!((reply.status, reply.body.as_str()), (200, "slept"));
+    assert!(
+        reply.closes,
+        "it promises to answer more on this connection"
+    );
+    laboratory.ends(&tree);
+}
+
+#[test]
+fn term_lets_a_request_in_flight_finish() {
+    drains(&["--workers", "2"]);
+}
+
+#[test]
+fn term_lets_a_request_of_a_thread_finish() {
+    drains(&["--workers", "2", "--concurrency", "thread"]);
+}
+
+/// A request of two seconds stays in flight while new connections are already refused.
+fn refuses_while_it_drains(args: &[&str]) {
+    let laboratory = Laboratory::open(BINARIES, args);
+    let tree = laboratory.program.tree();
+    let mut visitor = laboratory.visitor();
+    visitor.send("/sleep/2000");
+    let sent = Instant::now();
+    laboratory.program.signal(Signal::TERM).unwrap();
+    await_refusal(&laboratory);
+    let after = sent.elapsed();
+    assert!(after < Duration::from_secs(2), "refused after {after:?}");
+    assert_eq!(visitor.reply().unwrap().status, 200);
+    laboratory.ends(&tree);
+}
+
+#[test]
+fn new_connections_are_refused_while_processes_drain() {
+    refuses_while_it_drains(&["--workers", "2"]);
+}
+
+#[test]
+fn new_connections_are_refused_while_threads_drain() {
+    refuses_while_it_drains(&["--workers", "2", "--concurrency", "thread"]);
+}
+
+#[test]
+fn an_idle_kept_alive_connection_does_not_hold_the_end() {
+    let laboratory = Laboratory::open(BINARIES, &["--workers", "2"]);
+    let mut idle = laboratory.visitor();
+    let took = laboratory.stop(Signal::TERM);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(idle.get("/").is_err());
+}
+
+#[test]
+fn int_and_quit_end_it_fast_in_order() {
+    for signal in [Signal::INT, Signal::QUIT] {
+        let laboratory = Laboratory::open(BINARIES, &["--workers", "2"]);
+        let mut visitor = laboratory.visitor();
+        visitor.send("/sleep/30000");
+        let took = laboratory.stop(signal);
+        assert!(took < HURRY, "{signal:?}: {took:?}");
+        assert!(visitor.reply().is_err());
+    }
+}
+
+/// TERM with a long request in flight, then a second signal once the drain has begun.
+fn hurries(args: &[&str], second: Signal) {
+    let laboratory = Laboratory::open(BINARIES, args);
+    let mut visitor = laboratory.visitor();
+    visitor.send("/sleep/30000");
+    laboratory.program.signal(Signal::TERM).unwrap();
+    // The first signal has been obeyed: a second cannot be taken for the same one.
+    laboratory.await_state("stopping");
+    let took = laboratory.stop(second);
+    assert!(took < HURRY, "{took:?}");
+    assert!(visitor.reply().is_err());
+}
+
+#[test]
+fn fault_19_a_second_term_ends_the_drain() {
+    hurries(&["--workers", "2"], Signal::TERM);
+}
+
+#[test]
+fn fault_19_int_during_term_ends_the_drain() {
+    hurries(&["--workers", "2"], Signal::INT);
+}
+
+#[test]
+fn fault_19_a_second_term_ends_the_drain_of_threads() {
+    let threads = ["--workers", "2", "--concurrency", "thread"];
+    hurries(&threads, Signal::TERM);
+}
+
+#[test]
+fn fault_05_a_worker_that_cannot_hear_is_killed_at_its_grace() {
+    let laboratory = Laboratory::open(BINARIES, &["--workers", "2", "--exit-timeout", "1"]);
+    let mut visitor = laboratory.visitor();
+    visitor.send("/burn/60000");
+    laboratory.await_burning(visitor.pid());
+    let took = laboratory.stop(Signal::TERM);
+    assert!(took >= Duration::from_millis(900), "{took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(visitor.reply().is_err());
+}
