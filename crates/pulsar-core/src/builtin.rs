@@ -5,10 +5,10 @@ use std::fmt;
 use pulsar_macros::builtin;
 use serde::{Deserialize, Serialize};
 
-use crate::arbiter::{self, Request};
+use crate::arbiter::{self, Request, Spawned};
 use crate::command::{Command, CommandDef};
 use crate::hooks::RemoteCall;
-use crate::{Context, Error, Info, SpawnError};
+use crate::{Context, Error, Info, SendError};
 
 /// All built-ins.
 pub(crate) static ALL: &[&CommandDef] = &[
@@ -23,6 +23,20 @@ pub(crate) static ALL: &[&CommandDef] = &[
 
 /// The name of the command that runs function pointers.
 pub(crate) const RUN: &str = __RunCommand::NAME;
+
+/// The commands whose arguments name code by its address. They travel between processes of one
+/// build, in the codec of such, and only the runtime writes them.
+pub(crate) const NAMING_CODE: [&str; 2] = [RUN, __SpawnCommand::NAME];
+
+/// Names that later built-ins will have: no command of a program may take them.
+pub(crate) const RESERVED: [&str; 5] = ["commands", "actors", "kill_actor", "config", "metrics"];
+
+/// The answer to who may not have code run.
+pub(crate) fn refuse_code() -> SendError {
+    SendError::Refused {
+        reason: "only a manager may have its children run a function pointer".to_owned(),
+    }
+}
 
 /// Answers `pong`: the actor's loop turns.
 #[builtin]
@@ -65,10 +79,10 @@ pub fn stop(cx: Context) {
     cx.stop();
 }
 
-/// Spawns an actor; for the arbiter. Answers, once the actor is ready, with a place set aside
-/// for the next.
+/// Spawns an actor; for the arbiter. Answers, once the actor is ready or never will be, also with
+/// a place set aside for the next.
 #[builtin]
-pub(crate) async fn spawn(cx: Context, request: Request) -> Result<u32, SpawnError> {
+pub(crate) async fn spawn(cx: Context, request: Request) -> Spawned {
     arbiter::spawn_for(cx, request).await
 }
 

@@ -142,6 +142,7 @@ pub(crate) fn lookup(name: &str) -> Result<&'static CommandDef, SendError> {
 /// Names that more than one command of the program claims, or that a built-in has.
 pub(crate) fn duplicates() -> Vec<&'static str> {
     let builtins = builtin::ALL.iter().map(|def| def.name);
+    let builtins = builtins.chain(builtin::RESERVED);
     let mut names: Vec<_> = COMMANDS
         .iter()
         .map(|def| def.name)

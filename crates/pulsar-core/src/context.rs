@@ -13,6 +13,7 @@ use std::time::Duration;
 use pulsar_policy::StateCell;
 use pulsar_wire::{Aid, Incarnation};
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,10 @@ pub(crate) struct Cell {
     pub(crate) state: StateCell,
     /// Asked to stop, by whomever. Only ever set.
     pub(crate) stop: CancellationToken,
+    /// Nobody will answer any more for this incarnation.
+    pub(crate) gone: CancellationToken,
+    /// The loop it runs on, once it does.
+    pub(crate) event_loop: OnceLock<Handle>,
     /// To end now: what is in flight is cut.
     pub(crate) kill: CancellationToken,
     /// The end of the actor: what it spawned on its loop ends too.
@@ -92,6 +97,8 @@ impl Context {
             inbox,
             state: StateCell::default(),
             stop: CancellationToken::new(),
+            gone: CancellationToken::new(),
+            event_loop: OnceLock::new(),
             kill: CancellationToken::new(),
             end: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -178,10 +185,10 @@ impl Context {
         self.cell.stop.cancelled().await;
     }
 
-    /// The token behind [`stop_asked`](Self::stop_asked), for code that wants a token. Children
-    /// of it may be cancelled alone; cancelling it itself asks the actor to stop.
+    /// A token that is cancelled when the actor is asked to stop, for code that wants a token.
+    /// Cancelling it asks nothing of the actor.
     pub fn stop_token(&self) -> CancellationToken {
-        self.cell.stop.clone()
+        self.cell.stop.child_token()
     }
 
     /// How long after being asked to stop the actor may still work: nine tenths of its exit
@@ -192,13 +199,21 @@ impl Context {
 
     /// Runs a future on the actor's event loop, as a part of the actor: when the actor is asked
     /// to stop it is waited for, until the drain timeout; after that it is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If the actor's loop does not run yet and this is called outside of any loop.
     pub fn spawn<F>(&self, future: F) -> JoinHandle<Option<F::Output>>
     where
         F: Future<Output: Send> + Send + 'static,
     {
         let end = self.cell.end.clone();
         let future = async move { end.run_until_cancelled(future).await };
-        self.cell.tasks.spawn(scope(self.clone(), future))
+        let future = scope(self.clone(), future);
+        match self.cell.event_loop.get() {
+            Some(event_loop) => self.cell.tasks.spawn_on(future, event_loop),
+            None => self.cell.tasks.spawn(future),
+        }
     }
 
     /// Adds a value to the actor's info, or replaces it.
@@ -218,6 +233,12 @@ impl Context {
             .get(name)
             .map(OwnedFd::try_clone)
             .transpose()
+    }
+
+    /// A descriptor that the spawner gave, for good: the actor keeps no copy, so that dropping
+    /// this one closes it. `None` if none has this name, or it has been taken before.
+    pub fn take_descriptor(&self, name: &str) -> Option<OwnedFd> {
+        self.cell.descriptors.lock().remove(name)
     }
 
     /// The actor's status now.

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use pulsar_sys::{BootSocket, World, boot, descriptors};
-use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Kind, MAX_FRAME_BYTES};
+use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use crate::context::{self, Context};
 use crate::hooks::Behaviour;
-use crate::lifecycle::{Life, panic_message};
+use crate::hosting::host;
+use crate::lifecycle::Life;
 use crate::log::LogConfig;
 use crate::mailbox::mailbox;
 use crate::node::{Node, Timing, Upward};
@@ -27,8 +28,9 @@ use pulsar_link::{Link, LinkHandler, pump};
 
 /// The boot record is there before the child is: what takes longer than this never comes.
 const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the last word may take to leave.
-const LAST_WORD_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the last word may take to leave: a small part of what is left of the default exit
+/// timeout when the drain timeout is over.
+const LAST_WORD_TIMEOUT: Duration = Duration::from_millis(300);
 /// An actor is easier for the kernel to kill than the arbiter, by this much of 1,000.
 const OOM_SCORE_ABOVE_ARBITER: i32 = 300;
 /// The exit code of a process that has no part in a system: `EX_SOFTWARE` of sysexits.
@@ -157,7 +159,12 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
         link: Arc::clone(&link),
         places: parking_lot::Mutex::new(identity.places),
     };
-    let node = Arc::new(Node::new(aid, timing, upward));
+    let node = Arc::new(Node::new(
+        aid,
+        first_task(identity.birth.incarnation),
+        timing,
+        upward,
+    ));
     if let Some(log) = log {
         let _ = node.log.set(log);
     }
@@ -168,38 +175,30 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     node.registry.lock().host(&cx, Role::Actor);
     context::own_thread(cx.clone());
     stop_on_term(&cx)?;
+    let reports = Reports::Link(Arc::clone(&link));
+    // Before the link is read: the first thing that the arbiter hears is the hello.
+    reports.hello(&cx);
     let pump = tokio::spawn(speak(cx.clone(), Arc::clone(&link), socket, rest));
-    let manager = Reports::Link(Arc::clone(&link));
     let cause = match behaviour.resolve() {
         Ok(hooks) => {
-            lived(Life::new(
-                cx,
-                receiver,
-                hooks,
-                Reports::Link(Arc::clone(&link)),
-            ))
-            .await
+            let reports = Reports::Link(Arc::clone(&link));
+            host(&cx, Life::new(cx.clone(), receiver, hooks, reports)).await
         }
-        Err(error) => {
-            manager.hello(&cx);
-            Cause::Failed(error.to_string())
-        }
+        Err(error) => Cause::Failed(error.to_string()),
     };
-    crate::arbiter::stop_tasks(&node).await;
-    manager.ended(&cause).await;
+    reports.ended(&cause).await;
     link.close();
     let _ = timeout(LAST_WORD_TIMEOUT, pump).await;
     Ok(cause)
 }
 
-async fn lived(life: Life) -> Cause {
-    // A task, not the future of `block_on`: only tasks take turns.
-    let life = tokio::spawn(life.live());
-    life.await
-        .unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => Cause::Panic(panic_message(&*panic)),
-            Err(_) => Cause::Unknown,
-        })
+/// Where the ids of tasks begin in this life: so far from those of the lives before that a stale
+/// reference finds nobody rather than a stranger.
+fn first_task(incarnation: Incarnation) -> u32 {
+    const IDS_IN_A_LIFE: u32 = 1 << 20;
+    (incarnation.0 - 1)
+        .wrapping_mul(IDS_IN_A_LIFE)
+        .wrapping_add(1)
 }
 
 /// TERM stops this actor, gracefully. INT and HUP from a terminal are the arbiter's to judge.

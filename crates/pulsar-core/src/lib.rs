@@ -12,7 +12,8 @@
 //! # Layout
 //!
 //! * `spawn`, `hooks`: what a user says of an actor; `placement`: how it comes to be.
-//! * `lifecycle`: the one loop that runs an actor; `context`:
+//! * `lifecycle`: the one loop that runs an actor; `hosting`: a loop that an actor owns;
+//!   `context`:
 //!   the handle its code has; `reports`: what it tells its manager.
 //! * `command`, `builtin`: what can be sent; `send`: from a call to its reply; `mailbox`,
 //!   `route`: the ways there.
@@ -49,6 +50,7 @@ mod command;
 mod context;
 mod entry;
 mod hooks;
+mod hosting;
 mod lifecycle;
 mod log;
 mod mailbox;

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::command::{BoxFuture, CommandDef};
 use crate::context::{Context, scope};
@@ -25,6 +26,10 @@ use pulsar_link::payload::Outcome;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
 const MAX_BUILTINS_RUNNING: usize = 256;
+
+/// A closed mailbox tells by itself that it is drained, except where a sender that was waiting
+/// for room gives its place back unused: that wakes nobody. So it is looked at again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// One incarnation of an actor, ready to live.
 pub(crate) struct Life {
@@ -68,6 +73,8 @@ enum Event {
     StoppingHookEnded(Unwound<Result<()>>),
     TasksEnded,
     DrainTimeout,
+    /// Time to look at the mailbox again.
+    LookAgain,
 }
 
 impl Life {
@@ -106,8 +113,8 @@ impl Life {
         let cell = &self.cx.cell;
         cell.thread_id
             .store(pulsar_sys::thread_id(), Ordering::Relaxed);
+        let _ = cell.event_loop.set(Handle::current());
         let _ = cell.state.come_alive();
-        self.manager.hello(&self.cx);
         let _ = cell.state.begin_start();
         let start = self.hooks.start.take();
         let cx = self.cx.clone();
@@ -154,6 +161,7 @@ impl Life {
             result = poll(&mut self.stopping) => Event::StoppingHookEnded(result),
             () = self.cx.cell.tasks.wait(), if stopping && self.only_tasks_left() => Event::TasksEnded,
             () = at(deadline) => Event::DrainTimeout,
+            () = sleep(LOOK_AGAIN), if stopping && !self.drained => Event::LookAgain,
         }
     }
 
@@ -174,6 +182,7 @@ impl Life {
                 return self.command_ended(ended);
             }
             Event::MailboxDrained => self.drained = true,
+            Event::LookAgain => {}
             Event::NotifyDue => self.notify(),
             Event::PeriodicTaskDue => self.begin_periodic_task(),
             Event::PeriodicTaskEnded(result) => self.periodic_task_ended(result),
@@ -216,6 +225,8 @@ impl Life {
             return Some(Cause::Stopped);
         }
         self.inbox.messages.close();
+        // Among them listeners: what nobody takes any more shall be refused.
+        self.cx.drop_descriptors();
         self.cx.cell.tasks.close();
         let deadline = Instant::now() + self.cx.drain_timeout();
         self.phase = Phase::Stopping { deadline };
@@ -390,7 +401,7 @@ impl Future for Running {
     ) -> std::task::Poll<Ended> {
         self.work.poll_unpin(cx).map(|result| Ended {
             command: self.command,
-            reply: self.reply.take().unwrap_or(ReplyTo::Nobody),
+            reply: self.reply.take().unwrap_or_else(ReplyTo::nobody),
             result,
         })
     }

@@ -39,9 +39,13 @@ impl Envelope {
     }
 }
 
-/// Where a reply goes.
+/// Where a reply goes. Dropped unused, it says that the actor died: no ask is left without an
+/// answer, however its envelope came to its end.
 #[derive(Debug)]
-pub(crate) enum ReplyTo {
+pub(crate) struct ReplyTo(Option<Waiter>);
+
+#[derive(Debug)]
+enum Waiter {
     /// A caller in this process.
     Local(oneshot::Sender<Outcome>),
     /// A caller behind a link.
@@ -50,21 +54,51 @@ pub(crate) enum ReplyTo {
         request: u64,
         codec: Codec,
     },
-    /// Nobody waits.
-    Nobody,
 }
 
 impl ReplyTo {
-    pub(crate) fn send(self, outcome: Outcome, command: &CommandDef) {
-        match self {
+    /// Nobody waits.
+    pub(crate) fn nobody() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn local(caller: oneshot::Sender<Outcome>) -> Self {
+        Self(Some(Waiter::Local(caller)))
+    }
+
+    pub(crate) fn link(link: Arc<Link>, request: u64, codec: Codec) -> Self {
+        Self(Some(Waiter::Link {
+            link,
+            request,
+            codec,
+        }))
+    }
+
+    pub(crate) fn send(mut self, outcome: Outcome, command: &CommandDef) {
+        match self.0.take() {
             // The caller may have given up: then its reply has nowhere to go.
-            Self::Local(caller) => drop(caller.send(outcome)),
-            Self::Link {
+            Some(Waiter::Local(caller)) => drop(caller.send(outcome)),
+            Some(Waiter::Link {
                 link,
                 request,
                 codec,
-            } => link.answer(request, codec, encoded(outcome, codec, command)),
-            Self::Nobody => {}
+            }) => link.answer(request, codec, encoded(outcome, codec, command)),
+            None => {}
+        }
+    }
+
+    /// Lets go of it without an answer: the caller gets one from elsewhere.
+    pub(crate) fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ReplyTo {
+    fn drop(&mut self) {
+        // A local caller learns it from its channel, which closes.
+        if let Some(Waiter::Link { link, request, .. }) = self.0.take() {
+            let cause = Cause::Unknown;
+            link.undelivered(request, &SendError::ActorDied { cause });
         }
     }
 }
@@ -143,8 +177,14 @@ impl Inbox {
         let queue = self.queue(envelope.command);
         let capacity = queue.max_capacity();
         queue.try_send(envelope).map_err(|unsent| match unsent {
-            mpsc::error::TrySendError::Full(_) => PutError::Full { capacity },
-            mpsc::error::TrySendError::Closed(_) => PutError::Closed,
+            mpsc::error::TrySendError::Full(unsent) => {
+                unsent.reply.forget();
+                PutError::Full { capacity }
+            }
+            mpsc::error::TrySendError::Closed(unsent) => {
+                unsent.reply.forget();
+                PutError::Closed
+            }
         })
     }
 

@@ -73,7 +73,8 @@ pub(crate) fn notify_period(timeout: Duration) -> Duration {
 static NODE: OnceLock<Arc<Node>> = OnceLock::new();
 
 impl Node {
-    pub(crate) fn new(here: Aid, timing: Timing, upward: Upward) -> Self {
+    /// `first_task` is where task ids begin: past those of the incarnations before.
+    pub(crate) fn new(here: Aid, first_task: u32, timing: Timing, upward: Upward) -> Self {
         Self {
             here,
             timing,
@@ -81,7 +82,7 @@ impl Node {
             registry: Mutex::default(),
             sampler: Sampler::default(),
             upward,
-            next_task: AtomicU32::new(1),
+            next_task: AtomicU32::new(first_task),
         }
     }
 
@@ -156,6 +157,10 @@ impl Node {
         Ok(Aid::new(self.arbiter_id(), place))
     }
 }
+
+/// The longest time that anything is given: a year. Longer ones are cut to it, so that adding
+/// them to the time of day never overflows.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Spawns that a process actor may have under way at once.
 pub(crate) const PLACES_SET_ASIDE: usize = 16;

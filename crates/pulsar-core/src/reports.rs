@@ -7,7 +7,7 @@ use pulsar_sys::Build;
 use pulsar_wire::{Codec, Frame, Hello, Kind, PROTOCOL_VERSION};
 use tokio::sync::mpsc;
 
-use crate::{Cause, Context};
+use crate::{Cause, Context, Info};
 use pulsar_link::{Link, payload};
 use pulsar_policy::ChildEvent;
 
@@ -46,10 +46,7 @@ impl Reports {
     pub(crate) fn notify(&self, cx: &Context) {
         match self {
             Self::None => {}
-            Self::Local(events) => {
-                // A manager that is behind by a whole channel gets the next one.
-                drop(events.try_send(ChildEvent::Notified(Box::new(cx.info()))));
-            }
+            Self::Local(events) => offer_notify(events, cx.info()),
             Self::Link(link) => match payload::encode(Codec::Postcard, &cx.info()) {
                 Ok(info) => link.send_system(Frame::new(Kind::Notify, info)),
                 Err(error) => tracing::error!(%error, "info cannot be encoded"),
@@ -72,6 +69,14 @@ impl Reports {
                 link.send_system(Frame::new(Kind::Ended, body));
             }
         }
+    }
+}
+
+/// Gives a manager a notify if its channel is not half full: what must not be lost has the other
+/// half. A manager that is so far behind gets the next one.
+pub(crate) fn offer_notify(manager: &mpsc::Sender<ChildEvent>, info: Info) {
+    if manager.capacity() > manager.max_capacity() / 2 {
+        drop(manager.try_send(ChildEvent::Notified(Box::new(info))));
     }
 }
 

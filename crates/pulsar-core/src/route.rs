@@ -10,7 +10,8 @@ use crate::command::{self, CommandDef};
 use crate::context::{Context, get_actor};
 use crate::mailbox::{Envelope, PutError, ReplyTo};
 use crate::node::{Node, Upward};
-use crate::{Cause, SendError, Target, builtin};
+use crate::{Cause, SendError, State, Target, builtin};
+use pulsar_link::payload::NATIVE;
 use pulsar_link::payload::Payload;
 use pulsar_link::{Link, PendingReply};
 
@@ -66,7 +67,7 @@ impl Node {
             _ => {}
         }
         let known = self.registry.lock().named(name);
-        if let Some(aid) = known.or_else(|| Aid::parse_in(self.arbiter_id(), name).ok()) {
+        if let Some(aid) = known.or_else(|| self.parse(name)) {
             return self.route_aid(aid);
         }
         match &self.upward {
@@ -75,6 +76,13 @@ impl Node {
                 target: name.to_owned(),
             }),
         }
+    }
+
+    /// An id of this system, in its full or local form. What looks like an id of another may as
+    /// well be a name.
+    pub(crate) fn parse(&self, text: &str) -> Option<Aid> {
+        let aid = Aid::parse_in(self.arbiter_id(), text).ok()?;
+        (aid.arbiter() == self.arbiter_id()).then_some(aid)
     }
 
     /// Takes an ask or a tell that came over `from`: puts it into the mailbox of an actor here,
@@ -98,12 +106,14 @@ impl Node {
             _ => Target::Name(body.target.clone()),
         };
         let route = self.route(&target)?;
-        // What comes from below may not make this process, or another below it, run code that
-        // is not registered.
+        // Code that is not registered is run for managers only: not for what comes from below,
+        // here or on its way to another, and not for what tools wrote.
+        let names_code = builtin::NAMING_CODE.contains(&body.command.as_str());
+        if names_code && frame.codec != NATIVE {
+            return Err(builtin::refuse_code());
+        }
         if self.master().is_some() && body.command == builtin::RUN {
-            return Err(SendError::Refused {
-                reason: "only a manager may have its children run a function pointer".to_owned(),
-            });
+            return Err(builtin::refuse_code());
         }
         let deadline = frame.deadline.map(|left| Instant::now() + left);
         match route {
@@ -131,12 +141,8 @@ fn put_frame(
     deadline: Option<Instant>,
 ) -> Result<(), SendError> {
     let reply = match frame.kind {
-        Kind::Tell => ReplyTo::Nobody,
-        _ => ReplyTo::Link {
-            link: Arc::clone(from),
-            request: frame.request,
-            codec: frame.codec,
-        },
+        Kind::Tell => ReplyTo::nobody(),
+        _ => ReplyTo::link(Arc::clone(from), frame.request, frame.codec),
     };
     let envelope = Envelope {
         command,
@@ -180,7 +186,10 @@ fn relay(
 /// What a message ends with whose actor has closed its mailbox.
 pub(crate) fn died(cx: &Context) -> SendError {
     let cause = cx.cell.cause.get().cloned();
-    // Without a cause it is still stopping: it will not take this message.
-    let cause = cause.unwrap_or(Cause::Stopped);
+    let cause = cause.unwrap_or_else(|| match cx.state() {
+        // It takes no more messages and will end so.
+        State::Stopping => Cause::Stopped,
+        _ => Cause::Unknown,
+    });
     SendError::ActorDied { cause }
 }

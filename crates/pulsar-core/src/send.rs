@@ -17,7 +17,7 @@ use crate::command::{self, Command, CommandDef};
 use crate::context::{Context, get_actor};
 use crate::hooks::RemoteCall;
 use crate::mailbox::{Envelope, ReplyTo};
-use crate::node::Node;
+use crate::node::{LONGEST, Node};
 use crate::route::{Route, died};
 use crate::{CallError, Cause, Error, IntoArgs, SendError, Target};
 use pulsar_link::payload::{self, Outcome, Payload};
@@ -107,6 +107,9 @@ pub async fn send_json(
     args: Vec<Value>,
 ) -> Result<Value, CallError<Value>> {
     let definition = command::lookup(command)?;
+    if builtin::NAMING_CODE.contains(&definition.name) {
+        return Err(builtin::refuse_code().into());
+    }
     let args = command::json_args(args)?;
     let json = |payload: Payload, encode: fn(Payload, Codec) -> Result<bytes::Bytes, SendError>| {
         let bytes = encode(payload, Codec::Json)?;
@@ -143,9 +146,7 @@ where
     let manages = get_actor().is_none_or(|cx| cx.aid().host() == cx.cell.node.arbiter_aid());
     let in_master = Node::current().is_some_and(|node| node.master().is_some());
     if !in_master || !manages {
-        return Err(SendError::Refused {
-            reason: "only a manager may have its children run a function pointer".to_owned(),
-        });
+        return Err(builtin::refuse_code());
     }
     match send(target, builtin::run, call).await {
         Ok(bytes) => payload::decode(Codec::Postcard, &bytes),
@@ -166,7 +167,7 @@ pub(crate) async fn dispatch(
     let Some(node) = Node::current() else {
         return Outcome::Undelivered(SendError::NotRunning);
     };
-    let limit = limit.unwrap_or(node.timing.ask_timeout);
+    let limit = limit.unwrap_or(node.timing.ask_timeout).min(LONGEST);
     let asking = ask(&node, target, command, args, Instant::now() + limit);
     let outcome = timeout(limit, asking).await;
     outcome
@@ -199,9 +200,9 @@ async fn ask_local(
     let (reply, answer) = match command.ack {
         true => {
             let (caller, answer) = oneshot::channel();
-            (ReplyTo::Local(caller), Some(answer))
+            (ReplyTo::local(caller), Some(answer))
         }
-        false => (ReplyTo::Nobody, None),
+        false => (ReplyTo::nobody(), None),
     };
     let envelope = Envelope {
         command,
@@ -210,11 +211,21 @@ async fn ask_local(
         deadline: Some(deadline),
         sender: get_actor().map(|cx| cx.aid()),
     };
-    cx.cell.inbox.put(envelope).await.map_err(|_| died(cx))?;
-    match answer {
-        // A reply that is dropped unsent: the actor's loop is gone, and with it the reply.
-        Some(answer) => answer.await.map_err(|_| died(cx)),
-        None => Ok(nothing()),
+    let gone = &cx.cell.gone;
+    tokio::select! {
+        biased;
+        put = cx.cell.inbox.put(envelope) => put.map_err(|_| died(cx))?,
+        () = gone.cancelled() => return Err(died(cx)),
+    }
+    let Some(answer) = answer else {
+        return Ok(nothing());
+    };
+    // The reply first: what was answered before the end counts. A reply that is dropped unsent,
+    // or will never be sent since its actor is gone, is the actor's death.
+    tokio::select! {
+        biased;
+        answer = answer => answer.map_err(|_| died(cx)),
+        () = gone.cancelled() => Err(died(cx)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::arbiter::{Hooking, Order, raise, spawn_from_child};
 use crate::context::get_actor;
 use crate::hooks::{Behaviour, HookOutput};
 use crate::mailbox::DEFAULT_CAPACITY;
-use crate::node::Node;
+use crate::node::{LONGEST, Node};
 use crate::{Context, Placement, Proxy, Role, SendError, SpawnError};
 
 /// Describes an actor to spawn: a process, unless said otherwise.
@@ -78,7 +78,8 @@ pub(crate) struct Spec {
 }
 
 impl Spawn {
-    /// Names the actor. Among the living a name is unique; `arbiter` and `monitor` are taken.
+    /// Names the actor: up to 64 ASCII letters, digits and `-_.:`, not of the form of an id. Among
+    /// the living a name is unique; `arbiter` and `monitor` are taken.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.spec.name = name.into();
         self
@@ -136,7 +137,7 @@ impl Spawn {
 
     /// The period of the periodic task; by default that of the notifies.
     pub fn every(mut self, period: Duration) -> Self {
-        self.behaviour.period = Some(period);
+        self.behaviour.period = Some(period.min(LONGEST));
         self
     }
 
@@ -155,21 +156,31 @@ impl Spawn {
 
     /// How long the actor has from its making to its first notify; by default 30 s.
     pub fn boot_timeout(mut self, timeout: Duration) -> Self {
-        self.spec.boot_timeout = Some(timeout);
+        self.spec.boot_timeout = Some(timeout.min(LONGEST));
         self
     }
 
     /// How long the actor has from being asked to stop to being killed; by default 10 s.
     pub fn exit_timeout(mut self, timeout: Duration) -> Self {
-        self.spec.exit_timeout = Some(timeout);
+        self.spec.exit_timeout = Some(timeout.min(LONGEST));
         self
     }
 
     /// How long the actor may be silent; by default 30 s. It notifies its manager about three
     /// times as often, at least every 10 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.spec.timeout = Some(timeout);
+        self.spec.timeout = Some(timeout.min(LONGEST));
         self
+    }
+
+    /// What a request to the arbiter carries of it; descriptors cannot travel so.
+    pub(crate) fn into_parts(self) -> (Spec, Behaviour, bool) {
+        (self.spec, self.behaviour, !self.descriptors.is_empty())
+    }
+
+    /// Lets go of the descriptors: nothing more will be spawned from this description.
+    pub(crate) fn drop_descriptors(&mut self) {
+        self.descriptors.clear();
     }
 
     pub(crate) fn spec(&self) -> &Spec {
@@ -186,45 +197,44 @@ impl Spawn {
     /// # Errors
     ///
     /// What can be told before the actor's own part: mistakes in the description,
-    /// [`SpawnError::NameTaken`], [`SpawnError::NoEntry`], [`SpawnError::Limit`].
-    pub fn begin(mut self) -> Result<Spawning, SpawnError> {
-        self.check()?;
+    /// [`SpawnError::BadName`], [`SpawnError::NameTaken`], [`SpawnError::NoEntry`], [`SpawnError::Limit`].
+    pub fn begin(self) -> Result<Spawning, SpawnError> {
         let not_running = || SpawnError::Arbiter(SendError::NotRunning);
         let node = Node::current().ok_or_else(not_running)?;
         let spawner = get_actor().ok_or_else(not_running)?;
-        if let Some(mistake) = self.mistake.take() {
-            return Err(mistake);
-        }
-        let is_task = self.spec.placement == Placement::Task;
+        let described = self.checked()?;
+        let is_task = described.spec.placement == Placement::Task;
         let aid = match is_task {
             true => node.new_task(spawner.aid()),
             false => node.new_place()?,
         };
-        let proxy = Proxy::new(aid, &self.spec.name);
+        let proxy = Proxy::new(aid, &described.spec.name);
         let ready: Ready = match node.master() {
-            None if !is_task => Box::pin(spawn_from_child(
-                node,
-                aid,
-                self.spec,
-                self.behaviour,
-                self.descriptors,
-            )),
+            None if !is_task => {
+                // A task of its own: the actor is asked for whether or not this is awaited.
+                let asking = tokio::spawn(spawn_from_child(node, aid, described));
+                Box::pin(async move { asking.await.unwrap_or_else(|_| Err(gone())) })
+            }
             _ => {
-                let raised = raise(&node, self.order(aid, &spawner))?;
+                let raised = raise(&node, described.order(aid, &spawner))?;
                 Box::pin(async move { raised.ready.await.unwrap_or_else(|_| Err(gone())) })
             }
         };
         Ok(Spawning { proxy, ready })
     }
 
-    fn check(&self) -> Result<(), SpawnError> {
-        let most = pulsar_sys::descriptors::MAX_DESCRIPTORS;
-        match self.descriptors.len() > most {
-            true => Err(SpawnError::Limit {
-                message: format!("an actor is given at most {most} descriptors"),
-            }),
-            false => Ok(()),
+    /// The description, if nothing is wrong with it.
+    fn checked(mut self) -> Result<Self, SpawnError> {
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake);
         }
+        let most = pulsar_sys::descriptors::MAX_DESCRIPTORS;
+        if self.descriptors.len() > most {
+            return Err(SpawnError::Limit {
+                message: format!("an actor is given at most {most} descriptors"),
+            });
+        }
+        Ok(self)
     }
 
     fn order(self, aid: Aid, spawner: &Context) -> Order {
@@ -257,21 +267,28 @@ impl Spawn {
         incarnation: Incarnation,
         monitor: &Context,
     ) -> Result<Order, SpawnError> {
-        if let Some(mistake) = self.mistake {
-            return Err(mistake);
-        }
+        let described = self.checked()?;
         Ok(Order {
             aid,
             incarnation,
-            spec: self.spec,
-            hooking: Hooking::Portable(self.behaviour),
-            descriptors: self.descriptors,
+            spec: described.spec,
+            hooking: Hooking::Portable(described.behaviour),
+            descriptors: described.descriptors,
             manager: monitor.aid(),
             role: Role::Worker,
             monitor: Some(monitor.name().to_owned()),
             keep_place: true,
         })
     }
+}
+
+/// The longest name, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+
+/// What a name is made of: one word, as one types it, without what shells and patterns use.
+pub(crate) fn is_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// The overseer is gone: the runtime is being taken down.

@@ -54,6 +54,7 @@ pub extern "C" fn enter_test() {
 
 /// The test itself, in its process.
 fn body(test: &TestDef) -> i32 {
+    pulsar_sys::boot::ignore_broken_pipes();
     let before = match Leftovers::baseline() {
         Ok(before) => before,
         Err(error) => {

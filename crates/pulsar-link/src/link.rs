@@ -1,6 +1,7 @@
 //! A link as its users hold it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use pulsar_model::{Cause, SendError};
@@ -19,6 +20,8 @@ pub struct Link {
     peer: Aid,
     pub(crate) outbox: Outbox,
     pending: Pending,
+    /// The other side lets too much gather.
+    given_up: AtomicBool,
     /// How the other side ended, once that is known.
     cause: OnceLock<Cause>,
 }
@@ -75,6 +78,7 @@ impl Link {
             peer,
             outbox: Outbox::default(),
             pending: Pending::default(),
+            given_up: AtomicBool::new(false),
             cause: OnceLock::new(),
         }
     }
@@ -115,8 +119,12 @@ impl Link {
         match self.outbox.push_ask(&frame) {
             Ok(()) => Ok(request),
             Err(error) => {
-                self.pending.remove(request);
-                Err(self.push_error(error))
+                // If the link's end has found the entry, its caller has an answer already; this
+                // error is then the same answer once more, and a relay must not pass it on.
+                match self.pending.remove(request) {
+                    true => Err(self.push_error(error)),
+                    false => Ok(request),
+                }
             }
         }
     }
@@ -142,12 +150,17 @@ impl Link {
 
     /// Takes an ask back: its caller has given up.
     pub fn take_back(&self, request: u64) {
-        self.pending.remove(request);
+        // It may have been answered meanwhile.
+        let _ = self.pending.remove(request);
     }
 
     /// The actor whose process is at the other end.
     pub fn peer(&self) -> Aid {
         self.peer
+    }
+
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// Sends nothing more; what waits is still written, and then the link ends.
@@ -181,6 +194,7 @@ impl Link {
     pub fn send_system(&self, frame: Frame) {
         if let Err(PushError::Refused(error)) = self.outbox.push_reply(&frame) {
             tracing::error!(peer = %self.peer, %error, "link is given up: its peer does not read");
+            self.given_up.store(true, Ordering::Relaxed);
             self.outbox.close();
         }
     }
@@ -197,6 +211,7 @@ impl Link {
     pub fn end(&self, cause: &Cause) {
         let _ = self.cause.set(cause.clone());
         self.outbox.close();
+        self.outbox.discard();
         self.pending.fail_all(cause);
     }
 

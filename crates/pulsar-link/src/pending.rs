@@ -70,13 +70,15 @@ impl Pending {
     }
 
     /// Takes an ask out: its caller has given up, or it was never sent.
-    pub(crate) fn remove(&self, request: u64) {
-        self.replies.lock().remove(&request);
+    /// False if it was not there any more: it has been answered.
+    pub(crate) fn remove(&self, request: u64) -> bool {
+        self.replies.lock().remove(&request).is_some()
     }
 
     /// Gives a reply to whom it belongs. One that nobody waits for is dropped and counted.
     pub(crate) fn complete(&self, frame: Frame) {
-        match self.replies.lock().remove(&frame.request) {
+        let waiter = self.replies.lock().remove(&frame.request);
+        match waiter {
             Some(waiter) => waiter.complete(frame),
             None => {
                 let strays = self.strays.fetch_add(1, Ordering::Relaxed) + 1;

@@ -68,6 +68,10 @@ async fn run(
     let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
     dispatch(link, &decoder, &mut buffer, handler).await?;
     loop {
+        if link.is_given_up() {
+            let reason = "it does not read what is sent to it".to_owned();
+            return Err(CloseReason::Untrusted(reason));
+        }
         flush(link, stream)?;
         let waiting = !link.outbox.is_empty();
         if link.outbox.is_closed() && !waiting {
@@ -97,11 +101,18 @@ fn flush(link: &Link, stream: &UnixStream) -> Result<(), CloseReason> {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             // The peer is gone. What waits has no reader any more, but what the peer had sent
             // has: the reads that follow end at the end of the stream.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => link.outbox.discard(),
+            Err(error) if is_gone(&error) => link.outbox.discard(),
             Err(error) => return Err(error.into()),
         }
     }
     Ok(())
+}
+
+fn is_gone(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+    )
 }
 
 fn read(stream: &UnixStream, buffer: &mut BytesMut) -> Result<(), CloseReason> {
@@ -110,7 +121,7 @@ fn read(stream: &UnixStream, buffer: &mut BytesMut) -> Result<(), CloseReason> {
         Ok(0) => Err(CloseReason::PeerClosed),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-        Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(CloseReason::PeerClosed),
+        Err(error) if is_gone(&error) => Err(CloseReason::PeerClosed),
         Err(error) => Err(error.into()),
     }
 }

@@ -49,6 +49,10 @@ impl Parsed {
                 return Err(Error::new_spanned(attributes, message));
             }
         };
+        if !ack && let ReturnType::Type(_, returned) = &function.sig.output {
+            let message = "nobody waits for a command without acknowledgement: it returns nothing";
+            return Err(Error::new_spanned(returned, message));
+        }
         let mut inputs = function.sig.inputs.iter();
         match inputs.next() {
             Some(FnArg::Typed(_)) => {}
@@ -113,11 +117,13 @@ impl Parsed {
         let (reply, error, wrap) = self.outcome(root);
         let mut function = self.function.clone();
         function.vis = syn::Visibility::Inherited;
+        // Under another name: in its own body the command's name shall mean the command.
+        function.sig.ident = format_ident!("__body", span = name.span());
         function
             .attrs
             .retain(|attribute| !attribute.path().is_ident("doc"));
         let dot_await = function.sig.asyncness.map(|_| quote!(.await));
-        let run = wrap(quote!(#name(cx, #(#names),*) #dot_await));
+        let run = wrap(quote!(__body(cx, #(#names),*) #dot_await));
         quote! {
             impl #root::__private::Command for #marker {
                 const NAME: &'static str = #text;

@@ -17,6 +17,12 @@ impl<A> IntoArgs<(A,)> for A {
     }
 }
 
+impl<A> IntoArgs<(A,)> for (A,) {
+    fn into_args(self) -> (A,) {
+        self
+    }
+}
+
 impl IntoArgs<(String,)> for &str {
     fn into_args(self) -> (String,) {
         (self.to_owned(),)

@@ -66,7 +66,7 @@ pub enum SendError {
         after: Duration,
     },
     /// The target's mailbox, or the way to it, is full.
-    #[error("the mailbox or link is full, at {capacity} messages")]
+    #[error("the mailbox or link is full (its capacity is {capacity})")]
     MailboxFull {
         /// Its capacity.
         capacity: usize,
@@ -135,6 +135,14 @@ pub enum SpawnError {
     /// A living actor has this name.
     #[error("the name {name:?} is taken by a living actor")]
     NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The name cannot be one.
+    #[error(
+        "{name:?} cannot be a name: up to 64 ASCII letters, digits and -_.: that are not an id"
+    )]
+    BadName {
         /// The name.
         name: String,
     },

@@ -39,12 +39,15 @@ impl SocketSettings {
         let mut listeners = Vec::new();
         for bind in self.bind.as_slice() {
             let listener = Listener::bind(bind, DEFAULT_BACKLOG);
-            listeners.push(listener.map_err(|error| ConfigError::new("--bind", error))?);
+            let listener = listener.map_err(|error| ConfigError::new("--bind", error))?;
+            // Held from now on: if the next address cannot be bound, the file goes too.
+            let file = UnixSocketFile::of(&listener);
+            listeners.push((listener, file));
         }
-        for (index, listener) in listeners.into_iter().enumerate() {
+        for (index, (listener, file)) in listeners.into_iter().enumerate() {
             let url = listener.address().url(scheme);
             preparation.announce(format!("{application} listening on {url}"));
-            if let Some(file) = UnixSocketFile::of(&listener) {
+            if let Some(file) = file {
                 preparation.hold(file);
             }
             preparation.give(descriptor_name(index), listener.into_fd());
@@ -53,15 +56,16 @@ impl SocketSettings {
     }
 }
 
-/// The listeners that a worker got from its monitor, in the order of the setting.
+/// The listeners that a worker got from its monitor, in the order of the setting. They are taken:
+/// the worker keeps no copy that would go on accepting, and a second call finds none.
 ///
 /// # Errors
 ///
-/// The system's, if one cannot be duplicated or is no listener.
+/// The system's, if one is no listener.
 pub fn inherited(cx: &Context) -> io::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     for index in 0..MAX_BINDS {
-        match cx.descriptor(&descriptor_name(index))? {
+        match cx.take_descriptor(&descriptor_name(index)) {
             Some(fd) => listeners.push(Listener::from_fd(fd)?),
             None => break,
         }

@@ -230,7 +230,12 @@ impl Oversight {
                 self.phase = Phase::Terminated { kill_at };
                 Decision::Terminate
             }
-            Phase::Terminated { .. } | Phase::Leaving { .. } => self.kill(now),
+            Phase::Terminated { .. } => self.kill(now),
+            Phase::Leaving { .. } => {
+                // Its last word stands: that we hasten its exit says nothing of it.
+                self.verdict = self.verdict.take().or_else(|| self.said.clone());
+                self.kill(now)
+            }
             Phase::Killed { .. } => {
                 tracing::warn!("an actor does not die and is abandoned");
                 Decision::End(self.cause())
@@ -393,6 +398,13 @@ mod tests {
         let mut life = process(now);
         let _ = life.on(ChildEvent::EndSaid(Cause::Normal), now);
         assert_eq!(life.on(ChildEvent::TimeCame, later(now, 1)), Decision::Kill);
+        let _ = life.on(ChildEvent::LinkClosed(None), later(now, 1));
+        let killed = Exit::Signal {
+            signal: 9,
+            core_dumped: false,
+        };
+        let end = life.on(ChildEvent::Exited(killed), later(now, 1));
+        assert_eq!(end, Decision::End(Cause::Normal));
     }
 
     #[test]

@@ -20,7 +20,10 @@ use rustix::io::FdFlags;
 use crate::{pid::Pid, platform, single_thread::SingleThread};
 
 pub use crate::{
-    limits::{ignore_terminal_signals, name_process, raise_oom_score, raise_open_files},
+    limits::{
+        ignore_broken_pipes, ignore_terminal_signals, name_process, raise_oom_score,
+        raise_open_files,
+    },
     single_thread::NotSingleThread,
     world::{World, apply},
 };

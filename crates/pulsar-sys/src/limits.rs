@@ -48,6 +48,13 @@ pub fn raise_open_files() -> io::Result<u64> {
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
+/// Ignores PIPE, so that writing where nobody reads is an error and not the end. Rust's own start does so for `main`; what
+/// runs before `main` does it by itself.
+pub fn ignore_broken_pipes() {
+    // SAFETY: ignoring installs no handler, so no code of ours runs in a signal.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
 /// Ignores the signals that a terminal sends to all of its processes (INT and HUP), so that the parent alone decides;
 /// and PIPE, so that writing to a closed link is an error and not the end.
 pub fn ignore_terminal_signals() {

@@ -1,5 +1,6 @@
 //! The example, run as its readers run it.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::net::SocketAddr;
 

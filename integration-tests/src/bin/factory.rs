@@ -34,6 +34,7 @@ struct Own {
 enum Failing {
     Error,
     Panic,
+    Hang,
 }
 
 #[pulsar::main]
@@ -51,6 +52,7 @@ async fn site(worker: Worker<Own>) -> Result<Router> {
     match own.failing {
         Some(Failing::Error) => return Err(Error::msg("no database")),
         Some(Failing::Panic) => panic!("no database"),
+        Some(Failing::Hang) => std::future::pending().await,
         None => {}
     }
     let greeting = own.greeting.clone();

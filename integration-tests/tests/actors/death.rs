@@ -190,3 +190,63 @@ async fn a_killed_actor_is_told_from_a_slow_one() -> Result<()> {
     ));
     Ok(())
 }
+
+#[command]
+async fn spin_for_ever(_cx: Context) {
+    Fault::Loop.commit()
+}
+
+#[pulsar::test]
+async fn the_asks_of_a_thread_that_cannot_be_ended_fail() -> Result<()> {
+    let actor = spawn().thread().mailbox_capacity(1).await?;
+    // One that runs, one that waits in the mailbox, one that waits for room in it.
+    let mut asks = Vec::new();
+    for _ in 0..3 {
+        asks.push(tokio::spawn(send(&actor, spin_for_ever, ()).into_future()));
+    }
+    while send(&actor, ping, ())
+        .timeout(Duration::from_millis(50))
+        .await
+        .is_ok()
+    {}
+    arbiter().kill_actor(&actor).await?;
+    for ask in asks {
+        assert_eq!(death(ask.await?), Cause::Unknown);
+    }
+    // The thread spins on; the test's process ends with it.
+    std::process::exit(0)
+}
+
+#[pulsar::test]
+async fn the_tasks_of_a_thread_end_with_it() -> Result<()> {
+    let host = spawn().thread().await?;
+    let task = send(&host, spawn_task, "guest").await?;
+    assert_eq!(send("guest", ping, ()).await?, "pong");
+    let asking = tokio::spawn(send(&task, never, ()).into_future());
+    assert_eq!(send(&task, ping, ()).await?, "pong");
+    let panicked = send(&host, fail, "panic").await;
+    assert!(matches!(
+        panicked,
+        Err(CallError::Send(SendError::Panicked { .. }))
+    ));
+    let cause = death(asking.await?);
+    assert!(
+        matches!(cause, Cause::Stopped | Cause::Unknown),
+        "{cause:?}"
+    );
+    // Its name is free as soon as it is gone.
+    while arbiter()
+        .actors()
+        .iter()
+        .any(|actor| actor.aid == task.aid())
+    {
+        tokio::task::yield_now().await;
+    }
+    let _ = spawn().task().name("guest").await?;
+    Ok(())
+}
+
+#[command]
+async fn spawn_task(_cx: Context, name: String) -> Result<Proxy, SpawnError> {
+    spawn().task().name(name).await
+}

@@ -331,3 +331,102 @@ fn a_command_shows_its_signature_and_documentation() {
     );
     assert_eq!(of(add), ("", "u64", vec![("a", "u64"), ("b", "u64")]));
 }
+
+/// Sends itself onwards.
+#[command]
+async fn relay_race(_cx: Context, runners: Vec<Proxy>, laps: u32) -> Result<u32, Error> {
+    let mut runners = runners;
+    match runners.pop() {
+        Some(next) => Ok(send(&next, relay_race, (runners, laps + 1)).await?),
+        None => Ok(laps),
+    }
+}
+
+#[pulsar::test]
+async fn a_command_can_send_itself_onwards() -> Result<()> {
+    let mut runners = Vec::new();
+    for placement in PLACEMENTS {
+        runners.push(spawn().placement(placement).await?);
+    }
+    let first = runners[0].clone();
+    runners.remove(0);
+    assert_eq!(send(&first, relay_race, (runners, 1)).await?, 3);
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_name_that_looks_like_a_strangers_id_is_found_from_everywhere() -> Result<()> {
+    // Eight letters, a dash and a number.
+    let _greeter = spawn().name("greeters-1").await?;
+    let sender = spawn().await?;
+    let hello = send(&sender, pass_on, ("greeters-1".to_owned(), "x".to_owned())).await?;
+    assert_eq!(hello, "Hello x!");
+    Ok(())
+}
+
+#[pulsar::test]
+async fn tools_cannot_have_code_run_by_its_address() -> Result<()> {
+    let actor = spawn().await?;
+    for command in ["run", "spawn"] {
+        for target in ["arbiter".to_owned(), actor.aid().to_string()] {
+            let refused = send_json(target, command, vec![json!({})]).await;
+            let Err(CallError::Send(SendError::Refused { .. })) = refused else {
+                panic!("{command}: {refused:?}");
+            };
+        }
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn the_longest_waits_are_taken() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn()
+            .placement(placement)
+            .boot_timeout(Duration::MAX)
+            .exit_timeout(Duration::MAX)
+            .timeout(Duration::MAX)
+            .await?;
+        assert_eq!(send(&actor, ping, ()).timeout(Duration::MAX).await?, "pong");
+        arbiter().kill_actor(&actor).await?;
+    }
+    Ok(())
+}
+
+async fn start_slowly(cx: Context, _: ()) {
+    // Until somebody has asked it something that it cannot take in yet.
+    while cx.info().mailbox.received == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[pulsar::test]
+async fn an_actor_may_be_asked_too_much_before_it_is_ready() -> Result<()> {
+    let spawning = spawn()
+        .mailbox_capacity(1)
+        .start(start_slowly, ())
+        .begin()?;
+    let aid = spawning.aid();
+    while matches!(
+        arbiter().actors().iter().find(|actor| actor.aid == aid),
+        Some(actor) if actor.pid.is_none()
+    ) {
+        tokio::task::yield_now().await;
+    }
+    let mut asks = Vec::new();
+    for number in 0..5 {
+        asks.push(tokio::spawn(send(aid, add, (number, 1)).into_future()));
+    }
+    assert_eq!(send(aid, ping, ()).await?, "pong");
+    let _actor = spawning.await?;
+    let (mut sums, mut refused) = (0, 0);
+    for ask in asks {
+        match ask.await? {
+            Ok(_) => sums += 1,
+            Err(CallError::Send(SendError::MailboxFull { .. })) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((sums, refused), (1, 4));
+    Ok(())
+}

@@ -103,3 +103,17 @@ async fn a_worker_between_two_lives_is_restarting() -> Result<()> {
     arbiter().stop_actor(pool.proxy()).await?;
     Ok(())
 }
+
+#[pulsar::test]
+async fn a_monitor_that_is_killed_takes_its_workers_along() -> Result<()> {
+    for placement in [Placement::Process, Placement::Thread] {
+        let pool = Pool::new("pool", 2, spawn().placement(placement))
+            .start()
+            .await?;
+        assert!(pool.all_ready(2).await);
+        arbiter().kill_actor(pool.proxy()).await?;
+        assert_eq!(workers(), []);
+    }
+    // The names are free again, as the second round has shown.
+    Ok(())
+}

@@ -108,3 +108,48 @@ async fn fault_11_many_spawns_at_once_all_get_ready() -> Result<()> {
     }
     Ok(())
 }
+
+#[pulsar::test]
+async fn what_cannot_be_a_name_is_refused() {
+    for name in ["a b", "17", "17-3", "*", "tab\t", "é", &"x".repeat(65)] {
+        for placement in PLACEMENTS {
+            let name = name.to_owned();
+            let spawned = spawn().placement(placement).name(&name).await;
+            assert_eq!(spawned, Err(SpawnError::BadName { name }));
+        }
+    }
+}
+
+/// Begins spawns and never waits for them.
+#[command]
+async fn spawn_and_forget(_cx: Context, count: usize) -> Result<Vec<String>, SpawnError> {
+    let mut aids = Vec::new();
+    while aids.len() < count {
+        match spawn().begin() {
+            Ok(spawning) => aids.push(spawning.aid().to_string()),
+            // Only so many at once: the arbiter's answers bring new places.
+            Err(SpawnError::Limit { .. }) => tokio::task::yield_now().await,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(aids)
+}
+
+#[pulsar::test]
+async fn a_process_actor_never_runs_out_of_spawns() -> Result<()> {
+    let parent = spawn().await?;
+    let aids = send(&parent, spawn_and_forget, 40_usize).await?;
+    for aid in aids {
+        // Asked for though nobody waited; perhaps not yet begun.
+        loop {
+            match send(aid.as_str(), ping, ()).await {
+                Ok(pong) => break assert_eq!(pong, "pong"),
+                Err(CallError::Send(
+                    SendError::Restarting { .. } | SendError::UnknownActor { .. },
+                )) => tokio::task::yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}

@@ -108,3 +108,56 @@ async fn nothing_is_spawned_once_the_arbiter_is_stopping() -> Result<()> {
     assert!(matches!(late, SpawnError::Limit { .. }), "{late}");
     Ok(())
 }
+
+#[command]
+fn stop_yourself(cx: Context) {
+    cx.stop();
+}
+
+#[pulsar::test]
+async fn a_stop_with_senders_that_wait_for_room_does_not_wait_for_its_timeout() -> Result<()> {
+    let actor = spawn().task().mailbox_capacity(1).await?;
+    let mut asks = Vec::new();
+    for _ in 0..5 {
+        asks.push(tokio::spawn(send(&actor, stop_yourself, ()).into_future()));
+    }
+    let begun = Instant::now();
+    let cause = arbiter().ended(&actor).await?;
+    assert_eq!(cause, Cause::Stopped);
+    let took = begun.elapsed();
+    assert!(
+        took < Duration::from_secs(3),
+        "the drain timeout is 9 s, it took {took:?}"
+    );
+    for ask in asks {
+        match ask.await? {
+            Ok(())
+            | Err(CallError::Send(SendError::ActorDied {
+                cause: Cause::Stopped,
+            })) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    Ok(())
+}
+
+async fn boots_slowly(_cx: Context, _: ()) {
+    std::future::pending::<()>().await;
+}
+
+#[pulsar::test]
+async fn fault_12_a_spawn_that_waits_for_its_turn_can_be_stopped() -> Result<()> {
+    let mut spawnings = Vec::new();
+    // More than may boot at once.
+    for _ in 0..36 {
+        spawnings.push(spawn().start(boots_slowly, ()).begin()?);
+    }
+    let begun = Instant::now();
+    let last = spawnings.pop().expect("there are some");
+    arbiter().stop_actor(last.aid()).await?;
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    let cause = Cause::Stopped;
+    assert_eq!(last.await, Err(SpawnError::Died { cause }));
+    // The others are stopped with the program, whether or not they have begun.
+    Ok(())
+}

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use integration_tests::Laboratory;
-use pulsar_testkit::wait_until;
+use pulsar_testkit::{Process, wait_until};
 use rustix::process::Signal;
 
 use crate::BINARIES;
@@ -136,4 +136,64 @@ fn fault_05_a_worker_that_cannot_hear_is_killed_at_its_grace() {
     assert!(took >= Duration::from_millis(900), "{took:?}");
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert!(visitor.reply().is_err());
+}
+
+#[test]
+fn fault_05_a_thread_that_cannot_hear_is_left_behind_at_its_grace() {
+    let args = ["--workers", "2", "--concurrency", "thread"];
+    let laboratory = Laboratory::open(BINARIES, &[&args[..], &["--exit-timeout", "1"]].concat());
+    let mut visitor = laboratory.visitor();
+    visitor.send("/burn/60000");
+    laboratory.await_burning(visitor.pid());
+    let took = laboratory.stop(Signal::TERM);
+    assert!(took >= Duration::from_millis(900), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(visitor.reply().is_err());
+}
+
+#[test]
+fn fault_05_a_worker_that_a_signal_has_stopped_is_killed_at_its_grace() {
+    let laboratory = Laboratory::open(BINARIES, &["--workers", "2", "--exit-timeout", "1"]);
+    let pids = laboratory.worker_pids(2);
+    let signalled = laboratory.program.signal_below(pids[0], Signal::STOP);
+    signalled.unwrap();
+    let stopped = wait_until(Duration::from_secs(5), || {
+        Process::of(pids[0]).is_stopped().then_some(())
+    });
+    assert!(stopped.is_some());
+    let took = laboratory.stop(Signal::TERM);
+    assert!(took >= Duration::from_millis(900), "{took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn term_to_one_worker_lets_it_drain_and_replaces_it() {
+    let laboratory = Laboratory::open(BINARIES, &["--workers", "2"]);
+    let pids = laboratory.worker_pids(2);
+    let mut visitor = laboratory.visitor_of(pids[0]);
+    visitor.send("/sleep/500");
+    let signalled = laboratory.program.signal_below(pids[0], Signal::TERM);
+    signalled.unwrap();
+    assert_eq!(visitor.reply().unwrap().body, "slept");
+    let row = laboratory.replacement_of(pids[0], Duration::from_secs(5));
+    assert_eq!(row["last_exit"]["cause"], "Stopped", "{row}");
+    assert_eq!(laboratory.worker_pids(2)[1], pids[1]);
+    laboratory.stop(Signal::TERM);
+}
+
+#[test]
+fn workers_leave_the_signals_of_a_terminal_to_the_arbiter() {
+    let laboratory = Laboratory::open(BINARIES, &["--workers", "2"]);
+    let pids = laboratory.worker_pids(2);
+    for signal in [Signal::INT, Signal::HUP] {
+        for pid in &pids {
+            laboratory.program.signal_below(*pid, signal).unwrap();
+        }
+    }
+    // Had one of them died of it, its connections would be refused or broken, or its row new.
+    for pid in &pids {
+        assert_eq!(laboratory.visitor_of(*pid).ask_pid().unwrap(), *pid);
+    }
+    assert_eq!(laboratory.worker_pids(2), pids);
+    laboratory.stop(Signal::INT);
 }

@@ -1,5 +1,6 @@
 //! A server from outside: what it prints, how it serves, and how it ends.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod ending;
 mod serving;

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use pulsar_testkit::{Outcome, Program};
+use pulsar_testkit::{Outcome, Program, wait_until};
+use rustix::process::Signal;
 
 use crate::FACTORY;
 
@@ -52,4 +54,34 @@ fn a_factory_that_fails_is_tried_again_after_growing_waits_and_then_given_up() {
 #[test]
 fn a_factory_that_panics_is_tried_again_after_growing_waits_and_then_given_up() {
     gives_up_after_growing_waits("panic");
+}
+
+#[test]
+fn fault_12_a_stop_while_the_factory_hangs_leaves_no_worker() {
+    let mut command = Command::new(FACTORY);
+    command.args([
+        "--bind",
+        "127.0.0.1:0",
+        "--workers",
+        "2",
+        "--boots",
+        "boots",
+    ]);
+    command.args(["--failing", "hang", "--exit-timeout", "1"]);
+    let mut program = Program::launch(command);
+    let file = program.runtime_dir().join("boots");
+    let both_hang = wait_until(Duration::from_secs(20), || {
+        let boots = fs::read_to_string(&file).unwrap_or_default();
+        (boots.lines().count() == 2).then_some(())
+    });
+    assert!(both_hang.is_some(), "{}", program.stderr());
+    let tree = program.tree();
+    assert_eq!(tree.pids().len(), 3);
+    let begun = Instant::now();
+    program.signal(Signal::TERM).unwrap();
+    assert_eq!(program.wait().code(), Some(0), "{}", program.stderr());
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    tree.gone_within(Duration::from_secs(1)).unwrap();
+    assert!(!program.runtime_dir().join("pulsar/factory").exists());
 }

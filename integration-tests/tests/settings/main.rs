@@ -1,5 +1,6 @@
 //! What a server is told, by whom, and what it says to what it cannot use.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod boot_failures;
 mod entry;

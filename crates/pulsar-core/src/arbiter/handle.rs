@@ -113,9 +113,7 @@ impl Arbiter {
         let aid = match target {
             Target::Aid(aid) => Some(*aid),
             Target::Name(name) if name == "arbiter" => Some(node.arbiter_aid()),
-            Target::Name(name) => registry
-                .named(name)
-                .or_else(|| Aid::parse_in(node.arbiter_id(), name).ok()),
+            Target::Name(name) => registry.named(name).or_else(|| node.parse(name)),
         };
         aid.filter(|aid| registry.get(*aid).is_some())
             .ok_or_else(|| SendError::UnknownActor {
@@ -130,7 +128,7 @@ impl Arbiter {
     ///
     /// [`SendError::UnknownActor`]; [`SendError::Timeout`] if it cannot be ended.
     pub async fn stop_actor(&self, target: impl Into<Target>) -> Result<(), SendError> {
-        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let node = self.master_node()?;
         let aid = self.find(&target.into())?;
         if aid == node.arbiter_aid() {
             self.stop();
@@ -155,7 +153,7 @@ impl Arbiter {
     /// [`SendError::UnknownActor`]; [`SendError::Refused`] for the arbiter itself;
     /// [`SendError::Timeout`] if the kernel does not end it.
     pub async fn kill_actor(&self, target: impl Into<Target>) -> Result<(), SendError> {
-        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let node = self.master_node()?;
         let aid = self.find(&target.into())?;
         if aid == node.arbiter_aid() {
             return Err(SendError::Refused {
@@ -185,6 +183,18 @@ impl Arbiter {
         let mut end = node.registry.lock().watch_end(aid).ok_or_else(unknown)?;
         let cause = end.wait_for(Option::is_some).await.map_err(|_| unknown())?;
         Ok(cause.clone().unwrap_or(Cause::Unknown))
+    }
+
+    /// The node, in the arbiter's process.
+    fn master_node(&self) -> Result<&Arc<Node>, SendError> {
+        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        match node.master() {
+            Some(_) => Ok(node),
+            None => Err(SendError::Refused {
+                reason: "actors are ended from the arbiter's process; elsewhere send them `stop`"
+                    .to_owned(),
+            }),
+        }
     }
 
     /// The arbiter's own handle, in its process.

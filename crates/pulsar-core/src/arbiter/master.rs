@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use pulsar_sys::{Children, Exit, Pid, Signal};
+use pulsar_wire::Aid;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
-
-use pulsar_policy::ChildEvent;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Processes that may boot at once: past some per core they only take time from each other.
 const MAX_BOOTING: usize = 32;
@@ -24,7 +23,9 @@ pub(crate) struct Master {
     main_loop: Mutex<Option<Handle>>,
     pub(crate) booting: Arc<Semaphore>,
     children: Mutex<Children>,
-    overseers: Mutex<HashMap<Pid, mpsc::Sender<ChildEvent>>>,
+    overseers: Mutex<HashMap<Pid, oneshot::Sender<Exit>>>,
+    /// Places set aside for what process actors will spawn, and for whom.
+    granted: Mutex<HashMap<u32, Aid>>,
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
@@ -37,6 +38,7 @@ impl Master {
             booting: Arc::new(Semaphore::new(MAX_BOOTING)),
             children: Mutex::default(),
             overseers: Mutex::default(),
+            granted: Mutex::default(),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
@@ -65,11 +67,34 @@ impl Master {
         self.next_age.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A child has been made. To be called in the same step on the main loop, so that its exit
-    /// is not looked for before it is known.
-    pub(crate) fn adopt(&self, pid: Pid, overseer: mpsc::Sender<ChildEvent>) {
+    /// Sets places aside for what the actor `aid` will spawn.
+    pub(crate) fn grant_places(&self, aid: Aid, places: usize) -> Vec<u32> {
+        let mut granted = self.granted.lock();
+        let new = std::iter::repeat_with(|| self.new_place()).take(places);
+        new.inspect(|place| {
+            granted.insert(*place, aid);
+        })
+        .collect()
+    }
+
+    /// True if this place was set aside for `aid`; then it is used up.
+    pub(crate) fn take_granted(&self, place: u32, aid: Aid) -> bool {
+        let mut granted = self.granted.lock();
+        granted.get(&place) == Some(&aid) && granted.remove(&place).is_some()
+    }
+
+    /// The actor `aid` has ended and will spawn nothing more.
+    pub(crate) fn withdraw_places(&self, aid: Aid) {
+        self.granted.lock().retain(|_, holder| *holder != aid);
+    }
+
+    /// A child has been made; its exit will be told. To be called in the same step on the main
+    /// loop, so that its exit is not looked for before it is known.
+    pub(crate) fn adopt(&self, pid: Pid) -> oneshot::Receiver<Exit> {
+        let (overseer, exit) = oneshot::channel();
         self.children.lock().insert(pid);
         self.overseers.lock().insert(pid, overseer);
+        exit
     }
 
     /// Learns which children have exited, and tells their overseers.
@@ -92,10 +117,8 @@ impl Master {
         let overseer = self.overseers.lock().remove(&pid);
         if let Some(overseer) = overseer {
             tracing::debug!(%pid, ?exit, "child exited");
-            // The channel has room kept for this: see `CHILD_EVENTS`.
-            if overseer.try_send(ChildEvent::Exited(exit)).is_err() {
-                tracing::error!(%pid, "the overseer of this child does not listen");
-            }
+            // An overseer that has given the child up does not listen any more.
+            let _ = overseer.send(exit);
         }
     }
 

@@ -23,4 +23,4 @@ pub(crate) use raise::{Hooking, Order, raise};
 pub(crate) use registry::{Reached, Registry};
 pub(crate) use shutdown::{stop_one, stop_tasks};
 
-pub(crate) use spawning::{Request, notified, spawn_for, spawn_from_child};
+pub(crate) use spawning::{Request, Spawned, notified, spawn_for, spawn_from_child};

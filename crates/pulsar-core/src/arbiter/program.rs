@@ -10,13 +10,14 @@ use std::hash::{BuildHasher, RandomState};
 
 use pulsar_wire::{Aid, ArbiterId, Incarnation};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::{Master, exits, shutdown};
 use crate::context::{self, Context, Identity};
 use crate::hooks::Hooks;
 use crate::lifecycle::Life;
 use crate::mailbox::{DEFAULT_CAPACITY, mailbox};
-use crate::node::{Node, Timing, Upward, notify_period};
+use crate::node::{LONGEST, Node, Timing, Upward, notify_period};
 use crate::reports::Reports;
 use crate::{Error, Placement, Result, Role, command, entry};
 
@@ -28,8 +29,8 @@ const MAIN_GRACE: Duration = Duration::from_secs(2);
 /// Runs `main` on the arbiter's loop, on the calling thread, which is the program's main thread;
 /// then stops all actors. In a child it runs the child's actor instead and does not return.
 ///
-/// The exit code is that of what `main` returns; 0 if the arbiter was stopped before; 1 if the
-/// arbiter could not begin.
+/// The exit code is that of what `main` returns; 0 if the arbiter was asked to stop and `main`
+/// has not returned two seconds after the end of all actors; 1 if the arbiter could not begin.
 pub(crate) fn run_main<F, Fut>(main: F) -> ExitCode
 where
     F: FnOnce() -> Fut,
@@ -68,7 +69,11 @@ where
         let life = tokio::spawn(life.live());
         // A task, not the future of `block_on`: only tasks take turns.
         let body = tokio::spawn(context::scope(cx.clone(), main()));
+        // The arbiter answers for as long as there is anybody to ask it.
+        let (last_to_end, until_all_ended) = oneshot::channel::<()>();
+        cx.spawn(async move { drop(until_all_ended.await) });
         let code = supervise(&cx, body).await;
+        drop(last_to_end);
         cx.stop();
         drop(life.await);
         Ok::<_, Error>(code)
@@ -94,12 +99,13 @@ fn begin() -> Result<(Context, Life)> {
         age: 0,
         generation: 1,
         manager: aid,
-        exit_timeout: timing.exit_timeout,
+        // Its own end waits for that of all others, each of which has its bound.
+        exit_timeout: LONGEST,
         notify_every: notify_period(timing.timeout),
     };
     let exits = exits::listen()?;
     let upward = Upward::Master(Master::new(Handle::current()));
-    let node = Arc::new(Node::new(aid, timing, upward));
+    let node = Arc::new(Node::new(aid, 1, timing, upward));
     if !node.install() {
         return Err(Error::msg("an arbiter has run in this process before"));
     }

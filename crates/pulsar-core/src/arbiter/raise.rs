@@ -1,7 +1,9 @@
 //! From an order to an actor, and to its end.
 
+use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, oneshot};
@@ -11,7 +13,7 @@ use crate::context::Identity;
 use crate::hooks::{Behaviour, Hooks};
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Vessel};
-use crate::spawn::Spec;
+use crate::spawn::{Spec, is_name};
 use crate::{Cause, Placement, Role, SpawnError};
 use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 
@@ -48,13 +50,17 @@ pub(crate) struct Raised {
 ///
 /// # Errors
 ///
-/// What can be told at once: [`SpawnError::NameTaken`], [`SpawnError::NoEntry`],
+/// What can be told at once: [`SpawnError::BadName`], [`SpawnError::NameTaken`], [`SpawnError::NoEntry`],
 /// [`SpawnError::Limit`] while the system stops.
 pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError> {
     if node.master().is_some_and(super::Master::is_stopping) {
         return Err(SpawnError::Limit {
             message: "the arbiter is stopping and spawns nothing more".to_owned(),
         });
+    }
+    let name = &order.spec.name;
+    if !name.is_empty() && (!is_name(name) || node.parse(name).is_some()) {
+        return Err(SpawnError::BadName { name: name.clone() });
     }
     let (control, events) = mpsc::channel(CHILD_EVENTS);
     let birth = identity(node, &order);
@@ -69,6 +75,8 @@ pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError
         aid: order.aid,
         keep_place: order.keep_place,
         ready: Some(to_ready),
+        vessel: None,
+        over: false,
     };
     let placement = order.spec.placement;
     let life = async move {
@@ -104,6 +112,8 @@ struct Overseer {
     aid: Aid,
     keep_place: bool,
     ready: Option<oneshot::Sender<Result<(), SpawnError>>>,
+    vessel: Option<Vessel>,
+    over: bool,
 }
 
 impl Overseer {
@@ -115,11 +125,13 @@ impl Overseer {
         control: mpsc::Sender<ChildEvent>,
         mut events: mpsc::Receiver<ChildEvent>,
     ) -> Option<Cause> {
-        let permit = self.boot_permit(birth.placement).await;
-        let boot_timeout = order
-            .spec
-            .boot_timeout
-            .unwrap_or(self.node.timing.boot_timeout);
+        let Some(permit) = self.boot_permit(birth.placement, &mut events).await else {
+            let cause = Cause::Stopped;
+            self.never_lived(SpawnError::Died { cause });
+            return None;
+        };
+        let timing = &self.node.timing;
+        let boot_timeout = order.spec.boot_timeout.unwrap_or(timing.boot_timeout);
         let mut oversight = Oversight::new(
             birth.placement,
             Instant::now() + boot_timeout,
@@ -132,48 +144,72 @@ impl Overseer {
             descriptors: order.descriptors,
             control,
         };
-        let vessel = match placement::launch(&self.node, commission) {
-            Ok(vessel) => vessel,
-            Err(error) => {
-                self.never_lived(error);
-                return None;
-            }
+        if let Err(error) = self.launch(commission) {
+            self.never_lived(error);
+            return None;
+        }
+        let cause = self.oversee(&mut oversight, &mut events, permit).await;
+        self.ended(&cause, boot_timeout);
+        Some(cause)
+    }
+
+    /// Bounds how many processes boot at once. `None` if the actor is not wanted any more by the
+    /// time it could begin.
+    async fn boot_permit(
+        &self,
+        placement: Placement,
+        events: &mut mpsc::Receiver<ChildEvent>,
+    ) -> Option<Permit> {
+        let Some(master) = self.node.master() else {
+            return Some(None);
         };
-        self.node
-            .registry
-            .lock()
-            .launched(self.aid, vessel.reached(), vessel.pid());
-        let mut permit = Some(permit);
-        let cause = loop {
-            let event = next(&mut events, oversight.deadline()).await;
+        let permit = match placement {
+            Placement::Process => tokio::select! {
+                biased;
+                () = wanted_gone(events) => return None,
+                permit = Arc::clone(&master.booting).acquire_owned() => permit.ok(),
+            },
+            Placement::Thread | Placement::Task => None,
+        };
+        (!master.is_stopping()).then_some(permit)
+    }
+
+    fn launch(&mut self, commission: Commission) -> Result<(), SpawnError> {
+        let vessel = placement::launch(&self.node, commission)?;
+        let mut registry = self.node.registry.lock();
+        registry.launched(self.aid, vessel.reached(), vessel.pid());
+        drop(registry);
+        self.vessel = Some(vessel);
+        Ok(())
+    }
+
+    /// Carries out the decisions, until the last.
+    async fn oversee(
+        &mut self,
+        oversight: &mut Oversight,
+        events: &mut mpsc::Receiver<ChildEvent>,
+        mut permit: Permit,
+    ) -> Cause {
+        loop {
+            let event = next(events, self.vessel.as_mut(), oversight.deadline()).await;
             let link_closed = matches!(event, ChildEvent::LinkClosed(_));
             let decision = oversight.on(event, Instant::now());
             if !oversight.is_booting() {
                 permit = None;
             }
-            if let Some(cause) = self.carry_out(decision, &vessel) {
-                break cause;
+            if let Some(cause) = self.carry_out(decision) {
+                drop(permit);
+                return cause;
             }
-            if link_closed {
+            if link_closed && let Some(vessel) = &self.vessel {
                 // Its exit has most likely come to pass: no need to wait for the signal.
                 vessel.look_for_exit(&self.node);
             }
-        };
-        drop(permit);
-        self.ended(&vessel, &cause, boot_timeout);
-        Some(cause)
+        }
     }
 
-    /// Bounds how many processes boot at once.
-    async fn boot_permit(&self, placement: Placement) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        let master = self
-            .node
-            .master()
-            .filter(|_| placement == Placement::Process)?;
-        Arc::clone(&master.booting).acquire_owned().await.ok()
-    }
-
-    fn carry_out(&mut self, decision: Decision, vessel: &Vessel) -> Option<Cause> {
+    fn carry_out(&mut self, decision: Decision) -> Option<Cause> {
+        let vessel = self.vessel.as_ref()?;
         match decision {
             Decision::Wait => {}
             Decision::Ready(info) => {
@@ -192,19 +228,12 @@ impl Overseer {
         None
     }
 
-    /// The order matters: all that waits for the dead is answered before its place is free, so
-    /// that nobody finds the next life and takes its silence for the old one's.
-    fn ended(&mut self, vessel: &Vessel, cause: &Cause, boot_timeout: std::time::Duration) {
-        vessel.end(cause);
-        self.node
-            .registry
-            .lock()
-            .ended(self.aid, cause, self.keep_place);
-        let level_is_error = !cause.is_orderly();
-        if level_is_error {
-            tracing::error!(aid = %self.aid, %cause, "actor ended");
-        } else {
+    fn ended(&mut self, cause: &Cause, boot_timeout: Duration) {
+        self.let_go(cause);
+        if cause.is_orderly() {
             tracing::debug!(aid = %self.aid, %cause, "actor ended");
+        } else {
+            tracing::error!(aid = %self.aid, "actor {cause}");
         }
         self.resolve(Err(match cause {
             Cause::BootTimeout => SpawnError::BootTimeout {
@@ -218,12 +247,23 @@ impl Overseer {
 
     fn never_lived(&mut self, error: SpawnError) {
         tracing::error!(aid = %self.aid, %error, "actor not spawned");
-        let cause = Cause::Failed(error.to_string());
-        self.node
-            .registry
-            .lock()
-            .ended(self.aid, &cause, self.keep_place);
+        self.let_go(&Cause::Failed(error.to_string()));
         self.resolve(Err(error));
+    }
+
+    /// The order matters: all that waits for the dead is answered before its place is free, so
+    /// that nobody finds the next life and takes its silence for the old one's.
+    fn let_go(&mut self, cause: &Cause) {
+        self.over = true;
+        if let Some(vessel) = self.vessel.take() {
+            vessel.end(cause);
+        }
+        let mut registry = self.node.registry.lock();
+        registry.ended(self.aid, cause, self.keep_place);
+        drop(registry);
+        if let Some(master) = self.node.master() {
+            master.withdraw_places(self.aid);
+        }
     }
 
     /// The first word counts. The spawner may have gone.
@@ -234,16 +274,51 @@ impl Overseer {
     }
 }
 
-async fn next(events: &mut mpsc::Receiver<ChildEvent>, deadline: Option<Instant>) -> ChildEvent {
+/// An overseer that is dropped before its time, with the loop it ran on, leaves nobody waiting
+/// and no name taken.
+impl Drop for Overseer {
+    fn drop(&mut self) {
+        if !self.over {
+            self.let_go(&Cause::Unknown);
+        }
+    }
+}
+
+type Permit = Option<tokio::sync::OwnedSemaphorePermit>;
+
+/// Waits until somebody wants the actor gone that has not begun.
+async fn wanted_gone(events: &mut mpsc::Receiver<ChildEvent>) {
+    loop {
+        match events.recv().await {
+            Some(ChildEvent::StopAsked | ChildEvent::KillAsked) => return,
+            Some(_) => {}
+            // The registry has let go of it.
+            None => return,
+        }
+    }
+}
+
+async fn next(
+    events: &mut mpsc::Receiver<ChildEvent>,
+    vessel: Option<&mut Vessel>,
+    deadline: Option<Instant>,
+) -> ChildEvent {
     let time_came = async {
         match deadline {
             Some(deadline) => sleep_until(deadline).await,
-            None => std::future::pending().await,
+            None => pending().await,
+        }
+    };
+    let exited = async {
+        match vessel {
+            Some(vessel) => vessel.exited().await,
+            None => pending().await,
         }
     };
     tokio::select! {
         // Never `None`: the registry's entry holds a sender for as long as the actor lives.
         Some(event) = events.recv() => event,
+        exit = exited => ChildEvent::Exited(exit),
         () = time_came => ChildEvent::TimeCame,
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::context::{Context, Identity};
-use crate::{Cause, Role, SendError, SpawnError, State};
+use crate::{Cause, Placement, Role, SendError, SpawnError, State};
 use crate::{Info, LastExit};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
@@ -46,6 +46,14 @@ pub(crate) struct Entry {
     ended: watch::Sender<Option<Cause>>,
 }
 
+impl Entry {
+    /// The process that is this actor's alone.
+    fn own_pid(&self) -> Option<Pid> {
+        self.pid
+            .filter(|_| self.birth.placement == Placement::Process)
+    }
+}
+
 /// How an actor is reached.
 #[derive(Clone, Debug)]
 pub(crate) enum Reached {
@@ -69,6 +77,15 @@ impl Registry {
         control: mpsc::Sender<ChildEvent>,
     ) -> Result<(), SpawnError> {
         let (aid, name) = (birth.aid, birth.name.clone());
+        if self
+            .entries
+            .get(&aid)
+            .is_some_and(|entry| entry.control.is_some())
+        {
+            return Err(SpawnError::Limit {
+                message: format!("the place {aid} has a living actor"),
+            });
+        }
         let taken = self.names.get(&name).is_some_and(|holder| *holder != aid);
         if taken || RESERVED.contains(&name.as_str()) {
             return Err(SpawnError::NameTaken { name });
@@ -147,7 +164,9 @@ impl Registry {
         };
         entry.last_exit = Some(LastExit {
             cause: cause.clone(),
-            pid: entry.pid.and_then(|pid| u32::try_from(pid.as_raw()).ok()),
+            pid: entry
+                .own_pid()
+                .and_then(|pid| u32::try_from(pid.as_raw()).ok()),
             incarnation: entry.birth.incarnation,
         });
         entry.state = State::Terminated;
@@ -169,6 +188,17 @@ impl Registry {
             if self.names.get(name) == Some(&aid) {
                 self.names.remove(name);
             }
+        }
+    }
+
+    /// Gives up a place whose life has ended.
+    pub(crate) fn forget_ended(&mut self, aid: Aid) {
+        if self
+            .entries
+            .get(&aid)
+            .is_some_and(|entry| entry.control.is_none())
+        {
+            self.forget(aid);
         }
     }
 

@@ -7,37 +7,43 @@ use pulsar_wire::Aid;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Role;
+use crate::context::Context;
 use crate::node::Node;
 use pulsar_policy::ChildEvent;
 
 /// Beside an actor's own exit timeout: the time from KILL to the news of its end.
 pub(super) const MARGIN: Duration = Duration::from_secs(2);
 
-/// Stops all that the arbiter manages, the last started first. Each has its exit timeout; all
-/// together have an absolute bound, after which the rest is killed.
+/// Stops all that the arbiter manages, the last started first, one after the other: what was
+/// started earlier may be what the later ones need to stop in order. Each has its own deadline.
 pub(crate) async fn stop_all(node: &Arc<Node>) {
     if let Some(master) = node.master() {
         master.begin_stop();
     }
-    let deadline = Instant::now() + longest_stop(node);
-    while let Some(aid) = last_started(node) {
-        if Instant::now() >= deadline {
-            tracing::error!("stopping takes too long: what is left is killed");
+    while let Some((aid, exit_timeout)) = last_started(node) {
+        if !stop_one(node, aid, Instant::now() + exit_timeout + MARGIN).await {
+            tracing::error!(%aid, "actor does not stop");
             break;
         }
-        stop_one(node, aid, deadline).await;
     }
     kill_rest(node).await;
 }
 
-/// Stops the task actors on the loop of this process's actor.
-pub(crate) async fn stop_tasks(node: &Arc<Node>) {
-    let deadline = Instant::now() + MARGIN;
-    while let Some(aid) = last_started(node) {
-        if Instant::now() >= deadline {
-            break;
-        }
-        stop_one(node, aid, deadline).await;
+/// Stops the task actors on the loop of `host`, all at once.
+pub(crate) async fn stop_tasks(host: &Context) {
+    let node = &host.cell.node;
+    let tasks: Vec<Aid> = {
+        let registry = node.registry.lock();
+        let here = registry.iter().map(|entry| entry.birth.aid);
+        here.filter(|aid| aid.task() != 0 && aid.host() == host.aid())
+            .collect()
+    };
+    let deadline = Instant::now() + host.drain_timeout();
+    for aid in &tasks {
+        tell(node, *aid, ChildEvent::StopAsked).await;
+    }
+    for aid in tasks {
+        wait_end(node, aid, deadline).await;
     }
 }
 
@@ -47,10 +53,28 @@ pub(crate) async fn stop_one(node: &Arc<Node>, aid: Aid, deadline: Instant) -> b
     wait_end(node, aid, deadline).await
 }
 
-/// Kills one actor and waits for its end.
+/// Kills one actor, with all that it manages, and waits for its end.
 pub(crate) async fn kill_one(node: &Arc<Node>, aid: Aid) -> bool {
+    let managed: Vec<Aid> = {
+        let registry = node.registry.lock();
+        let below = registry
+            .iter()
+            .filter(|entry| entry.birth.manager == aid && entry.birth.aid != aid);
+        below.map(|entry| entry.birth.aid).collect()
+    };
+    // The manager first: it shall not start again what is killed below it.
     tell(node, aid, ChildEvent::KillAsked).await;
-    wait_end(node, aid, Instant::now() + MARGIN).await
+    for below in &managed {
+        tell(node, *below, ChildEvent::KillAsked).await;
+    }
+    let deadline = Instant::now() + MARGIN;
+    let mut gone = wait_end(node, aid, deadline).await;
+    for below in managed {
+        gone &= wait_end(node, below, deadline).await;
+        // Its manager would have kept the place.
+        node.registry.lock().forget_ended(below);
+    }
+    gone
 }
 
 async fn tell(node: &Node, aid: Aid, event: ChildEvent) {
@@ -62,8 +86,8 @@ async fn tell(node: &Node, aid: Aid, event: ChildEvent) {
     match control {
         // An overseer that has ended in the meantime has nothing more to be told.
         Some(control) => drop(control.send(event).await),
-        // Between two lives: there is nobody, and there shall be nobody.
-        None => node.registry.lock().forget(aid),
+        // Between two lives, or gone meanwhile: there is nobody to tell.
+        None => {}
     }
 }
 
@@ -77,20 +101,20 @@ async fn wait_end(node: &Node, aid: Aid, deadline: Instant) -> bool {
         .is_ok()
 }
 
-/// The youngest actor that has no manager below the arbiter: monitors stop their own.
-fn last_started(node: &Node) -> Option<Aid> {
+/// The youngest actor of those that no other will stop: monitors stop their own.
+fn last_started(node: &Node) -> Option<(Aid, Duration)> {
     let registry = node.registry.lock();
+    let lives = |aid: Aid| {
+        registry
+            .get(aid)
+            .is_some_and(|entry| entry.control.is_some())
+    };
     let mine = registry.iter().filter(|entry| {
-        entry.birth.aid != node.here && entry.role != Role::Worker && entry.control.is_some()
+        let managed = entry.role == Role::Worker && lives(entry.birth.manager);
+        entry.birth.aid != node.here && entry.control.is_some() && !managed
     });
     mine.max_by_key(|entry| (entry.birth.age, entry.birth.aid))
-        .map(|entry| entry.birth.aid)
-}
-
-fn longest_stop(node: &Node) -> Duration {
-    let registry = node.registry.lock();
-    let longest = registry.iter().map(|entry| entry.birth.exit_timeout).max();
-    longest.unwrap_or_default() + MARGIN
+        .map(|entry| (entry.birth.aid, entry.birth.exit_timeout))
 }
 
 async fn kill_rest(node: &Arc<Node>) {

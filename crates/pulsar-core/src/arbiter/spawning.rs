@@ -1,17 +1,16 @@
 //! Orders that come from other actors, and their notifies.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use pulsar_wire::{Aid, Incarnation};
 use serde::{Deserialize, Serialize};
 
-use super::{Hooking, Order, raise};
+use super::{Hooking, Master, Order, raise};
 use crate::hooks::Behaviour;
 use crate::node::{Node, Upward};
-use crate::spawn::{Spec, gone};
-use crate::{CallError, Context, Info, Placement, Role, SpawnError, builtin, send};
-use pulsar_policy::ChildEvent;
+use crate::reports::offer_notify;
+use crate::spawn::{Spawn, Spec, gone};
+use crate::{CallError, Context, Info, Placement, Role, SpawnError, State, builtin, send};
 
 /// A spawn that a process actor asks of the arbiter. The id is one of those set aside for it.
 #[doc(hidden)]
@@ -22,58 +21,68 @@ pub(crate) struct Request {
     behaviour: Behaviour,
 }
 
+/// The arbiter's answer: how it went, and a place for the next.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Spawned {
+    outcome: Result<(), SpawnError>,
+    place: Option<u32>,
+}
+
 /// Asks the arbiter to spawn a process actor; resolves when that is ready.
 pub(crate) async fn spawn_from_child(
     node: Arc<Node>,
     aid: Aid,
-    spec: Spec,
-    behaviour: Behaviour,
-    descriptors: Vec<(String, Arc<OwnedFd>)>,
+    described: Spawn,
 ) -> Result<(), SpawnError> {
-    let outcome = request(&node, aid, spec, behaviour, &descriptors).await;
-    if let Upward::Child { places, .. } = &node.upward {
-        // One place was used and one comes back: another, or the same if it was not used.
-        places
-            .lock()
-            .insert(0, *outcome.as_ref().unwrap_or(&aid.place()));
-    }
-    outcome.map(drop)
-}
-
-async fn request(
-    node: &Node,
-    aid: Aid,
-    spec: Spec,
-    behaviour: Behaviour,
-    descriptors: &[(String, Arc<OwnedFd>)],
-) -> Result<u32, SpawnError> {
-    if !descriptors.is_empty() {
+    let (spec, behaviour, has_descriptors) = described.into_parts();
+    if has_descriptors {
+        give_back(&node, Some(aid.place()));
         return Err(SpawnError::Unsupported {
             message: "a process actor cannot pass descriptors to what it spawns".to_owned(),
         });
     }
     // A little more than the actor itself has, so that the arbiter's verdict comes first.
-    let wait = spec.boot_timeout.unwrap_or(node.timing.boot_timeout) * 2;
+    let boot_timeout = spec.boot_timeout.unwrap_or(node.timing.boot_timeout);
+    let wait = boot_timeout.saturating_mul(2);
     let request = Request {
         aid,
         spec,
         behaviour,
     };
     match send("arbiter", builtin::spawn, request).timeout(wait).await {
-        Ok(place) => Ok(place),
-        Err(CallError::Command(error)) => Err(error),
+        Ok(spawned) => {
+            give_back(&node, spawned.place);
+            spawned.outcome
+        }
+        // Whether the arbiter has seen it is not known: the place is not used again.
         Err(CallError::Send(error)) => Err(error.into()),
+        Err(CallError::Command(never)) => match never {},
     }
 }
 
-/// The arbiter's part: spawns, and answers with a place for the next.
-pub(crate) async fn spawn_for(cx: Context, request: Request) -> Result<u32, SpawnError> {
-    let node = &cx.cell.node;
-    let Some(master) = node.master().filter(|_| cx.is_arbiter()) else {
-        return Err(SpawnError::Unsupported {
-            message: "only the arbiter spawns for others".to_owned(),
-        });
+fn give_back(node: &Node, place: Option<u32>) {
+    if let Upward::Child { places, .. } = &node.upward {
+        places.lock().extend(place);
+    }
+}
+
+/// The arbiter's part.
+pub(crate) async fn spawn_for(cx: Context, request: Request) -> Spawned {
+    let Some(master) = cx.cell.node.master().filter(|_| cx.is_arbiter()) else {
+        return Spawned {
+            outcome: Err(SpawnError::Unsupported {
+                message: "only the arbiter spawns for others".to_owned(),
+            }),
+            place: None,
+        };
     };
+    let sender = cx.sender();
+    let outcome = raise_for(&cx, master, request).await;
+    let place = sender.and_then(|sender| master.grant_places(sender, 1).pop());
+    Spawned { outcome, place }
+}
+
+async fn raise_for(cx: &Context, master: &Master, request: Request) -> Result<(), SpawnError> {
     if request.spec.placement != Placement::Process {
         return Err(SpawnError::Unsupported {
             message: "a process actor cannot have its functions run in the arbiter's process: \
@@ -81,16 +90,18 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Result<u32, Spaw
                 .to_owned(),
         });
     }
-    let held = node.registry.lock().get(request.aid).is_some();
-    if held || request.aid.arbiter() != node.arbiter_id() || request.aid.task() != 0 {
+    let (node, aid) = (&cx.cell.node, request.aid);
+    let sender = cx.sender().filter(|_| aid.host() == aid);
+    let granted = sender.is_some_and(|sender| master.take_granted(aid.place(), sender.host()));
+    if !granted || aid.arbiter() != node.arbiter_id() {
         return Err(SpawnError::Unsupported {
-            message: format!("the place {} is not free", request.aid),
+            message: format!("the place {aid} was not set aside for this actor"),
         });
     }
     let raised = raise(
         node,
         Order {
-            aid: request.aid,
+            aid,
             incarnation: Incarnation::FIRST,
             spec: request.spec,
             hooking: Hooking::Portable(request.behaviour),
@@ -101,8 +112,7 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Result<u32, Spaw
             keep_place: false,
         },
     )?;
-    raised.ready.await.unwrap_or_else(|_| Err(gone()))?;
-    Ok(master.new_place())
+    raised.ready.await.unwrap_or_else(|_| Err(gone()))
 }
 
 /// Takes a notify that came as a command. False if `sender` is not managed by the actor of `cx`.
@@ -111,11 +121,16 @@ pub(crate) fn notified(cx: &Context, sender: Aid, info: Info) -> bool {
     let entry = registry
         .get(sender)
         .filter(|entry| entry.birth.manager == cx.aid());
-    let Some(control) = entry.and_then(|entry| entry.control.clone()) else {
+    let Some((control, state)) =
+        entry.and_then(|entry| Some((entry.control.clone()?, entry.state)))
+    else {
         return false;
     };
     drop(registry);
-    // A manager that is behind by a whole channel gets the next one.
-    drop(control.try_send(ChildEvent::Notified(Box::new(info))));
+    // The first notify, which says "ready", is the lifecycle's alone to send.
+    if state < State::Running {
+        return true;
+    }
+    offer_notify(&control, info);
     true
 }

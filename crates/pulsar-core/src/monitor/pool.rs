@@ -17,9 +17,6 @@ use crate::spawn::{Spec, gone};
 use crate::{Cause, Context, Placement, Proxy, Role, SendError, Spawn, SpawnError};
 use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
 
-/// News of workers that may wait for the pool: some for each of the largest sensible pools.
-const NEWS: usize = 1024;
-
 /// A monitor that keeps a number of like workers alive.
 ///
 /// ```no_run
@@ -194,7 +191,8 @@ struct Place {
 
 impl Keeper {
     fn new(cx: Context, pool: Pool, status: watch::Sender<PoolStatus>) -> Self {
-        let (to_news, news) = mpsc::channel(NEWS);
+        // Each slot has at most one life, which is ready once and ends once.
+        let (to_news, news) = mpsc::channel(2 * pool.workers + 1);
         let now = Instant::now();
         let place = || Place {
             aid: None,
@@ -225,6 +223,8 @@ impl Keeper {
                 break;
             }
         }
+        // A listener among them is closed when the workers close theirs, not when they end.
+        self.worker.drop_descriptors();
         self.stop_all().await;
     }
 
@@ -321,6 +321,8 @@ impl Keeper {
 
     /// Stops the workers, all at once, and gives up their places.
     async fn stop_all(&mut self) {
+        // Among them listeners: what the workers take no more shall be refused.
+        self.worker.drop_descriptors();
         let node = Arc::clone(&self.cx.cell.node);
         let deadline = Instant::now() + self.cx.drain_timeout();
         let stops = self.slots.iter().filter_map(|place| place.aid).map(|aid| {

@@ -6,11 +6,12 @@ mod task;
 mod thread;
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use pulsar_sys::{Pid, Signal};
-use tokio::sync::mpsc;
+use pulsar_sys::{Exit, Pid, Signal};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::arbiter::{Hooking, Reached};
 use crate::context::{Context, Identity};
@@ -38,7 +39,12 @@ pub(crate) struct Commission {
 
 /// What carries a life, as its overseer holds it.
 pub(crate) enum Vessel {
-    Process { pid: Pid, link: Arc<Link> },
+    Process {
+        pid: Pid,
+        link: Arc<Link>,
+        /// Taken when it has come.
+        exit: Option<oneshot::Receiver<Exit>>,
+    },
     Thread(Context),
     Task(Context),
 }
@@ -99,6 +105,19 @@ impl Vessel {
         }
     }
 
+    /// The exit of its process, once; threads and tasks tell of their end by themselves.
+    pub(crate) async fn exited(&mut self) -> Exit {
+        let Self::Process { exit, .. } = self else {
+            return pending().await;
+        };
+        let exited = match exit {
+            Some(exit) => exit.await,
+            None => pending().await,
+        };
+        *exit = None;
+        exited.unwrap_or(Exit::Lost)
+    }
+
     /// Its link has ended: has its process?
     pub(crate) fn look_for_exit(&self, node: &Node) {
         if let (Self::Process { pid, .. }, Some(master)) = (self, node.master()) {
@@ -111,7 +130,10 @@ impl Vessel {
         match self {
             Self::Process { link, .. } => link.end(cause),
             // Its lifecycle has answered, unless it was abandoned.
-            Self::Thread(cx) | Self::Task(cx) => drop(cx.cell.cause.set(cause.clone())),
+            Self::Thread(cx) | Self::Task(cx) => {
+                let _ = cx.cell.cause.set(cause.clone());
+                cx.cell.gone.cancel();
+            }
         }
     }
 }
@@ -125,12 +147,9 @@ fn local_life(node: &Arc<Node>, commission: Commission) -> Result<(Context, Life
     let descriptors = duplicates(commission.descriptors)?;
     let (inbox, receiver) = mailbox(commission.spec.mailbox_capacity);
     let cx = Context::new(commission.birth, Arc::clone(node), inbox, descriptors);
-    let life = Life::new(
-        cx.clone(),
-        receiver,
-        hooks,
-        Reports::Local(commission.control),
-    );
+    let reports = Reports::Local(commission.control);
+    reports.hello(&cx);
+    let life = Life::new(cx.clone(), receiver, hooks, reports);
     Ok((cx, life))
 }
 

@@ -18,6 +18,7 @@ use crate::arbiter::Hooking;
 use crate::context::Identity;
 use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
+use crate::reports::offer_notify;
 use crate::{SendError, SpawnError};
 use pulsar_link::payload::{NATIVE, decode, encode};
 use pulsar_link::{CloseReason, Link, LinkHandler, pump};
@@ -59,9 +60,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     })?;
     let aid = commission.birth.aid;
     let link = Arc::new(Link::new(aid));
-    if let Some(master) = node.master() {
-        master.adopt(spawned.pid, commission.control.clone());
-    }
+    let exit = node.master().map(|master| master.adopt(spawned.pid));
     let speaker = Speaker {
         handler: FromChild {
             node: Arc::clone(node),
@@ -78,7 +77,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     };
     tokio::spawn(speaker.run(Arc::clone(&link), spawned.link));
     let pid = spawned.pid;
-    Ok(Vessel::Process { pid, link })
+    Ok(Vessel::Process { pid, link, exit })
 }
 
 fn exec_error(error: &std::io::Error, what: &str) -> SpawnError {
@@ -105,9 +104,7 @@ fn boot_frame(node: &Node, commission: &Commission, world: &World) -> Result<Byt
         birth: commission.birth.clone(),
         mailbox_capacity: commission.spec.mailbox_capacity,
         places: node.master().map_or_else(Vec::new, |master| {
-            std::iter::repeat_with(|| master.new_place())
-                .take(PLACES_SET_ASIDE)
-                .collect()
+            master.grant_places(commission.birth.aid, PLACES_SET_ASIDE)
         }),
     };
     let record = BootRecord {
@@ -158,11 +155,13 @@ struct Speaker {
 
 impl Speaker {
     async fn run(self, link: Arc<Link>, stream: std::os::unix::net::UnixStream) {
-        let reason = match UnixStream::from_std(stream) {
-            Ok(stream) => match self.send_boot(&stream).await {
-                Ok(()) => pump(&link, &stream, BytesMut::new(), &self.handler).await,
-                Err(error) => CloseReason::Io(error),
-            },
+        let Self {
+            handler,
+            boot,
+            descriptors,
+        } = self;
+        let reason = match begin(stream, boot, descriptors).await {
+            Ok(stream) => pump(&link, &stream, BytesMut::new(), &handler).await,
             Err(error) => CloseReason::Io(error),
         };
         tracing::debug!(peer = %link.peer(), %reason, "link ended");
@@ -171,29 +170,34 @@ impl Speaker {
             CloseReason::PeerClosed | CloseReason::Closed | CloseReason::Io(_) => None,
         };
         drop(
-            self.handler
+            handler
                 .control
                 .send(ChildEvent::LinkClosed(untrusted))
                 .await,
         );
     }
+}
 
-    /// Writes the boot record. The descriptors go with its first bytes.
-    async fn send_boot(&self, stream: &UnixStream) -> std::io::Result<()> {
-        let fds: Vec<BorrowedFd<'_>> = self.descriptors.iter().map(|fd| fd.as_fd()).collect();
-        let mut left = &self.boot[..];
-        let mut fds = &fds[..];
-        while !left.is_empty() {
-            let sent = stream
-                .async_io(Interest::WRITABLE, || {
-                    descriptors::send_with_descriptors(stream, left, fds)
-                })
-                .await?;
-            left = &left[sent..];
-            fds = &[];
-        }
-        Ok(())
+/// Writes the boot record; the descriptors go with its first bytes. Both are dropped then: a
+/// listener that this process goes on holding would not close when its workers close it.
+async fn begin(
+    stream: std::os::unix::net::UnixStream,
+    boot: Bytes,
+    descriptors: Vec<Arc<OwnedFd>>,
+) -> std::io::Result<UnixStream> {
+    let stream = UnixStream::from_std(stream)?;
+    let fds: Vec<BorrowedFd<'_>> = descriptors.iter().map(|fd| fd.as_fd()).collect();
+    let (mut left, mut fds) = (&boot[..], &fds[..]);
+    while !left.is_empty() {
+        let sent = stream
+            .async_io(Interest::WRITABLE, || {
+                descriptors::send_with_descriptors(&stream, left, fds)
+            })
+            .await?;
+        left = &left[sent..];
+        fds = &[];
     }
+    Ok(stream)
 }
 
 /// Handles what a child says.
@@ -215,7 +219,7 @@ impl LinkHandler for FromChild {
         match frame.kind {
             Kind::Notify => {
                 let info = decode(NATIVE, &frame.body).map_err(|error| error.to_string())?;
-                self.notified(Box::new(info));
+                offer_notify(&self.control, info);
                 Ok(())
             }
             Kind::Ended => {
@@ -242,13 +246,6 @@ impl FromChild {
             .check(&self.expected)
             .map_err(|error| error.to_string())?;
         self.news(ChildEvent::HelloCame)
-    }
-
-    /// Notifies give way when the channel is half full: what must not be lost has room then.
-    fn notified(&self, info: Box<crate::Info>) {
-        if self.control.capacity() > self.control.max_capacity() / 2 {
-            drop(self.control.try_send(ChildEvent::Notified(info)));
-        }
     }
 
     fn news(&self, event: ChildEvent) -> Result<(), String> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Commission, Vessel, local_life};
 use crate::SpawnError;
+use crate::hosting::live;
 use crate::node::Node;
 use crate::reports::Reports;
 
@@ -14,7 +15,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     let manager = Reports::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
     tokio::spawn(async move {
-        let cause = life.live().await;
+        let cause = live(life).await;
         manager.ended(&cause).await;
     });
     Ok(Vessel::Task(cx))

@@ -1,12 +1,17 @@
 //! An actor on a thread of its own, with a loop of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Commission, Vessel, local_life};
-use crate::lifecycle::{Life, panic_message};
+use crate::hosting::host;
+use crate::lifecycle::Life;
 use crate::node::Node;
 use crate::reports::Reports;
 use crate::{Cause, Context, SpawnError, context};
+
+/// How long blocking jobs of the actor are waited for at its end.
+const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
 
 /// # Errors
 ///
@@ -38,17 +43,10 @@ fn run(cx: &Context, life: Life, manager: &Reports) {
         Err(error) => return say_end(manager, &Cause::Failed(format!("no event loop: {error}"))),
     };
     context::own_thread(cx.clone());
-    let cause = runtime.block_on(async {
-        // A task, not the future of `block_on`: only tasks take turns.
-        let life = tokio::spawn(life.live());
-        life.await
-            .unwrap_or_else(|error| match error.try_into_panic() {
-                Ok(panic) => Cause::Panic(panic_message(&*panic)),
-                Err(_) => Cause::Unknown,
-            })
-    });
+    let cause = runtime.block_on(host(cx, life));
     context::release_thread();
-    drop(runtime);
+    // Blocking jobs may go on: the news of the end do not wait for them.
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
     say_end(manager, &cause);
 }
 
