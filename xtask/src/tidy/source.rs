@@ -53,6 +53,19 @@ impl Source {
         self.lines() - self.test_modules.iter().map(of_tests).sum::<usize>()
     }
 
+    /// The number of those lines that hold code: not only blanks, comments or the inside of a
+    /// text.
+    pub(crate) fn code_lines_without_tests(&self) -> usize {
+        let mut offset = 0;
+        let mut count = 0;
+        for line in self.code.split_inclusive('\n') {
+            let holds_code = !line.trim().is_empty();
+            count += usize::from(holds_code && !self.is_test(offset));
+            offset += line.len();
+        }
+        count
+    }
+
     fn lines(&self) -> usize {
         // A text that ends with a newline has a last start with nothing behind it.
         let ends_open = self.line_starts.last() != Some(&self.code.len());

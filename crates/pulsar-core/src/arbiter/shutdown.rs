@@ -83,11 +83,10 @@ async fn tell(node: &Node, aid: Aid, event: ChildEvent) {
         .lock()
         .get(aid)
         .and_then(|entry| entry.control.clone());
-    match control {
-        // An overseer that has ended in the meantime has nothing more to be told.
-        Some(control) => drop(control.send(event).await),
-        // Between two lives, or gone meanwhile: there is nobody to tell.
-        None => {}
+    // None between two lives, or when it has gone meanwhile: there is nobody to tell. An overseer
+    // that has just ended has nothing more to be told either.
+    if let Some(control) = control {
+        drop(control.send(event).await);
     }
 }
 
