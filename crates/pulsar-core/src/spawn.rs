@@ -200,7 +200,7 @@ impl Spawn {
     /// [`SpawnError::BadName`], [`SpawnError::NameTaken`], [`SpawnError::NoEntry`], [`SpawnError::Limit`].
     pub fn begin(self) -> Result<Spawning, SpawnError> {
         let not_running = || SpawnError::Arbiter(SendError::NotRunning);
-        let node = Node::current().ok_or_else(not_running)?;
+        let node = Node::current().ok_or(SpawnError::NoEntry)?;
         let spawner = get_actor().ok_or_else(not_running)?;
         let described = self.checked()?;
         let is_task = described.spec.placement == Placement::Task;

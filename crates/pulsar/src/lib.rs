@@ -56,3 +56,14 @@ pub mod __private {
     pub use pulsar_core::__private::*;
     pub use pulsar_harness::{TESTS, TestDef, enter_test, run_test};
 }
+
+/// The code in the README and the guide compiles.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/guide/servers.md")]
+    struct Servers;
+    #[doc = include_str!("../../../docs/guide/actors.md")]
+    struct Actors;
+}

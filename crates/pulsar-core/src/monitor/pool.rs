@@ -223,8 +223,6 @@ impl Keeper {
                 break;
             }
         }
-        // A listener among them is closed when the workers close theirs, not when they end.
-        self.worker.drop_descriptors();
         self.stop_all().await;
     }
 
