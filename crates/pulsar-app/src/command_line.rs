@@ -1,6 +1,7 @@
 //! The command line: the settings of every application and the application's own.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::Path;
 
 use clap::error::ErrorKind;
@@ -10,6 +11,8 @@ use crate::{ConfigError, Settings};
 
 /// What the command line says.
 #[derive(Parser)]
+// Without it the help of a user's program would begin with the comment above.
+#[command(about = None, long_about = None)]
 struct CommandLine<S: Args> {
     #[command(flatten)]
     own: S,
@@ -37,11 +40,17 @@ pub(crate) fn parse<S: Args>(words: Vec<OsString>) -> Result<Parsed<S>, ConfigEr
     match matches.and_then(|matches| CommandLine::<S>::from_arg_matches(&matches)) {
         Ok(line) => Ok(Parsed::Settings(line.base, line.own)),
         Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                Ok(Parsed::Print(error.render().ansi().to_string()))
-            }
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Parsed::Print(help(&error))),
             _ => Err(ConfigError::line(one_line(&error))),
         },
+    }
+}
+
+/// The text as a terminal shows it, or as a file should hold it.
+fn help(error: &clap::Error) -> String {
+    match std::io::stdout().is_terminal() {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
     }
 }
 

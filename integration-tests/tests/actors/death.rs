@@ -197,7 +197,10 @@ async fn spin_for_ever(_cx: Context) {
 }
 
 #[pulsar::test]
-#[expect(clippy::exit, reason = "the thread that spins can only end with the process")]
+#[expect(
+    clippy::exit,
+    reason = "the thread that spins can only end with the process"
+)]
 async fn the_asks_of_a_thread_that_cannot_be_ended_fail() -> Result<()> {
     let actor = spawn().thread().mailbox_capacity(1).await?;
     // One that runs, one that waits in the mailbox, one that waits for room in it.

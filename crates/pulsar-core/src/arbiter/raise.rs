@@ -73,6 +73,7 @@ pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError
     let overseer = Overseer {
         node: Arc::clone(node),
         aid: order.aid,
+        name: order.spec.name.clone(),
         keep_place: order.keep_place,
         ready: Some(to_ready),
         vessel: None,
@@ -110,6 +111,7 @@ fn identity(node: &Node, order: &Order) -> Identity {
 struct Overseer {
     node: Arc<Node>,
     aid: Aid,
+    name: String,
     keep_place: bool,
     ready: Option<oneshot::Sender<Result<(), SpawnError>>>,
     vessel: Option<Vessel>,
@@ -231,9 +233,9 @@ impl Overseer {
     fn ended(&mut self, cause: &Cause, boot_timeout: Duration) {
         self.let_go(cause);
         if cause.is_orderly() {
-            tracing::debug!(aid = %self.aid, %cause, "actor ended");
+            tracing::debug!(aid = %self.aid, name = self.name, "actor {cause}");
         } else {
-            tracing::error!(aid = %self.aid, "actor {cause}");
+            tracing::error!(aid = %self.aid, name = self.name, "actor {cause}");
         }
         self.resolve(Err(match cause {
             Cause::BootTimeout => SpawnError::BootTimeout {
@@ -246,7 +248,7 @@ impl Overseer {
     }
 
     fn never_lived(&mut self, error: SpawnError) {
-        tracing::error!(aid = %self.aid, %error, "actor not spawned");
+        tracing::error!(aid = %self.aid, name = self.name, %error, "actor not spawned");
         self.let_go(&Cause::Failed(error.to_string()));
         self.resolve(Err(error));
     }
