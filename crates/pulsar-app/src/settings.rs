@@ -16,7 +16,7 @@ const MAX_WORKERS: u32 = 1024;
 #[command(next_help_heading = "Workers")]
 pub struct Settings {
     /// How many workers serve [default: the number of cores]
-    #[arg(long, env = "PULSAR_WORKERS", value_name = "N",
+    #[arg(long, env = "PULSAR_WORKERS", value_name = "N", allow_negative_numbers = true,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_WORKERS)))]
     pub workers: Option<u32>,
 
@@ -25,12 +25,12 @@ pub struct Settings {
     pub concurrency: Concurrency,
 
     /// Seconds that a worker may be silent before it is given up
-    #[arg(long, env = "PULSAR_TIMEOUT", value_name = "S", default_value = "30",
+    #[arg(long, env = "PULSAR_TIMEOUT", value_name = "S", default_value = "30", allow_negative_numbers = true,
         value_parser = seconds_from_one)]
     pub timeout: f64,
 
     /// Seconds that a stopping worker has to finish what it has begun
-    #[arg(long, env = "PULSAR_EXIT_TIMEOUT", value_name = "S", default_value = "10",
+    #[arg(long, env = "PULSAR_EXIT_TIMEOUT", value_name = "S", default_value = "10", allow_negative_numbers = true,
         value_parser = seconds)]
     pub exit_timeout: f64,
 
