@@ -2,7 +2,7 @@
 
 use pulsar_control::{ActorRow, Backend, Failure, LastExit, Placement, Role, State};
 use pulsar_core::{ActorStatus, Arbiter, CallError, SendError, Target, arbiter, send_json};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The arbiter, as the control socket sees it.
 pub(crate) struct Operations {
@@ -39,6 +39,14 @@ impl Backend for Operations {
             Ok(reply) => Ok(reply),
             Err(CallError::Send(error)) => Err(failure(&error)),
             Err(CallError::Command(error)) => Err(failed("Command", &text_of(&error))),
+        }
+    }
+
+    async fn operate(&self, op: &str, fields: &Map<String, Value>) -> Result<Value, Failure> {
+        match (op, fields.get("target").and_then(Value::as_str)) {
+            ("commands", Some(target)) => self.send(target, "commands", Vec::new()).await,
+            ("commands", None) => Err(failed("malformed", "`commands` takes a `target`")),
+            _ => Err(Failure::unsupported(op)),
         }
     }
 

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use pulsar_control::InstanceName;
 
-use crate::commands::{Info, Ps, Send, Stop};
+use crate::commands::{Commands, Info, Ps, Send, Stop};
 use crate::session::Session;
 
 /// See and steer running Pulsar arbiters.
@@ -44,6 +44,7 @@ enum Command {
     Ps(Ps),
     Info(Info),
     Send(Send),
+    Commands(Commands),
     Stop(Stop),
 }
 
@@ -53,6 +54,7 @@ impl Command {
             Self::Ps(ps) => ps.run(session).await,
             Self::Info(info) => info.run(session).await,
             Self::Send(send) => send.run(session).await,
+            Self::Commands(commands) => commands.run(session).await,
             Self::Stop(stop) => stop.run(session).await,
         }
     }

@@ -6,9 +6,9 @@ use pulsar_macros::builtin;
 use serde::{Deserialize, Serialize};
 
 use crate::arbiter::{self, Request, Spawned};
-use crate::command::{Command, CommandDef};
+use crate::command::{self, Command, CommandDef};
 use crate::hooks::RemoteCall;
-use crate::{Context, Error, Info, SendError};
+use crate::{CommandInfo, Context, Error, Info, SendError};
 
 /// All built-ins.
 pub(crate) static ALL: &[&CommandDef] = &[
@@ -19,6 +19,7 @@ pub(crate) static ALL: &[&CommandDef] = &[
     &CommandDef::of::<__RunCommand>(),
     &CommandDef::of::<__StopCommand>(),
     &CommandDef::of::<__SpawnCommand>(),
+    &CommandDef::of::<__CommandsCommand>(),
 ];
 
 /// The name of the command that runs function pointers.
@@ -29,7 +30,7 @@ pub(crate) const RUN: &str = __RunCommand::NAME;
 pub(crate) const NAMING_CODE: [&str; 2] = [RUN, __SpawnCommand::NAME];
 
 /// Names that later built-ins will have: no command of a program may take them.
-pub(crate) const RESERVED: [&str; 5] = ["commands", "actors", "kill_actor", "config", "metrics"];
+pub(crate) const RESERVED: [&str; 4] = ["actors", "kill_actor", "config", "metrics"];
 
 /// The answer to who may not have code run.
 pub(crate) fn refuse_code() -> SendError {
@@ -54,6 +55,12 @@ pub fn echo(_cx: Context, message: String) -> String {
 #[builtin]
 pub fn info(cx: Context) -> Info {
     cx.info()
+}
+
+/// Answers with the commands that the actor takes: names, signatures, documentation.
+#[builtin]
+pub fn commands(_cx: Context) -> Vec<CommandInfo> {
+    command::all()
 }
 
 /// Tells a manager that one of its actors is alive, with that actor's status. The runtime sends

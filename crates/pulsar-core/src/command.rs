@@ -12,8 +12,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::builtin;
-use crate::{Context, SendError};
-use pulsar_link::payload::{self, Outcome, Payload};
+use crate::json_args::read_json_args;
+use crate::{ArgInfo, CommandInfo, Context, SendError};
+use pulsar_link::payload::{Outcome, Payload};
 
 /// A boxed future that any loop can run.
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -96,6 +97,20 @@ impl CommandDef {
         }
     }
 
+    /// What tools show of it.
+    pub(crate) fn info(&self) -> CommandInfo {
+        let arg = |(name, type_name): &(&str, &str)| ArgInfo {
+            name: (*name).to_owned(),
+            type_name: (*type_name).to_owned(),
+        };
+        CommandInfo {
+            name: self.name.to_owned(),
+            args: self.args.iter().map(arg).collect(),
+            reply: self.reply.to_owned(),
+            doc: self.doc.to_owned(),
+        }
+    }
+
     /// Built-ins are answered while a command of the user's awaits.
     pub(crate) fn is_builtin(&self) -> bool {
         builtin::ALL
@@ -111,7 +126,13 @@ impl std::fmt::Debug for CommandDef {
 }
 
 fn invoke<C: Command>(cx: Context, args: Payload) -> BoxFuture<Outcome> {
-    let args = match args.take::<C::Args>() {
+    let args = match args {
+        Payload::Wire(Codec::Json, bytes) => {
+            read_json_args(const { &CommandDef::of::<C>() }, &bytes)
+        }
+        args => args.take::<C::Args>(),
+    };
+    let args = match args {
         Ok(args) => args,
         Err(error) => return Box::pin(async { Outcome::Undelivered(error) }),
     };
@@ -136,7 +157,30 @@ pub(crate) fn lookup(name: &str) -> Result<&'static CommandDef, SendError> {
         .copied()
         .ok_or_else(|| SendError::UnknownCommand {
             command: name.to_owned(),
+            nearest: nearest(name),
         })
+}
+
+/// At most this many names are offered for one that nobody has.
+const NEAREST: usize = 3;
+/// Names less alike than this, from 0 to 1, are not worth offering.
+const ALIKE: f64 = 0.4;
+
+/// The names of commands that are most like `name`.
+fn nearest(name: &str) -> Vec<String> {
+    let alike = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
+    let known = table().keys().map(|known| (alike(known), *known));
+    let mut known: Vec<_> = known.filter(|(alike, _)| *alike >= ALIKE).collect();
+    known.sort_by(|(a, x), (b, y)| b.total_cmp(a).then(x.cmp(y)));
+    let nearest = known.into_iter().take(NEAREST);
+    nearest.map(|(_, known)| known.to_owned()).collect()
+}
+
+/// All commands of the program, by name.
+pub(crate) fn all() -> Vec<CommandInfo> {
+    let mut all: Vec<_> = table().values().map(|command| command.info()).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
 }
 
 /// Names that more than one command of the program claims, or that a built-in has.
@@ -168,17 +212,4 @@ fn table() -> &'static HashMap<&'static str, &'static CommandDef> {
             .map(|def| (def.name, def))
             .collect()
     })
-}
-
-/// Arguments that a tool gave as JSON, as the wire has them: an array, one element each.
-pub(crate) fn json_args(args: Vec<serde_json::Value>) -> Result<Payload, SendError> {
-    let args = match args.is_empty() {
-        // serde writes `()` as null, not as an empty array.
-        true => serde_json::Value::Null,
-        false => serde_json::Value::Array(args),
-    };
-    Ok(Payload::Wire(
-        Codec::Json,
-        payload::encode(Codec::Json, &args)?,
-    ))
 }

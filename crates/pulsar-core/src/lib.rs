@@ -15,7 +15,7 @@
 //! * `lifecycle`: the one loop that runs an actor; `hosting`: a loop that an actor owns;
 //!   `context`:
 //!   the handle its code has; `reports`: what it tells its manager.
-//! * `command`, `builtin`: what can be sent; `send`: from a call to its reply; `mailbox`,
+//! * `command`, `builtin`, `json_args`: what can be sent; `send`: from a call to its reply; `mailbox`,
 //!   `route`: the ways there.
 //! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
 //! * `node`: one process's share; `entry`: where a child enters the program.
@@ -51,6 +51,7 @@ mod context;
 mod entry;
 mod hooks;
 mod hosting;
+mod json_args;
 mod lifecycle;
 mod log;
 mod mailbox;
@@ -63,7 +64,7 @@ mod send;
 mod spawn;
 
 pub use arbiter::{Arbiter, arbiter};
-pub use builtin::{NotManaged, echo, info, notify, ping, stop};
+pub use builtin::{NotManaged, commands, echo, info, notify, ping, stop};
 pub use command::Command;
 pub use context::{Context, get_actor};
 pub use hooks::{FnRef, HookOutput};
@@ -71,9 +72,9 @@ pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};
 pub use pulsar_macros::{command, main};
 pub use pulsar_model::{
-    ActorInfo, ActorStatus, Aid, CallError, Cause, Error, Extra, Incarnation, Info, IntoArgs,
-    LastExit, LoopInfo, MailboxInfo, Never, ParseAidError, Placement, Proxy, Result, Role,
-    SendError, SpawnError, State, SystemInfo, Target,
+    ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, Error, Extra, Incarnation,
+    Info, IntoArgs, LastExit, LoopInfo, MailboxInfo, Never, ParseAidError, Placement, Proxy,
+    Result, Role, SendError, SpawnError, State, SystemInfo, Target,
 };
 pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;

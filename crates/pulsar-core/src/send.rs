@@ -16,6 +16,7 @@ use crate::builtin;
 use crate::command::{self, Command, CommandDef};
 use crate::context::{Context, get_actor};
 use crate::hooks::RemoteCall;
+use crate::json_args::json_args;
 use crate::mailbox::{Envelope, ReplyTo};
 use crate::node::{LONGEST, Node};
 use crate::route::{Route, died};
@@ -110,7 +111,7 @@ pub async fn send_json(
     if builtin::NAMING_CODE.contains(&definition.name) {
         return Err(builtin::refuse_code().into());
     }
-    let args = command::json_args(args)?;
+    let args = json_args(definition, args)?;
     let json = |payload: Payload, encode: fn(Payload, Codec) -> Result<bytes::Bytes, SendError>| {
         let bytes = encode(payload, Codec::Json)?;
         payload::decode::<Value>(Codec::Json, &bytes)

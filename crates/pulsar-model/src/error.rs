@@ -42,10 +42,12 @@ pub enum SendError {
         target: String,
     },
     /// The program registers no such command.
-    #[error("no command is named {command:?}; mark a function with #[command] to register it")]
+    #[error("no command is named {command:?}; {}", hint(nearest))]
     UnknownCommand {
         /// The name as it was given.
         command: String,
+        /// The commands with the nearest names, the nearest first.
+        nearest: Vec<String>,
     },
     /// The actor ended while the message waited or ran.
     #[error("the actor died before it replied: it {cause}")]
@@ -100,6 +102,13 @@ pub enum SendError {
     /// There is no arbiter in this process.
     #[error("no arbiter is running; mark main with #[pulsar::main]")]
     NotRunning,
+}
+
+fn hint(nearest: &[String]) -> String {
+    match nearest {
+        [] => "mark a function with #[command] to register it".to_owned(),
+        some => format!("the nearest are {}", some.join(", ")),
+    }
 }
 
 impl SendError {

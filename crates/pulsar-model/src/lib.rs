@@ -7,7 +7,8 @@
 //! * [`State`], [`Placement`], [`Role`]: where an actor is in its life, how it runs, what for.
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
 //!   arbiter tells of it.
-//! * [`IntoArgs`]: what may be given for a command's arguments.
+//! * [`CommandInfo`]: a command as tools show it; [`IntoArgs`]: what may be given for a
+//!   command's arguments.
 //! * [`CallError`], [`SendError`], [`SpawnError`]: what goes wrong between actors; [`Error`]: any
 //!   error, as hooks and `main` return it.
 //!
@@ -24,6 +25,7 @@
 
 mod args;
 mod cause;
+mod command_info;
 mod error;
 mod info;
 mod placement;
@@ -35,6 +37,7 @@ mod status;
 
 pub use args::IntoArgs;
 pub use cause::Cause;
+pub use command_info::{ArgInfo, CommandInfo};
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
 pub use info::{ActorInfo, Extra, Info, LastExit, LoopInfo, MailboxInfo, SystemInfo};
 pub use placement::Placement;

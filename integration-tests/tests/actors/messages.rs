@@ -150,11 +150,14 @@ async fn unknown_actors_and_commands_are_told() -> Result<()> {
     assert_eq!(nobody.to_string(), "no actor has the id or name \"nobody\"");
     let from_child = send(&actor, pass_on, ("nobody".to_owned(), "x".to_owned())).await;
     assert!(from_child.unwrap_err().to_string().contains("\"nobody\""));
-    let nothing = send_json(&actor, "dance", vec![]).await;
-    let expected = SendError::UnknownCommand {
-        command: "dance".to_owned(),
+    let nothing = send_json(&actor, "great_me", vec![]).await;
+    let Err(CallError::Send(SendError::UnknownCommand { command, nearest })) = nothing else {
+        panic!("{nothing:?}");
     };
-    assert!(matches!(nothing, Err(CallError::Send(error)) if error == expected));
+    assert_eq!(
+        (command.as_str(), nearest[0].as_str()),
+        ("great_me", "greetme")
+    );
     Ok(())
 }
 
@@ -428,5 +431,60 @@ async fn an_actor_may_be_asked_too_much_before_it_is_ready() -> Result<()> {
         }
     }
     assert_eq!((sums, refused), (1, 4));
+    Ok(())
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    item: String,
+    count: u32,
+}
+
+/// Takes a struct.
+#[command]
+fn order(_cx: Context, customer: String, order: Order) -> String {
+    format!("{customer}: {} {}", order.count, order.item)
+}
+
+#[pulsar::test]
+async fn wrong_json_is_told_by_the_arguments_name_and_type() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let ordered = json!({ "item": "tea", "count": "two" });
+        let wrong = send_json(&actor, "order", vec![json!("luca"), ordered]).await;
+        let Err(CallError::Send(error)) = wrong else {
+            panic!("{wrong:?}");
+        };
+        let text = error.to_string();
+        assert!(
+            text.contains("argument `order: Order` of order: "),
+            "{text}"
+        );
+        assert!(text.contains("expected u32"), "{text}");
+        let few = send_json(&actor, "order", vec![json!("luca")]).await;
+        let Err(CallError::Send(error)) = few else {
+            panic!("{few:?}");
+        };
+        let text = error.to_string();
+        let signature = "order(customer: String, order: Order) -> String takes 2 arguments";
+        assert!(text.contains(signature), "{text}");
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn an_actor_lists_its_commands() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let all = send(&actor, pulsar::commands, ()).await?;
+        let greetme = all.iter().find(|command| command.name == "greetme");
+        let greetme = greetme.expect("it is listed");
+        assert_eq!(
+            greetme.to_string(),
+            "greetme(name: String) -> Result<String, Rude>"
+        );
+        assert_eq!(greetme.doc, "Greets.");
+        assert!(all.iter().any(|command| command.name == "ping"));
+    }
     Ok(())
 }

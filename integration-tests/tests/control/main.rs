@@ -226,3 +226,30 @@ fn stop_lets_a_request_in_flight_finish() {
     assert_eq!(visitor.reply().unwrap().body, "slept");
     laboratory.ends(&tree);
 }
+
+#[test]
+fn commands_lists_what_a_worker_takes() {
+    let laboratory = Laboratory::open(BINARIES, &["--workers", "1"]);
+    laboratory.worker_pids(1);
+    let commands = json_of(&laboratory, &["commands", "crashlab-1"]);
+    let echo = commands
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|command| command["name"] == "echo");
+    let expected = json!({
+        "name": "echo",
+        "args": [{ "name": "message", "type": "String" }],
+        "reply": "String",
+        "doc": "Answers with what it was given.",
+    });
+    assert_eq!(echo, Some(&expected));
+    let people = laboratory
+        .cli
+        .run(&laboratory.program, &["commands", "crashlab-1"]);
+    let signature = "echo(message: String) -> String";
+    assert!(
+        people.stdout.iter().any(|line| line == signature),
+        "{people:?}"
+    );
+}
