@@ -5,10 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pulsar_control::{Claim, ControlDirectory, InstanceName, Server};
-use pulsar_core::{
-    Context, Error, LogConfig, Pool, PoolHandle, Result, Role, Spawn, arbiter, spawn,
-};
+use pulsar_control::{Claim, ControlDirectory, InstanceName, Server, printable};
+use pulsar_core::{Context, Error, LogConfig, Pool, PoolHandle, Result, Spawn, arbiter, spawn};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -45,9 +43,21 @@ pub async fn run<A: Application>(application: A) -> ExitCode {
     match service.serve().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{program}: {}", error.one_line());
+            complain(&program, &error.one_line());
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The monitor has the application's name, and its workers that with a number of up to four
+/// digits; checked here, where it is a mistake of the program, rather than in a worker's boot.
+fn check_name(name: &str) -> Result<(), ConfigError> {
+    match pulsar_core::is_name(&format!("{name}-1024")) {
+        true => Ok(()),
+        false => Err(ConfigError::new(
+            format!("the application's name {name:?}"),
+            "expected at most 59 ASCII letters, digits and -_.:",
+        )),
     }
 }
 
@@ -59,7 +69,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn refuse(program: &str, error: &ConfigError) -> ExitCode {
-    eprintln!("{program}: {error}");
+    complain(program, &error.to_string());
     ExitCode::from(EXIT_USAGE)
 }
 
@@ -85,6 +95,7 @@ impl<A: Application> Service<A> {
         arbiter().log(LogConfig {
             filter: base.log_level.clone(),
         });
+        check_name(application.name())?;
         application.on_config(&base, &own)?;
         let name = base.name.as_deref().unwrap_or(program);
         let name = InstanceName::new(name).map_err(ConfigError::line)?;
@@ -168,37 +179,51 @@ async fn watch(
     announcements: Vec<String>,
 ) -> Result<Ending> {
     let arbiter = arbiter();
+    let ended = arbiter.ended(pool.proxy());
+    tokio::pin!(ended);
     let mut announcements = Some(announcements);
     loop {
         tokio::select! {
-            ready = pool.first_ready(), if announcements.is_some() => {
-                if ready {
-                    announce(&announcements.take().unwrap_or_default())?;
-                } else {
-                    return Err(Error::msg("the monitor ended before a worker was ready"));
-                }
-            }
-            reason = pool.gave_up() => return Err(failure(pool, reason)),
+            // First: a pool that gives up ends in order after it has said so.
+            biased;
+            Some(reason) = pool.gave_up() => return Err(failure(pool, &reason)),
+            cause = &mut ended => return match cause {
+                // Somebody has stopped the application by its name.
+                Ok(cause) if cause.is_orderly() => Ok(Ending::Graceful),
+                Ok(cause) => Err(Error::msg(format!("the monitor {cause}"))),
+                Err(error) => Err(error.into()),
+            },
             ending = signals.next() => return Ok(ending),
             () = arbiter.stop_asked() => return Ok(Ending::Graceful),
+            true = pool.first_ready(), if announcements.is_some() => {
+                announce(&announcements.take().unwrap_or_default());
+            }
         }
     }
 }
 
-fn announce(lines: &[String]) -> Result<()> {
+/// Says on stdout where the application is to be found. That nobody reads it any more ends
+/// nothing.
+fn announce(lines: &[String]) {
     let mut stdout = std::io::stdout().lock();
-    for line in lines {
-        writeln!(stdout, "{line}")?;
+    let written = lines
+        .iter()
+        .try_for_each(|line| writeln!(stdout, "{}", printable(line)));
+    if let Err(error) = written.and_then(|()| stdout.flush()) {
+        tracing::warn!(%error, "stdout cannot be written");
     }
-    Ok(stdout.flush()?)
 }
 
-fn failure(pool: &PoolHandle, reason: Option<String>) -> Error {
-    let reason = reason.unwrap_or_else(|| "the monitor ended".to_owned());
+fn failure(pool: &PoolHandle, reason: &str) -> Error {
     match pool.status().last_failure {
         Some(cause) => Error::msg(format!("{reason}; the last worker {cause}")),
         None => Error::msg(reason),
     }
+}
+
+/// The last line: on stderr, where nobody may be reading; the exit code says it too.
+fn complain(program: &str, problem: &str) {
+    let _ = writeln!(std::io::stderr(), "{program}: {}", printable(problem));
 }
 
 /// Stops the pool. A further signal, or an ending that is fast from the start, leaves the
@@ -219,11 +244,7 @@ async fn stop(pool: &PoolHandle, ending: Ending, signals: &mut Signals) {
     {
         return;
     }
-    for actor in arbiter.actors() {
-        if actor.role == Role::Worker && actor.monitor.as_deref() == Some(pool.proxy().name()) {
-            // One that has ended meanwhile is unknown: that is what was wanted.
-            let _ = arbiter.kill_actor(actor.aid).await;
-        }
-    }
+    // With all its workers. If it has ended meanwhile, that is what was wanted.
+    let _ = arbiter.kill_actor(pool.proxy()).await;
     let _ = stopping.await;
 }

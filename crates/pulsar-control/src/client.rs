@@ -26,6 +26,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// For one answer: a bit more than the server gives itself, so that its own word on a timeout arrives.
 const REQUEST_LIMIT: Duration = Duration::from_secs(65);
 
+/// The longest that a stop may take: an actor may be given a day to stop, and its monitor half of that more.
+pub const STOP_LIMIT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
 /// Time between two tries while the server's queue of connections is full.
 const CONNECT_RETRY: Duration = Duration::from_millis(20);
 
@@ -63,7 +66,8 @@ impl Client {
         &self.greeting
     }
 
-    /// Asks for `op` with its fields and waits for the answer, at most 65 s.
+    /// Asks for `op` with its fields and waits for the answer, at most 65 s; for a stop
+    /// [`STOP_LIMIT`].
     ///
     /// # Errors
     ///
@@ -182,7 +186,11 @@ impl Client {
             op: op.to_owned(),
             fields,
         })?;
-        bounded("get an answer", REQUEST_LIMIT, async {
+        let limit = match op {
+            "stop" => STOP_LIMIT + REQUEST_LIMIT,
+            _ => REQUEST_LIMIT,
+        };
+        bounded("get an answer", limit, async {
             // A server that has no more room for us says why before it closes: the answer is read even if
             // the request could not be written.
             let written = self.writer.write_all(&line).await;

@@ -26,6 +26,8 @@ pub(crate) struct Patience {
     pub(crate) idle: Duration,
     /// For the backend to answer.
     pub(crate) request: Duration,
+    /// For the backend to stop an actor.
+    pub(crate) stop: Duration,
     /// For the peer to take a line.
     pub(crate) write: Duration,
 }
@@ -101,12 +103,15 @@ impl<B: Backend> Connection<B> {
             let rows = self.backend.ps();
             return self.write_rows(request.id, &rows).await;
         }
-        let outcome = match timeout(self.patience.request, dispatch(&*self.backend, request)).await
-        {
+        let limit = match request.op.as_str() {
+            "stop" => self.patience.stop,
+            _ => self.patience.request,
+        };
+        let outcome = match timeout(limit, dispatch(&*self.backend, request)).await {
             Ok(Ok(value)) => Outcome::Ok(value),
             Ok(Err(failure)) => Outcome::Error(failure),
             Err(_elapsed) => {
-                let message = format!("no answer within {} s", self.patience.request.as_secs_f64());
+                let message = format!("no answer within {} s", limit.as_secs_f64());
                 Outcome::Error(Failure::new(TIMEOUT, message))
             }
         };

@@ -51,7 +51,7 @@ mod server;
 
 pub use backend::Backend;
 pub use claim::{Claim, ClaimError};
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, STOP_LIMIT};
 pub use directory::{ControlDirectory, Instance};
 pub use folder::DirectoryError;
 pub use name::{InstanceName, NameError};

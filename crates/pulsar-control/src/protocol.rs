@@ -184,7 +184,7 @@ pub enum Outcome<T = Value> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// One word for programs, such as `unknown_actor`.
+    /// One word for programs, such as `UnknownActor`.
     pub kind: String,
     /// One line for people.
     pub message: String,

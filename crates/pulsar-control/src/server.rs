@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::claim::Seat;
+use crate::client::STOP_LIMIT;
 use crate::connection::{Connection, Patience};
 use crate::protocol::{self, BUSY, VERSION};
 use crate::{Backend, Claim, Greeting, Response, peer};
@@ -28,6 +29,8 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 const PATIENCE: Patience = Patience {
     idle: Duration::from_secs(300),
     request: Duration::from_secs(60),
+    // An actor may be given a day to stop, and its monitor half of that more.
+    stop: STOP_LIMIT,
     write: Duration::from_secs(10),
 };
 
@@ -229,6 +232,7 @@ mod tests {
     const PATIENT: Patience = Patience {
         idle: LONG,
         request: LONG,
+        stop: LONG,
         write: LONG,
     };
 
@@ -266,6 +270,7 @@ mod tests {
     async fn a_request_without_answer_fails_in_time_and_the_next_is_served() {
         let (_temp, directory) = serve(Patience {
             request: SHORT,
+            stop: SHORT,
             ..PATIENT
         });
         let mut client = Client::connect(&directory, Some("slow")).await.unwrap();

@@ -257,6 +257,7 @@ impl Context {
                 thread_id: cell.thread_id.load(Ordering::Relaxed),
                 age: birth.age,
                 generation: birth.generation,
+                restarts: birth.incarnation.0 - 1,
                 next_periodic_task_s: next
                     .map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
             },

@@ -1,13 +1,14 @@
 //! Where a child process enters the program, instead of running `main` again.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pulsar_sys::{BootSocket, World, boot, descriptors};
+use pulsar_sys::{BootSocket, World, boot, descriptors, trusting};
 use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,9 +29,10 @@ use pulsar_link::{Link, LinkHandler, pump};
 
 /// The boot record is there before the child is: what takes longer than this never comes.
 const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the last word may take to leave: a small part of what is left of the default exit
-/// timeout when the drain timeout is over.
+/// How long the last word may take to leave, at most, and as a part of the exit timeout: what is
+/// left of that when the drain timeout is over has room for it.
 const LAST_WORD_TIMEOUT: Duration = Duration::from_millis(300);
+const LAST_WORD_SHARE: f64 = 0.03;
 /// An actor is easier for the kernel to kill than the arbiter, by this much of 1,000.
 const OOM_SCORE_ABOVE_ARBITER: i32 = 300;
 /// The exit code of a process that has no part in a system: `EX_SOFTWARE` of sysexits.
@@ -53,9 +55,11 @@ pub fn enter() {
             let code = match socket.map_err(Error::from).and_then(run) {
                 Ok(code) => code,
                 Err(error) => {
-                    eprintln!(
-                        "pulsar: this process cannot become an actor: {}",
-                        error.one_line()
+                    let why = error.one_line();
+                    // Nobody may be reading: the exit code says it too.
+                    let _ = writeln!(
+                        std::io::stderr(),
+                        "pulsar: this process cannot become an actor: {why}"
                     );
                     EXIT_NO_PART
                 }
@@ -149,7 +153,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     let Received { record, fds, rest } = received;
     let identity: ChildIdentity = decode(NATIVE, &record.identity)?;
     let timing: Timing = decode(NATIVE, &record.timing)?;
-    let behaviour: Behaviour = decode(NATIVE, &record.behaviour)?;
+    let behaviour: Behaviour = trusting(|| decode(NATIVE, &record.behaviour))?;
     let aid = identity.birth.aid;
     if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
         tracing::debug!(%error, "the process keeps its name");
@@ -188,7 +192,8 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     };
     reports.ended(&cause).await;
     link.close();
-    let _ = timeout(LAST_WORD_TIMEOUT, pump).await;
+    let last_word = LAST_WORD_TIMEOUT.min(cx.cell.birth.exit_timeout.mul_f64(LAST_WORD_SHARE));
+    let _ = timeout(last_word, pump).await;
     Ok(cause)
 }
 

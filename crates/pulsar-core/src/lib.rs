@@ -79,7 +79,7 @@ pub use pulsar_model::{
 pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;
 pub use send::{Call, run, send, send_json};
-pub use spawn::{Spawn, Spawning, spawn};
+pub use spawn::{Spawn, Spawning, is_name, spawn};
 
 /// For the expansions of the macros; no one else's.
 #[doc(hidden)]
@@ -98,7 +98,7 @@ pub mod __private {
     pub fn run_main<F, Fut>(main: F) -> ExitCode
     where
         F: FnOnce() -> Fut,
-        Fut: Future<Output: Termination + Send> + Send + 'static,
+        Fut: Future<Output: Termination> + Send + 'static,
     {
         crate::arbiter::run_main(main)
     }

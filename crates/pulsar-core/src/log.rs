@@ -30,6 +30,8 @@ impl LogConfig {
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
             .with_ansi(false)
+            // A reader that has left must not turn each record into a panic.
+            .log_internal_errors(false)
             .finish();
         if subscriber.try_init().is_err() {
             tracing::debug!("the program logs by a subscriber of its own");

@@ -285,8 +285,9 @@ impl Spawn {
 /// The longest name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-/// What a name is made of: one word, as one types it, without what shells and patterns use.
-pub(crate) fn is_name(name: &str) -> bool {
+/// Whether this can be an actor's name: up to 64 ASCII letters, digits and `-_.:`. One word, as one
+/// types it, without what shells and patterns use.
+pub fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(plain)
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use crate::Leftovers;
 const TEST_VARIABLE: &str = "PULSAR_TEST";
 /// A test that takes longer is ended: a test that hangs should say so.
 const TEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the output of a test that has ended may take.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the test's process is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -47,7 +50,10 @@ pub extern "C" fn enter_test() {
     let test = TESTS.iter().find(|test| name == test.name);
     let code = match test {
         Some(test) => body(test),
-        None => 70,
+        None => {
+            eprintln!("no test of this program is named {}", name.display());
+            70
+        }
     };
     std::process::exit(code)
 }
@@ -67,6 +73,8 @@ fn body(test: &TestDef) -> i32 {
     let left = before.check();
     if let Err(left) = &left {
         eprintln!("the test left something behind: {left}");
+        // They hold the pipes that the harness reads to the end.
+        before.end_children();
     }
     i32::from(!passed || left.is_err())
 }
@@ -89,8 +97,12 @@ pub fn run_test(test: &TestDef) {
     let output = [drain(child.stdout.take()), drain(child.stderr.take())];
     let status = wait(&mut child);
     for output in output {
-        // Printed, not written: the harness keeps it with the test.
-        print!("{}", output.join().unwrap_or_default());
+        // Printed, not written: the harness keeps it with the test. A pipe that somebody still
+        // holds is not waited for.
+        print!(
+            "{}",
+            output.recv_timeout(OUTPUT_TIMEOUT).unwrap_or_default()
+        );
     }
     match status {
         Some(status) => assert!(status.success(), "the test's process ended with {status}"),
@@ -99,15 +111,18 @@ pub fn run_test(test: &TestDef) {
 }
 
 /// Reads all that comes, so that the test never waits for a reader.
-fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+fn drain(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (to_output, output) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
             // An error ends the output, as its end does.
             let _ = pipe.read_to_end(&mut bytes);
         }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+        // Nobody may be waiting any more.
+        let _ = to_output.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    output
 }
 
 /// How the process ended; `None` if it had to be killed.

@@ -6,6 +6,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use pulsar_sys::{Pid, descriptors, usage};
+use rustix::process::{Signal, kill_process};
 
 /// What has only just ended may still be seen for this long.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -60,6 +61,18 @@ impl Leftovers {
                 return Err(left);
             }
             std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Kills the children that were not there before.
+    pub(crate) fn end_children(&self) {
+        for process in usage::processes_below(Pid::current()) {
+            if !self.children.contains(&process.pid)
+                && let Some(pid) = rustix::process::Pid::from_raw(process.pid.as_raw())
+            {
+                // One that has just gone needs no killing.
+                let _ = kill_process(pid, Signal::KILL);
+            }
         }
     }
 

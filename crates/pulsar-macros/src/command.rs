@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
+use syn::ext::IdentExt;
 use syn::{Error, Expr, FnArg, Ident, ItemFn, Lit, Meta, Pat, ReturnType, Type};
 
 use crate::root::root;
@@ -76,7 +77,7 @@ impl Parsed {
     }
 
     fn marker(&self) -> Ident {
-        let name = self.function.sig.ident.to_string();
+        let name = self.function.sig.ident.unraw().to_string();
         let camel: String = name.split('_').map(capitalised).collect();
         format_ident!("__{camel}Command", span = self.function.sig.ident.span())
     }
@@ -88,7 +89,7 @@ impl Parsed {
             .attrs
             .iter()
             .filter(|attribute| attribute.path().is_ident("doc"));
-        let text = name.to_string();
+        let text = name.unraw().to_string();
         let signature = format!("The command `{text}{}`.", self.signature());
         let implementation = self.implementation(root, &marker);
         quote! {
@@ -99,7 +100,7 @@ impl Parsed {
                 #marker
             }
             #[doc(hidden)]
-            #[derive(Clone, Copy, Debug)]
+            #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             #vis struct #marker;
             #implementation
         }
@@ -107,11 +108,11 @@ impl Parsed {
 
     fn implementation(&self, root: &TokenStream, marker: &Ident) -> TokenStream {
         let name = &self.function.sig.ident;
-        let text = name.to_string();
+        let text = name.unraw().to_string();
         let (doc, ack) = (self.doc(), self.ack);
         let (names, types): (Vec<_>, Vec<_>) =
             self.args.iter().map(|(name, ty)| (name, ty)).unzip();
-        let labels = names.iter().map(ToString::to_string);
+        let labels = names.iter().map(|name| name.unraw().to_string());
         let type_labels = types.iter().map(|ty| spaced(ty.to_token_stream()));
         let reply_label = self.reply_label();
         let (reply, error, wrap) = self.outcome(root);
@@ -123,7 +124,7 @@ impl Parsed {
             .attrs
             .retain(|attribute| !attribute.path().is_ident("doc"));
         let dot_await = function.sig.asyncness.map(|_| quote!(.await));
-        let run = wrap(quote!(__body(cx, #(#names),*) #dot_await));
+        let run = wrap(quote!(__body(__pulsar_cx, #(#names),*) #dot_await));
         quote! {
             impl #root::__private::Command for #marker {
                 const NAME: &'static str = #text;
@@ -136,7 +137,7 @@ impl Parsed {
                 type Error = #error;
 
                 fn call(
-                    cx: #root::Context,
+                    __pulsar_cx: #root::Context,
                     (#(#names,)*): Self::Args,
                 ) -> impl ::core::future::Future<
                     Output = ::core::result::Result<Self::Reply, Self::Error>,
@@ -193,7 +194,7 @@ impl Parsed {
         let args = self
             .args
             .iter()
-            .map(|(name, ty)| format!("{name}: {}", spaced(ty.to_token_stream())));
+            .map(|(name, ty)| format!("{}: {}", name.unraw(), spaced(ty.to_token_stream())));
         let args = args.collect::<Vec<_>>().join(", ");
         format!("({args}) -> {}", self.reply_label())
     }

@@ -37,7 +37,8 @@ pub fn builtin(attributes: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes `main` the arbiter's: its body runs on the arbiter's event loop, on the main thread,
 /// and processes that are spawned enter the program here instead of running `main` again.
 ///
-/// `main` is `async`, takes nothing, and returns what any `main` may return.
+/// `main` is `async`, takes nothing, and returns what any `main` may return. As with tasks of other
+/// runtimes, what it holds across an `.await` is `Send`.
 #[proc_macro_attribute]
 pub fn main(attributes: TokenStream, item: TokenStream) -> TokenStream {
     expand(program::main(attributes.into(), item.into()))

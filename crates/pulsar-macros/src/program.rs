@@ -22,8 +22,8 @@ pub(crate) fn main(attributes: TokenStream, item: TokenStream) -> syn::Result<To
     Ok(quote! {
         #(#attrs)*
         #vis fn main() -> ::std::process::ExitCode {
-            async fn body() #output #body
-            #root::__private::run_main(body)
+            async fn __pulsar_body() #output #body
+            #root::__private::run_main(__pulsar_body)
         }
     })
 }
@@ -37,15 +37,15 @@ pub(crate) fn test(attributes: TokenStream, item: TokenStream) -> syn::Result<To
         #(#attrs)*
         #[::core::prelude::v1::test]
         fn #name() {
-            async fn body() #output #body
+            async fn __pulsar_body() #output #body
             #[#root::__private::linkme::distributed_slice(#root::__private::TESTS)]
             #[linkme(crate = #root::__private::linkme)]
-            static TEST: #root::__private::TestDef = #root::__private::TestDef {
-                name: concat!(module_path!(), "::", #text),
-                run: || #root::__private::run_main(body),
+            static __PULSAR_TEST: #root::__private::TestDef = #root::__private::TestDef {
+                name: ::core::concat!(::core::module_path!(), "::", #text),
+                run: || #root::__private::run_main(__pulsar_body),
             };
             #root::__private::before_main!(#root::__private::enter_test);
-            #root::__private::run_test(&TEST);
+            #root::__private::run_test(&__PULSAR_TEST);
         }
     })
 }

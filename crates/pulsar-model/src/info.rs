@@ -49,6 +49,8 @@ pub struct ActorInfo {
     pub age: u64,
     /// Which roll-out of settings it belongs to.
     pub generation: u32,
+    /// How often its place was filled anew.
+    pub restarts: u32,
     /// Seconds until its periodic task runs next; null if it has none.
     pub next_periodic_task_s: Option<f64>,
 }

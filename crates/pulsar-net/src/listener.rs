@@ -171,6 +171,13 @@ fn bind_host(bind: &Bind, host: &str, port: u16, backlog: u32) -> Result<Listene
     for address in (host, port).to_socket_addrs().map_err(resolve)? {
         match listen_tcp(address, false, backlog) {
             Ok(listener) => return Ok(listener),
+            // Another of the name's addresses would not be where its clients look.
+            Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
+                return Err(ListenError::Bind {
+                    address: address.to_string(),
+                    source,
+                });
+            }
             // The first address of the name is the one that the user most likely means.
             Err(source) => {
                 _ = refused.get_or_insert(ListenError::Bind {

@@ -225,19 +225,12 @@ fn of_many_servers_that_start_at_a_stale_socket_one_wins() {
 }
 
 #[test]
-fn a_server_waits_for_its_turn_in_the_folder_and_not_for_ever() {
+fn a_lock_that_a_stranger_holds_on_the_folder_keeps_no_server_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.sock");
     drop(UnixListener::bind(&path).unwrap());
     let turn = fs::File::open(folder.path()).unwrap();
     rustix::fs::flock(&turn, rustix::fs::FlockOperation::LockExclusive).unwrap();
-    let error = bind(&format!("unix:{}", path.display())).unwrap_err();
-    assert!(!error.is_address_in_use());
-    assert!(
-        error.to_string().contains("holds a lock on the folder"),
-        "{error}"
-    );
-    assert!(path.exists(), "the stale file is not touched out of turn");
-    drop(turn);
     bind(&format!("unix:{}", path.display())).unwrap();
+    drop(turn);
 }

@@ -140,6 +140,11 @@ impl Oversight {
         matches!(self.phase, Phase::Booting { .. })
     }
 
+    /// True if it was killed and its end has not been learnt.
+    pub fn is_given_up(&self) -> bool {
+        matches!(self.phase, Phase::Killed { .. }) && self.exit.is_none() && self.said.is_none()
+    }
+
     /// Takes an event and decides.
     pub fn on(&mut self, event: ChildEvent, now: Instant) -> Decision {
         match event {
@@ -236,11 +241,7 @@ impl Oversight {
                 self.verdict = self.verdict.take().or_else(|| self.said.clone());
                 self.kill(now)
             }
-            Phase::Killed { .. } => {
-                tracing::warn!("an actor does not die and is abandoned");
-                Decision::End(self.cause())
-            }
-            Phase::Lingering { .. } => Decision::End(self.cause()),
+            Phase::Killed { .. } | Phase::Lingering { .. } => Decision::End(self.cause()),
         }
     }
 

@@ -26,7 +26,7 @@ pub struct PoolLimits {
     pub intensity: Option<usize>,
     /// The time over which restarts are counted.
     pub period: Duration,
-    /// Failed boots after which the pool gives up if no worker was ever ready.
+    /// Failed boots of one place after which the pool gives up if no worker was ever ready.
     pub max_failed_boots: usize,
 }
 
@@ -97,7 +97,6 @@ pub struct PoolPolicy {
     slots: Vec<Slot>,
     /// When restarts were decided, the oldest first, within the period.
     restarts: VecDeque<Instant>,
-    failed_boots: usize,
     stopping: bool,
     status: PoolStatus,
 }
@@ -107,6 +106,8 @@ struct Slot {
     ready_since: Option<Instant>,
     /// Lives in a row that were not healthy.
     failures: u32,
+    /// Lives that were never ready.
+    failed_boots: usize,
 }
 
 impl PoolPolicy {
@@ -116,7 +117,6 @@ impl PoolPolicy {
             limits,
             slots: vec![Slot::default(); workers],
             restarts: VecDeque::new(),
-            failed_boots: 0,
             stopping: false,
             status: PoolStatus::default(),
         }
@@ -158,13 +158,13 @@ impl PoolPolicy {
             return None;
         }
         if was_ready.is_none() {
-            self.failed_boots += 1;
+            self.slots[slot].failed_boots += 1;
         }
         if !cause.is_orderly() {
             self.status.last_failure = Some(cause);
         }
         self.forget_restarts_before(now);
-        if let Some(reason) = self.reason_to_give_up() {
+        if let Some(reason) = self.reason_to_give_up(slot) {
             self.status.gave_up = Some(reason);
             self.stopping = true;
             return Some(PoolDecision::StopAll);
@@ -194,12 +194,12 @@ impl PoolPolicy {
         delay.mul_f64(1.0 + self.limits.jitter * chance.clamp(-1.0, 1.0))
     }
 
-    fn reason_to_give_up(&self) -> Option<String> {
+    fn reason_to_give_up(&self, slot: usize) -> Option<String> {
         let limits = &self.limits;
-        if !self.status.ever_ready && self.failed_boots >= limits.max_failed_boots {
+        let boots = self.slots[slot].failed_boots;
+        if !self.status.ever_ready && boots >= limits.max_failed_boots {
             return Some(format!(
-                "no worker became ready in {} boots",
-                self.failed_boots
+                "no worker became ready, after {boots} boots in one place"
             ));
         }
         let intensity = limits
@@ -280,17 +280,20 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_of_which_no_worker_was_ever_ready_gives_up_after_five_boots() {
-        let (mut pool, now) = (PoolPolicy::new(2, PoolLimits::default()), Instant::now());
-        for slot in [0, 1, 0, 1] {
-            assert!(matches!(
-                pool.on(ended(slot), now, 0.0),
-                Some(PoolDecision::StartAt { .. })
-            ));
+    fn a_pool_of_which_no_worker_was_ever_ready_gives_up_after_five_boots_of_a_place() {
+        // More workers than boots: each is tried again all the same.
+        let limits = PoolLimits::default();
+        let (mut pool, now) = (PoolPolicy::new(8, limits), Instant::now());
+        for _ in 0..4 {
+            for slot in 0..8 {
+                let decision = pool.on(ended(slot), now, 0.0);
+                assert!(matches!(decision, Some(PoolDecision::StartAt { .. })));
+            }
         }
-        assert_eq!(pool.on(ended(0), now, 0.0), Some(PoolDecision::StopAll));
+        assert_eq!(pool.on(ended(3), now, 0.0), Some(PoolDecision::StopAll));
         let gave_up = pool.status().gave_up.as_deref();
-        assert_eq!(gave_up, Some("no worker became ready in 5 boots"));
+        let reason = "no worker became ready, after 5 boots in one place";
+        assert_eq!(gave_up, Some(reason));
     }
 
     #[test]

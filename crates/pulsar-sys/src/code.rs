@@ -21,12 +21,13 @@
 
 use std::{
     any::TypeId,
+    cell::Cell,
     collections::BTreeSet,
     hash::{Hash, Hasher},
     sync::{Mutex, PoisonError},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{boot, fnv::Fnv64, image::Image};
 
@@ -38,10 +39,48 @@ pub trait FnPointer: sealed::Address + Copy + Send + Sync + 'static {}
 /// A function of the program, in a form that means the same in each process of the same executable.
 ///
 /// See the [module](self) for when it may be turned back into a pointer.
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Hash, Debug)]
+///
+/// It can only be read inside [`trusting`]: what a stranger wrote is never taken for one.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CodeOffset {
     offset: i64,
     signature: u64,
+}
+
+thread_local! {
+    /// How many calls of [`trusting`] this thread is in.
+    static TRUSTING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs `read` with [`CodeOffset`]s readable: for the reading of what came from one's own manager, which runs the same
+/// executable, and of nothing else. Elsewhere reading one is an error.
+pub fn trusting<R>(read: impl FnOnce() -> R) -> R {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            TRUSTING.with(|depth| depth.set(depth.get() - 1));
+        }
+    }
+    TRUSTING.with(|depth| depth.set(depth.get() + 1));
+    let _leave = Leave;
+    read()
+}
+
+impl<'de> Deserialize<'de> for CodeOffset {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            offset: i64,
+            signature: u64,
+        }
+        if TRUSTING.with(Cell::get) == 0 {
+            return Err(D::Error::custom(
+                "a function is only passed in the arguments of a hook, from a manager",
+            ));
+        }
+        let Written { offset, signature } = Written::deserialize(deserializer)?;
+        Ok(Self { offset, signature })
+    }
 }
 
 /// The pairs that this process has made, each proven by the pointer it came from.
@@ -195,7 +234,9 @@ mod tests {
     fn a_function_returns_from_its_offset() {
         let offset = CodeOffset::of(double as fn(u32) -> u32).unwrap();
         let bytes = postcard::to_stdvec(&offset).unwrap();
-        let decoded: CodeOffset = postcard::from_bytes(&bytes).unwrap();
+        assert!(postcard::from_bytes::<CodeOffset>(&bytes).is_err());
+        let decoded: CodeOffset = trusting(|| postcard::from_bytes(&bytes)).unwrap();
+        assert!(postcard::from_bytes::<CodeOffset>(&bytes).is_err());
         assert_eq!(decoded.resolve::<fn(u32) -> u32>().unwrap()(21), 42);
     }
 

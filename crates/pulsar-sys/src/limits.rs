@@ -55,14 +55,20 @@ pub fn ignore_broken_pipes() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
-/// Ignores the signals that a terminal sends to all of its processes (INT and HUP), so that the parent alone decides;
-/// and PIPE, so that writing to a closed link is an error and not the end.
+/// Makes nothing of the signals that a terminal sends to all of its processes (INT, QUIT and HUP), so that the parent
+/// alone decides; and ignores PIPE, so that writing to a closed link is an error and not the end.
+///
+/// The first three get a handler that does nothing rather than being ignored: programs that this process executes then
+/// have them as they are by default.
 pub fn ignore_terminal_signals() {
-    for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGPIPE] {
-        // SAFETY: ignoring installs no handler, so no code of ours runs in a signal. It fails only for numbers that
-        // aren't signals.
-        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    let handler = nothing as extern "C" fn(libc::c_int);
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP] {
+        // SAFETY: the handler does nothing, so it is safe at any moment; it has the type that handlers have. The C
+        // library's `signal` lets calls that a signal interrupts go on.
+        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
     }
+    ignore_broken_pipes();
 }
 
 /// Gives this process a name in tools that list processes. Linux keeps 15 bytes; a zero byte ends the name.

@@ -18,13 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::{boot, single_thread::SingleThread, status::Status};
 
 /// Variables that speak to one process and mean harm in its children: the service manager's, and our own.
-const OWN_VARIABLES: [&str; 5] = [
-    "NOTIFY_SOCKET",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "LISTEN_FDNAMES",
-    boot::VARIABLE,
-];
+const OWN_VARIABLES: [&str; 2] = ["NOTIFY_SOCKET", boot::VARIABLE];
+/// All variables that begin so: the listeners of socket activation.
+const OWN_PREFIX: &[u8] = b"LISTEN_";
 
 /// Environment, working directory, creation mask and limit of open files.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
@@ -50,6 +46,7 @@ impl World {
     pub fn current() -> io::Result<Self> {
         let environment = env::vars_os()
             .filter(|(name, _)| !OWN_VARIABLES.iter().any(|own| name == own))
+            .filter(|(name, _)| !name.as_bytes().starts_with(OWN_PREFIX))
             .collect();
         Ok(Self {
             environment,

@@ -16,7 +16,7 @@ const EXIT_CODE: i32 = 3;
 pub enum Fault {
     /// `abort`: signal 6.
     Abort,
-    /// A write to an address that is not mapped: signal 11.
+    /// An access to memory that may not be accessed: signal 11.
     Segv,
     /// A recursion without end: signal 6 or 11.
     Overflow,

@@ -72,7 +72,7 @@ async fn a_pool_of_which_no_worker_gets_ready_gives_up_and_tells_why() -> Result
     };
     let pool = Pool::new("pool", 2, worker).limits(limits).start().await?;
     let reason = pool.gave_up().await.expect("it gives up");
-    assert_eq!(reason, "no worker became ready in 5 boots");
+    assert_eq!(reason, "no worker became ready, after 5 boots in one place");
     assert!(!pool.first_ready().await);
     let last = pool.status().last_failure;
     assert_eq!(last, Some(Cause::Failed("not in the mood".to_owned())));
@@ -115,5 +115,36 @@ async fn a_monitor_that_is_killed_takes_its_workers_along() -> Result<()> {
         assert_eq!(workers(), []);
     }
     // The names are free again, as the second round has shown.
+    Ok(())
+}
+
+#[pulsar::test]
+async fn each_of_many_workers_is_tried_again_before_the_pool_gives_up() -> Result<()> {
+    const WORKERS: usize = 8;
+    let limits = pulsar::PoolLimits {
+        first_delay: Duration::from_millis(1),
+        ..pulsar::PoolLimits::default()
+    };
+    let worker = spawn().start(fails, ());
+    let pool = Pool::new("pool", WORKERS, worker)
+        .limits(limits)
+        .start()
+        .await?;
+    let mut incarnations = [0; WORKERS];
+    let gave_up = loop {
+        tokio::select! {
+            biased;
+            reason = pool.gave_up() => break reason,
+            () = tokio::task::yield_now() => {}
+        }
+        for (seen, worker) in incarnations.iter_mut().zip(workers()) {
+            *seen = worker.incarnation.0.max(*seen);
+        }
+    };
+    assert!(gave_up.is_some());
+    assert!(
+        incarnations.iter().all(|seen| *seen >= 3),
+        "{incarnations:?}"
+    );
     Ok(())
 }

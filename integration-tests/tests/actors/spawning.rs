@@ -153,3 +153,59 @@ async fn a_process_actor_never_runs_out_of_spawns() -> Result<()> {
     }
     Ok(())
 }
+
+type Work = fn(Context) -> std::future::Ready<()>;
+
+fn nothing(_cx: Context) -> std::future::Ready<()> {
+    std::future::ready(())
+}
+
+/// Takes a function, which nobody may pass so.
+#[command]
+async fn take_function(cx: Context, work: pulsar::FnRef<Work>) -> Result<(), SpawnError> {
+    work.get()?(cx).await;
+    Ok(())
+}
+
+async fn run_given(cx: Context, work: pulsar::FnRef<Work>) -> Result<()> {
+    work.get()?(cx).await;
+    Ok(())
+}
+
+#[pulsar::test]
+async fn functions_travel_in_hooks_arguments_and_nowhere_else() -> Result<()> {
+    let work = pulsar::FnRef::new(nothing as Work)?;
+    let actor = spawn().start(run_given, work.clone()).await?;
+    let passed = send(&actor, take_function, work.clone()).await;
+    let refused = matches!(passed, Err(CallError::Send(SendError::Codec { .. })));
+    assert!(refused, "{passed:?}");
+    let json = serde_json::to_value(&work).expect("it can be written");
+    let passed = pulsar::send_json(&actor, "take_function", vec![json]).await;
+    let Err(CallError::Send(SendError::Codec { message })) = passed else {
+        panic!("{passed:?}");
+    };
+    assert!(
+        message.contains("only passed in the arguments of a hook"),
+        "{message}"
+    );
+    Ok(())
+}
+
+/// Names that the macro's own could be taken for.
+#[command]
+fn r#move(_: Context, cx: u64, body: u64) -> u64 {
+    cx + body
+}
+
+#[pulsar::test]
+async fn the_macros_own_names_hide_none_of_the_users() -> Result<()> {
+    fn body() -> u64 {
+        3
+    }
+    const TEST: u64 = 4;
+    let actor = spawn().await?;
+    assert_eq!(send(&actor, r#move, (body(), TEST)).await?, 7);
+    let by_name = pulsar::send_json(&actor, "move", vec![3.into(), 4.into()]).await;
+    assert!(matches!(by_name, Ok(sum) if sum == 7));
+    Ok(())
+}

@@ -185,7 +185,7 @@ fn term_to_one_worker_lets_it_drain_and_replaces_it() {
 fn workers_leave_the_signals_of_a_terminal_to_the_arbiter() {
     let laboratory = Laboratory::open(BINARIES, &["--workers", "2"]);
     let pids = laboratory.worker_pids(2);
-    for signal in [Signal::INT, Signal::HUP] {
+    for signal in [Signal::INT, Signal::QUIT, Signal::HUP] {
         for pid in &pids {
             laboratory.program.signal_below(*pid, signal).unwrap();
         }
@@ -196,4 +196,39 @@ fn workers_leave_the_signals_of_a_terminal_to_the_arbiter() {
     }
     assert_eq!(laboratory.worker_pids(2), pids);
     laboratory.stop(Signal::INT);
+}
+
+#[test]
+fn stopping_the_application_by_its_name_ends_the_server_as_asked() {
+    let mut laboratory = Laboratory::open(BINARIES, &["--workers", "2"]);
+    laboratory.worker_pids(2);
+    let tree = laboratory.program.tree();
+    let stopped = laboratory
+        .cli
+        .run(&laboratory.program, &["stop", "crashlab"]);
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    let status = laboratory.program.wait();
+    assert_eq!(status.code(), Some(0), "{}", laboratory.program.stderr());
+    assert_eq!(tree.gone_within(Duration::from_secs(1)), Ok(()));
+}
+
+#[test]
+fn fast_means_a_second_however_many_threads_hang() {
+    let laboratory = Laboratory::open(
+        BINARIES,
+        &[
+            "--workers",
+            "3",
+            "--concurrency",
+            "thread",
+            "--exit-timeout",
+            "20",
+        ],
+    );
+    let mut visitors: Vec<_> = (0..3).map(|_| laboratory.visitor()).collect();
+    for visitor in &mut visitors {
+        visitor.send("/burn/60000");
+    }
+    let took = laboratory.stop(Signal::INT);
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }

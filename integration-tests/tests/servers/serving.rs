@@ -4,9 +4,10 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use integration_tests::Laboratory;
-use pulsar_testkit::{Program, http_get};
+use pulsar_testkit::{Cli, Program, http_get, wait_until};
 use rustix::process::Signal;
 
 use crate::BINARIES;
@@ -133,4 +134,35 @@ fn a_panic_in_a_handler_costs_that_request_alone() {
         assert_eq!(rows[0]["last_exit"], serde_json::Value::Null, "{rows:?}");
         laboratory.stop(Signal::TERM);
     }
+}
+
+/// A crashlab with some of its output sent where writing fails.
+fn with_output_lost(redirection: &str) -> Program {
+    let mut command = std::process::Command::new("sh");
+    let script = format!("exec \"$0\" \"$@\" {redirection}");
+    command.args(["-c", &script, BINARIES.crashlab]);
+    command.args(["--workers", "1", "--bind", "127.0.0.1:0"]);
+    Program::launch(command)
+}
+
+#[test]
+fn a_log_that_nobody_can_read_changes_nothing() {
+    let laboratory = Laboratory::of(BINARIES, with_output_lost("2>/dev/full"));
+    let reply = laboratory.get("/crash/panic").unwrap();
+    assert_eq!(reply.status, 500);
+    assert_eq!(laboratory.get("/").unwrap().body, "ok");
+    laboratory.stop(Signal::TERM);
+}
+
+#[test]
+fn a_listening_line_that_nobody_can_read_ends_nothing() {
+    let mut program = with_output_lost(">/dev/full");
+    let cli = Cli::new(BINARIES.pulsar);
+    let ready = wait_until(Duration::from_secs(10), || {
+        let listed = cli.run(&program, &["info", "crashlab-1"]);
+        (listed.code == Some(0)).then_some(())
+    });
+    assert!(ready.is_some(), "{}", program.stderr());
+    program.signal(Signal::TERM).unwrap();
+    assert_eq!(program.wait().code(), Some(0), "{}", program.stderr());
 }

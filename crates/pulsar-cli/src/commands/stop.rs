@@ -1,17 +1,11 @@
 //! `pulsar stop`.
 
-use std::time::Duration;
-
 use clap::Args;
-use pulsar_control::printable;
+use pulsar_control::{STOP_LIMIT, printable};
 use serde_json::{Value, json};
 
 use crate::output;
 use crate::session::Session;
-
-/// How long an arbiter may take to end: longer than its own default bounds, so that it is given up only when
-/// those have failed.
-const END_LIMIT: Duration = Duration::from_secs(60);
 
 /// Stop an actor, or the whole instance.
 #[derive(Debug, Args)]
@@ -28,7 +22,7 @@ impl Stop {
             Some(target) => named(&reply).unwrap_or(target),
             None => {
                 let name = client.greeting().name.clone();
-                client.closed(END_LIMIT).await?;
+                client.closed(STOP_LIMIT).await?;
                 name
             }
         };

@@ -1,6 +1,7 @@
 //! `main` under an arbiter: from start to exit code.
 
 use std::future::Future;
+use std::io::Write;
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use pulsar_wire::{Aid, ArbiterId, Incarnation};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::{Master, exits, shutdown};
 use crate::context::{self, Context, Identity};
@@ -34,13 +36,15 @@ const MAIN_GRACE: Duration = Duration::from_secs(2);
 pub(crate) fn run_main<F, Fut>(main: F) -> ExitCode
 where
     F: FnOnce() -> Fut,
-    Fut: Future<Output: Termination + Send> + Send + 'static,
+    Fut: Future<Output: Termination> + Send + 'static,
 {
     entry::enter();
     match run(main) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("pulsar: the arbiter cannot begin: {}", error.one_line());
+            // Nobody may be reading: the exit code says it too.
+            let line = format!("pulsar: the arbiter cannot begin: {}", error.one_line());
+            let _ = writeln!(std::io::stderr(), "{line}");
             ExitCode::FAILURE
         }
     }
@@ -49,7 +53,7 @@ where
 fn run<F, Fut>(main: F) -> Result<ExitCode>
 where
     F: FnOnce() -> Fut,
-    Fut: Future<Output: Termination + Send> + Send + 'static,
+    Fut: Future<Output: Termination> + Send + 'static,
 {
     let twice = command::duplicates();
     if !twice.is_empty() {
@@ -68,7 +72,9 @@ where
         let (cx, life) = begin()?;
         let life = tokio::spawn(life.live());
         // A task, not the future of `block_on`: only tasks take turns.
-        let body = tokio::spawn(context::scope(cx.clone(), main()));
+        let body = main();
+        let body = async move { body.await.report() };
+        let body = tokio::spawn(context::scope(cx.clone(), body));
         // The arbiter answers for as long as there is anybody to ask it.
         let (last_to_end, until_all_ended) = oneshot::channel::<()>();
         cx.spawn(async move { drop(until_all_ended.await) });
@@ -119,10 +125,7 @@ fn begin() -> Result<(Context, Life)> {
 }
 
 /// Waits for the end of `main`, or for the arbiter to be asked to stop; then stops all actors.
-async fn supervise<T>(cx: &Context, mut body: tokio::task::JoinHandle<T>) -> ExitCode
-where
-    T: Termination + Send + 'static,
-{
+async fn supervise(cx: &Context, mut body: JoinHandle<ExitCode>) -> ExitCode {
     let node = &cx.cell.node;
     let ended = tokio::select! {
         ended = &mut body => Some(ended),
@@ -134,7 +137,7 @@ where
         None => tokio::time::timeout(MAIN_GRACE, &mut body).await,
     };
     match ended {
-        Ok(Ok(value)) => value.report(),
+        Ok(Ok(code)) => code,
         Ok(Err(error)) if error.is_panic() => ExitCode::from(101),
         // It was asked to stop, and `main` had nothing to say to that.
         Ok(Err(_)) | Err(_) => {

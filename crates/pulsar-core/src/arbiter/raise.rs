@@ -196,6 +196,9 @@ impl Overseer {
             let event = next(events, self.vessel.as_mut(), oversight.deadline()).await;
             let link_closed = matches!(event, ChildEvent::LinkClosed(_));
             let decision = oversight.on(event, Instant::now());
+            if matches!(decision, Decision::End(_)) && oversight.is_given_up() {
+                tracing::warn!(aid = %self.aid, name = self.name, "actor does not die: abandoned");
+            }
             if !oversight.is_booting() {
                 permit = None;
             }
@@ -232,11 +235,6 @@ impl Overseer {
 
     fn ended(&mut self, cause: &Cause, boot_timeout: Duration) {
         self.let_go(cause);
-        if cause.is_orderly() {
-            tracing::debug!(aid = %self.aid, name = self.name, "actor {cause}");
-        } else {
-            tracing::error!(aid = %self.aid, name = self.name, "actor {cause}");
-        }
         self.resolve(Err(match cause {
             Cause::BootTimeout => SpawnError::BootTimeout {
                 after: boot_timeout,
@@ -245,12 +243,17 @@ impl Overseer {
                 cause: cause.clone(),
             },
         }));
+        if cause.is_orderly() {
+            tracing::debug!(aid = %self.aid, name = self.name, "actor {cause}");
+        } else {
+            tracing::error!(aid = %self.aid, name = self.name, "actor {cause}");
+        }
     }
 
     fn never_lived(&mut self, error: SpawnError) {
-        tracing::error!(aid = %self.aid, name = self.name, %error, "actor not spawned");
         self.let_go(&Cause::Failed(error.to_string()));
-        self.resolve(Err(error));
+        self.resolve(Err(error.clone()));
+        tracing::error!(aid = %self.aid, name = self.name, %error, "actor not spawned");
     }
 
     /// The order matters: all that waits for the dead is answered before its place is free, so

@@ -55,26 +55,32 @@ pub(crate) async fn stop_one(node: &Arc<Node>, aid: Aid, deadline: Instant) -> b
 
 /// Kills one actor, with all that it manages, and waits for its end.
 pub(crate) async fn kill_one(node: &Arc<Node>, aid: Aid) -> bool {
-    let managed: Vec<Aid> = {
-        let registry = node.registry.lock();
-        let below = registry
-            .iter()
-            .filter(|entry| entry.birth.manager == aid && entry.birth.aid != aid);
-        below.map(|entry| entry.birth.aid).collect()
-    };
+    let deadline = Instant::now() + MARGIN;
     // The manager first: it shall not start again what is killed below it.
     tell(node, aid, ChildEvent::KillAsked).await;
+    for below in managed_by(node, aid) {
+        tell(node, below, ChildEvent::KillAsked).await;
+    }
+    let mut gone = wait_end(node, aid, deadline).await;
+    // Looked for anew: one may have been started before the manager heard of its end.
+    let managed = managed_by(node, aid);
     for below in &managed {
         tell(node, *below, ChildEvent::KillAsked).await;
     }
-    let deadline = Instant::now() + MARGIN;
-    let mut gone = wait_end(node, aid, deadline).await;
     for below in managed {
         gone &= wait_end(node, below, deadline).await;
         // Its manager would have kept the place.
         node.registry.lock().forget_ended(below);
     }
     gone
+}
+
+fn managed_by(node: &Node, manager: Aid) -> Vec<Aid> {
+    let registry = node.registry.lock();
+    let below = registry
+        .iter()
+        .filter(|entry| entry.birth.manager == manager && entry.birth.aid != manager);
+    below.map(|entry| entry.birth.aid).collect()
 }
 
 async fn tell(node: &Node, aid: Aid, event: ChildEvent) {

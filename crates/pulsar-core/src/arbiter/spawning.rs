@@ -10,7 +10,9 @@ use crate::hooks::Behaviour;
 use crate::node::{Node, Upward};
 use crate::reports::offer_notify;
 use crate::spawn::{Spawn, Spec, gone};
-use crate::{CallError, Context, Info, Placement, Role, SpawnError, State, builtin, send};
+use crate::{
+    CallError, Context, Info, Placement, Role, SendError, SpawnError, State, builtin, send,
+};
 
 /// A spawn that a process actor asks of the arbiter. The id is one of those set aside for it.
 #[doc(hidden)]
@@ -54,10 +56,21 @@ pub(crate) async fn spawn_from_child(
             give_back(&node, spawned.place);
             spawned.outcome
         }
-        // Whether the arbiter has seen it is not known: the place is not used again.
-        Err(CallError::Send(error)) => Err(error.into()),
+        Err(CallError::Send(error)) => {
+            // Where it is not known whether the arbiter has seen it, the place is not used again.
+            if is_undelivered(&error) {
+                give_back(&node, Some(aid.place()));
+            }
+            Err(error.into())
+        }
         Err(CallError::Command(never)) => match never {},
     }
+}
+
+/// True if the request has certainly not been seen.
+fn is_undelivered(error: &SendError) -> bool {
+    use SendError::{Codec, MailboxFull, TooLarge};
+    matches!(error, MailboxFull { .. } | TooLarge { .. } | Codec { .. })
 }
 
 fn give_back(node: &Node, place: Option<u32>) {
@@ -78,7 +91,10 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Spawned {
     };
     let sender = cx.sender();
     let outcome = raise_for(&cx, master, request).await;
-    let place = sender.and_then(|sender| master.grant_places(sender, 1).pop());
+    // One that has died meanwhile spawns nothing more.
+    let lives = |sender: &Aid| cx.cell.node.registry.lock().get(sender.host()).is_some();
+    let sender = sender.filter(lives);
+    let place = sender.and_then(|sender| master.grant_places(sender.host(), 1).pop());
     Spawned { outcome, place }
 }
 
