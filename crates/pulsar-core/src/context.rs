@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -19,10 +20,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::mailbox::Inbox;
+use crate::mailbox::{Envelope, Mailbox};
 use crate::node::Node;
 use crate::{ActorInfo, Extra, Info, LoopInfo};
-use crate::{Cause, Placement, Proxy, State};
+use crate::{Cause, DeadLetter, DeadReason, OnStop, Placement, Proxy, State};
 
 /// An actor's own handle: cheap to clone, and given to every hook and command.
 #[derive(Clone)]
@@ -35,7 +36,9 @@ pub struct Context {
 pub(crate) struct Cell {
     pub(crate) birth: Identity,
     pub(crate) node: Arc<Node>,
-    pub(crate) inbox: Inbox,
+    pub(crate) mailbox: Mailbox,
+    /// The user's hook for messages that were not run.
+    pub(crate) on_dead_letter: OnceLock<DeadLetterHook>,
     pub(crate) state: StateCell,
     /// Asked to stop, by whomever. Only ever set.
     pub(crate) stop: CancellationToken,
@@ -72,7 +75,11 @@ pub(crate) struct Identity {
     pub(crate) exit_timeout: Duration,
     /// The period of its notifies.
     pub(crate) notify_every: Duration,
+    pub(crate) on_stop: OnStop,
 }
+
+/// Told of a message that was not run.
+pub(crate) type DeadLetterHook = fn(Context, DeadLetter);
 
 impl Identity {
     /// What the system's own tools show: the name, else the id.
@@ -88,13 +95,14 @@ impl Context {
     pub(crate) fn new(
         birth: Identity,
         node: Arc<Node>,
-        inbox: Inbox,
+        mailbox: Mailbox,
         descriptors: HashMap<String, OwnedFd>,
     ) -> Self {
         let cell = Cell {
             birth,
             node,
-            inbox,
+            mailbox,
+            on_dead_letter: OnceLock::new(),
             state: StateCell::default(),
             stop: CancellationToken::new(),
             gone: CancellationToken::new(),
@@ -261,12 +269,39 @@ impl Context {
                 next_periodic_task_s: next
                     .map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
             },
-            mailbox: cell.inbox.info(),
+            mailbox: cell.mailbox.info(),
             system: cell.node.system_info(),
             event_loop: LoopInfo {
                 lag_us: cell.lag_us.load(Ordering::Relaxed),
             },
             extra: Extra(cell.extra.lock().clone()),
+        }
+    }
+
+    /// A message was not run: counts and logs it, tells the hook, and answers its sender.
+    pub(crate) fn dead_letter(&self, envelope: Envelope, reason: DeadReason) {
+        let stats = self.cell.mailbox.stats();
+        let before = stats.count(&stats.dead_letters);
+        let command = envelope.command.name;
+        // The first says what is going on; a flood of them shall not flood the log.
+        if before == 0 {
+            tracing::warn!(aid = %self.aid(), command, %reason, "dead letter; further ones at debug level");
+        } else {
+            tracing::debug!(aid = %self.aid(), command, %reason, "dead letter");
+        }
+        let letter = DeadLetter {
+            command,
+            sender: envelope.sender,
+            reason: reason.clone(),
+        };
+        envelope.refuse(reason.error());
+        let Some(hook) = self.cell.on_dead_letter.get() else {
+            return;
+        };
+        // Unwind safe: nothing of ours is used by it.
+        let told = catch_unwind(AssertUnwindSafe(|| hook(self.clone(), letter)));
+        if told.is_err() {
+            tracing::error!(aid = %self.aid(), "dead letter hook panicked");
         }
     }
 

@@ -19,7 +19,7 @@ use crate::hooks::Behaviour;
 use crate::hosting::host;
 use crate::lifecycle::Life;
 use crate::log::LogConfig;
-use crate::mailbox::mailbox;
+use crate::mailbox::Mailbox;
 use crate::node::{Node, Timing, Upward};
 use crate::placement::ChildIdentity;
 use crate::reports::Reports;
@@ -173,9 +173,9 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
         let _ = node.log.set(log);
     }
     node.install();
-    let (inbox, receiver) = mailbox(identity.mailbox_capacity);
+    let mailbox = Mailbox::new(identity.mailbox_capacity, identity.overflow);
     let descriptors: HashMap<_, _> = record.descriptors.into_iter().zip(fds).collect();
-    let cx = Context::new(identity.birth, Arc::clone(&node), inbox, descriptors);
+    let cx = Context::new(identity.birth, Arc::clone(&node), mailbox, descriptors);
     node.registry.lock().host(&cx, Role::Actor);
     context::own_thread(cx.clone());
     stop_on_term(&cx)?;
@@ -186,7 +186,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     let cause = match behaviour.resolve() {
         Ok(hooks) => {
             let reports = Reports::Link(Arc::clone(&link));
-            host(&cx, Life::new(cx.clone(), receiver, hooks, reports)).await
+            host(&cx, Life::new(cx.clone(), hooks, reports)).await
         }
         Err(error) => Cause::Failed(error.to_string()),
     };

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::command::BoxFuture;
+use crate::context::DeadLetterHook;
 use crate::{Context, Error, Result, SpawnError};
 
 /// What a hook may return: nothing, or a `Result` of nothing.
@@ -98,6 +99,7 @@ pub(crate) struct Behaviour {
     start: Option<Portable>,
     stopping: Option<Portable>,
     periodic_task: Option<Portable>,
+    dead_letter: Option<CodeOffset>,
     pub(crate) period: Option<Duration>,
 }
 
@@ -145,11 +147,20 @@ impl Behaviour {
         Ok(())
     }
 
+    pub(crate) fn set_dead_letter(&mut self, hook: DeadLetterHook) -> Result<(), SpawnError> {
+        self.dead_letter = Some(CodeOffset::of(hook).map_err(hook_error)?);
+        Ok(())
+    }
+
     /// The hooks, ready to run in this process.
     pub(crate) fn resolve(self) -> Result<Hooks, SpawnError> {
         let once = |hook: Option<Portable>| hook.map(Portable::into_once).transpose();
         let periodic_task = self.periodic_task.map(Portable::into_many).transpose()?;
+        let dead_letter = self
+            .dead_letter
+            .map(|hook| hook.resolve().map_err(hook_error));
         Ok(Hooks {
+            dead_letter: dead_letter.transpose()?,
             start: once(self.start)?,
             stopping: once(self.stopping)?,
             periodic_task,
@@ -223,6 +234,7 @@ pub(crate) struct Hooks {
     pub(crate) start: Option<OnceHook>,
     pub(crate) stopping: Option<OnceHook>,
     pub(crate) periodic_task: Option<ManyHook>,
+    pub(crate) dead_letter: Option<DeadLetterHook>,
     pub(crate) period: Option<Duration>,
 }
 

@@ -16,7 +16,7 @@
 //!   `context`:
 //!   the handle its code has; `reports`: what it tells its manager.
 //! * `command`, `builtin`, `json_args`: what can be sent; `send`: from a call to its reply; `mailbox`,
-//!   `route`: the ways there.
+//!   `queue`, `route`: the ways there.
 //! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
 //! * `node`: one process's share; `entry`: where a child enters the program.
 //! * `log`: what a process says.
@@ -58,6 +58,7 @@ mod mailbox;
 mod monitor;
 mod node;
 mod placement;
+mod queue;
 mod reports;
 mod route;
 mod send;
@@ -72,9 +73,10 @@ pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};
 pub use pulsar_macros::{command, main};
 pub use pulsar_model::{
-    ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, Error, Extra, Incarnation,
-    Info, IntoArgs, LastExit, LoopInfo, MailboxInfo, Never, ParseAidError, Placement, Proxy,
-    Result, Role, SendError, SpawnError, State, SystemInfo, Target,
+    ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
+    Error, Extra, Incarnation, Info, IntoArgs, LastExit, LoopInfo, MailboxInfo, Never, OnStop,
+    Overflow, ParseAidError, Placement, Proxy, Result, Role, SendError, SpawnError, State,
+    SystemInfo, Target,
 };
 pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;

@@ -14,27 +14,22 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::command::{BoxFuture, CommandDef};
 use crate::context::{Context, scope};
 use crate::hooks::Hooks;
-use crate::mailbox::{Envelope, InboxReceiver, ReplyTo};
+use crate::mailbox::{Envelope, ReplyTo};
 use crate::reports::Reports;
-use crate::{Cause, Result, SendError};
+use crate::{Cause, DeadReason, OnStop, Result, SendError};
 use pulsar_link::payload::Outcome;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
 const MAX_BUILTINS_RUNNING: usize = 256;
 
-/// A closed mailbox tells by itself that it is drained, except where a sender that was waiting
-/// for room gives its place back unused: that wakes nobody. So it is looked at again after this.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
 /// One incarnation of an actor, ready to live.
 pub(crate) struct Life {
     cx: Context,
-    inbox: InboxReceiver,
     hooks: Hooks,
     manager: Reports,
     notify_every: Duration,
@@ -73,16 +68,13 @@ enum Event {
     StoppingHookEnded(Unwound<Result<()>>),
     TasksEnded,
     DrainTimeout,
-    /// Time to look at the mailbox again.
-    LookAgain,
 }
 
 impl Life {
-    pub(crate) fn new(cx: Context, inbox: InboxReceiver, hooks: Hooks, manager: Reports) -> Self {
+    pub(crate) fn new(cx: Context, hooks: Hooks, manager: Reports) -> Self {
         let notify_every = cx.cell.birth.notify_every;
         Self {
             cx,
-            inbox,
             hooks,
             manager,
             notify_every,
@@ -116,6 +108,9 @@ impl Life {
         let _ = cell.event_loop.set(Handle::current());
         let _ = cell.state.come_alive();
         let _ = cell.state.begin_start();
+        if let Some(hook) = self.hooks.dead_letter {
+            let _ = self.cx.cell.on_dead_letter.set(hook);
+        }
         let start = self.hooks.start.take();
         let cx = self.cx.clone();
         self.start = Some(caught(async move {
@@ -150,10 +145,10 @@ impl Life {
             () = self.cx.cell.stop.cancelled(), if !stopping => Event::StopAsked,
             () = self.cx.cell.kill.cancelled() => Event::KillAsked,
             Some(ended) = self.builtins.next() => Event::BuiltinEnded(ended),
-            Some(envelope) = self.inbox.builtins.recv(), if self.builtins.len() < MAX_BUILTINS_RUNNING =>
+            Some(envelope) = self.cx.cell.mailbox.builtins().take(), if self.builtins.len() < MAX_BUILTINS_RUNNING =>
                 Event::BuiltinCame(envelope),
             ended = poll(&mut self.command) => Event::CommandEnded(ended),
-            message = self.inbox.messages.recv(), if takes_commands && !self.drained =>
+            message = self.cx.cell.mailbox.messages().take(), if takes_commands && !self.drained =>
                 message.map_or(Event::MailboxDrained, Event::CommandCame),
             () = sleep_until(self.next_notify), if running => Event::NotifyDue,
             () = at(periodic_due) => Event::PeriodicTaskDue,
@@ -161,7 +156,6 @@ impl Life {
             result = poll(&mut self.stopping) => Event::StoppingHookEnded(result),
             () = self.cx.cell.tasks.wait(), if stopping && self.only_tasks_left() => Event::TasksEnded,
             () = at(deadline) => Event::DrainTimeout,
-            () = sleep(LOOK_AGAIN), if stopping && !self.drained => Event::LookAgain,
         }
     }
 
@@ -182,7 +176,6 @@ impl Life {
                 return self.command_ended(ended);
             }
             Event::MailboxDrained => self.drained = true,
-            Event::LookAgain => {}
             Event::NotifyDue => self.notify(),
             Event::PeriodicTaskDue => self.begin_periodic_task(),
             Event::PeriodicTaskEnded(result) => self.periodic_task_ended(result),
@@ -224,7 +217,10 @@ impl Life {
         if !started {
             return Some(Cause::Stopped);
         }
-        self.inbox.messages.close();
+        self.cx.cell.mailbox.messages().close();
+        if self.cx.cell.birth.on_stop == OnStop::Refuse {
+            self.leave_unrun(&Cause::Stopped);
+        }
         // Among them listeners: what nobody takes any more shall be refused.
         self.cx.drop_descriptors();
         self.cx.cell.tasks.close();
@@ -246,15 +242,13 @@ impl Life {
 
     /// Begins a command, or answers it unrun if nobody waits for it any more.
     fn begin(&mut self, envelope: Envelope) -> Option<Running> {
-        let stats = &self.inbox.stats;
+        let stats = self.cx.cell.mailbox.stats();
         stats.count(&stats.received);
         if envelope
             .deadline
             .is_some_and(|deadline| deadline <= Instant::now())
         {
-            stats.count(&stats.failed);
-            let after = Duration::ZERO;
-            envelope.refuse(SendError::Timeout { after });
+            self.cx.dead_letter(envelope, DeadReason::Expired);
             return None;
         }
         let cx = self.cx.with_sender(envelope.sender);
@@ -269,7 +263,7 @@ impl Life {
 
     /// Answers a command. After a panic the actor's state is suspect: it ends.
     fn command_ended(&mut self, ended: Ended) -> Option<Cause> {
-        let stats = &self.inbox.stats;
+        let stats = self.cx.cell.mailbox.stats();
         let (outcome, cause) = match ended.result {
             Ok(outcome) => (outcome, None),
             Err(message) => {
@@ -327,6 +321,26 @@ impl Life {
         }
     }
 
+    /// Closes the mailbox and answers all that waits in it. `close` comes first: what is put in
+    /// before it is answered here, and what comes after it is given back to its sender, so that
+    /// no message lies between.
+    fn close_mailbox(&self, cause: &Cause) {
+        self.cx.cell.mailbox.builtins().close();
+        self.cx.cell.mailbox.messages().close();
+        for builtin in self.cx.cell.mailbox.builtins().drain() {
+            self.cx
+                .dead_letter(builtin, DeadReason::ActorEnded(cause.clone()));
+        }
+        self.leave_unrun(cause);
+    }
+
+    fn leave_unrun(&self, cause: &Cause) {
+        for message in self.cx.cell.mailbox.messages().drain() {
+            self.cx
+                .dead_letter(message, DeadReason::ActorEnded(cause.clone()));
+        }
+    }
+
     /// Answers all that is left, with the cause, and lets go of all that the actor held.
     fn finish(&mut self, cause: Cause) -> Cause {
         let cell = &self.cx.cell;
@@ -334,7 +348,7 @@ impl Life {
         // Before the mailbox closes: who finds it closed asks for the cause.
         let _ = cell.cause.set(cause.clone());
         let _ = cell.state.close();
-        self.inbox.close(&cause);
+        self.close_mailbox(&cause);
         let in_flight = self.command.take().into_iter();
         let mut left: VecDeque<_> = in_flight
             .chain(std::mem::take(&mut self.builtins))

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use pulsar_wire::{Aid, Codec, Kind};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::MailboxInfo;
 use crate::command::CommandDef;
-use crate::{Cause, SendError};
+use crate::queue::Queue;
+use crate::{Cause, MailboxInfo, Overflow, SendError};
 use pulsar_link::Link;
 use pulsar_link::payload::{Outcome, Payload};
 
@@ -116,107 +116,50 @@ fn encoded(
     }
 }
 
-/// The end to put messages in.
+/// An actor's mailbox, as its senders and the actor itself hold it. Built-in commands have a
+/// queue of their own, so that they are answered while a command of the user's awaits.
 #[derive(Clone, Debug)]
-pub(crate) struct Inbox {
-    builtins: mpsc::Sender<Envelope>,
-    messages: mpsc::Sender<Envelope>,
-    stats: Arc<MailboxStats>,
-}
+pub(crate) struct Mailbox(Arc<Queues>);
 
-/// The actor's end.
 #[derive(Debug)]
-pub(crate) struct InboxReceiver {
-    pub(crate) builtins: mpsc::Receiver<Envelope>,
-    pub(crate) messages: mpsc::Receiver<Envelope>,
-    pub(crate) stats: Arc<MailboxStats>,
+struct Queues {
+    builtins: Queue<Envelope>,
+    messages: Queue<Envelope>,
+    stats: MailboxStats,
 }
 
-pub(crate) fn mailbox(capacity: usize) -> (Inbox, InboxReceiver) {
-    let (to_builtins, builtins) = mpsc::channel(BUILTIN_CAPACITY);
-    let (to_messages, messages) = mpsc::channel(capacity.max(1));
-    let stats = Arc::new(MailboxStats::default());
-    let inbox = Inbox {
-        builtins: to_builtins,
-        messages: to_messages,
-        stats: Arc::clone(&stats),
-    };
-    let receiver = InboxReceiver {
-        builtins,
-        messages,
-        stats,
-    };
-    (inbox, receiver)
-}
+impl Mailbox {
+    pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
+        Self(Arc::new(Queues {
+            builtins: Queue::new(BUILTIN_CAPACITY, Overflow::Wait),
+            messages: Queue::new(capacity, overflow),
+            stats: MailboxStats::default(),
+        }))
+    }
 
-impl Inbox {
-    fn queue(&self, command: &CommandDef) -> &mpsc::Sender<Envelope> {
+    /// Where a message waits.
+    pub(crate) fn queue(&self, command: &CommandDef) -> &Queue<Envelope> {
         match command.is_builtin() {
-            true => &self.builtins,
-            false => &self.messages,
+            true => &self.0.builtins,
+            false => &self.0.messages,
         }
     }
 
-    /// Puts a message in, waiting for room. The caller bounds the wait.
-    ///
-    /// # Errors
-    ///
-    /// The message, if the mailbox is closed: its actor has ended.
-    pub(crate) async fn put(&self, envelope: Envelope) -> Result<(), Envelope> {
-        let queue = self.queue(envelope.command);
-        queue.send(envelope).await.map_err(|unsent| unsent.0)
+    pub(crate) fn builtins(&self) -> &Queue<Envelope> {
+        &self.0.builtins
     }
 
-    /// Puts a message in if there is room now.
-    ///
-    /// # Errors
-    ///
-    /// Whether the mailbox is full or closed. The message is dropped: it came as a frame, and
-    /// the caller answers that.
-    pub(crate) fn try_put(&self, envelope: Envelope) -> Result<(), PutError> {
-        let queue = self.queue(envelope.command);
-        let capacity = queue.max_capacity();
-        queue.try_send(envelope).map_err(|unsent| match unsent {
-            mpsc::error::TrySendError::Full(unsent) => {
-                unsent.reply.forget();
-                PutError::Full { capacity }
-            }
-            mpsc::error::TrySendError::Closed(unsent) => {
-                unsent.reply.forget();
-                PutError::Closed
-            }
-        })
+    pub(crate) fn messages(&self) -> &Queue<Envelope> {
+        &self.0.messages
+    }
+
+    pub(crate) fn stats(&self) -> &MailboxStats {
+        &self.0.stats
     }
 
     pub(crate) fn info(&self) -> MailboxInfo {
-        let capacity = self.messages.max_capacity();
-        let depth = capacity - self.messages.capacity();
-        self.stats.info(depth, capacity)
-    }
-}
-
-/// Why a message was not put in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum PutError {
-    Full { capacity: usize },
-    Closed,
-}
-
-impl InboxReceiver {
-    /// Closes the mailbox and answers all that waits in it: its actor has ended by `cause`.
-    ///
-    /// `close` comes first: what is put in before it is answered here, and what comes after it
-    /// is given back to its sender, so that no message lies between.
-    pub(crate) fn close(&mut self, cause: &Cause) {
-        for queue in [&mut self.builtins, &mut self.messages] {
-            queue.close();
-            while let Ok(envelope) = queue.try_recv() {
-                self.stats.count(&self.stats.dead_letters);
-                envelope.refuse(SendError::ActorDied {
-                    cause: cause.clone(),
-                });
-            }
-        }
+        let messages = &self.0.messages;
+        self.0.stats.info(messages.depth(), messages.capacity())
     }
 }
 
@@ -230,8 +173,9 @@ pub(crate) struct MailboxStats {
 }
 
 impl MailboxStats {
-    pub(crate) fn count(&self, counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
+    /// Counts one more; how many there were before.
+    pub(crate) fn count(&self, counter: &AtomicU64) -> u64 {
+        counter.fetch_add(1, Ordering::Relaxed)
     }
 
     fn info(&self, depth: usize, capacity: usize) -> MailboxInfo {

@@ -8,9 +8,10 @@ use tokio::time::Instant;
 use crate::arbiter::Reached;
 use crate::command::{self, CommandDef};
 use crate::context::{Context, get_actor};
-use crate::mailbox::{Envelope, PutError, ReplyTo};
+use crate::mailbox::{Envelope, ReplyTo};
 use crate::node::{Node, Upward};
-use crate::{Cause, SendError, State, Target, builtin};
+use crate::queue::Put;
+use crate::{Cause, DeadReason, SendError, State, Target, builtin};
 use pulsar_link::payload::NATIVE;
 use pulsar_link::payload::Payload;
 use pulsar_link::{Link, PendingReply};
@@ -151,13 +152,27 @@ fn put_frame(
         deadline,
         sender: cx.cell.node.master().map(|_| from.peer()),
     };
-    cx.cell
-        .inbox
-        .try_put(envelope)
-        .map_err(|error| match error {
-            PutError::Full { capacity } => SendError::MailboxFull { capacity },
-            PutError::Closed => died(cx),
-        })
+    settle(cx, cx.cell.mailbox.queue(command).try_put(envelope))
+}
+
+/// What became of a message that was put into a mailbox. One that was not taken is given back to
+/// its sender by way of the error, which is its only answer.
+pub(crate) fn settle(cx: &Context, put: Put<Envelope>) -> Result<(), SendError> {
+    let (refused, error) = match put {
+        Put::Taken => return Ok(()),
+        Put::TakenFor(oldest) => {
+            let capacity = cx.cell.mailbox.queue(oldest.command).capacity();
+            cx.dead_letter(oldest, DeadReason::DroppedForNewer { capacity });
+            return Ok(());
+        }
+        Put::Full(refused) => {
+            let capacity = cx.cell.mailbox.queue(refused.command).capacity();
+            (refused, SendError::MailboxFull { capacity })
+        }
+        Put::Closed(refused) => (refused, died(cx)),
+    };
+    refused.reply.forget();
+    Err(error)
 }
 
 /// Passes an ask from one child to another. Its name, if that is how it was addressed, has been

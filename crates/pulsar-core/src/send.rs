@@ -19,7 +19,7 @@ use crate::hooks::RemoteCall;
 use crate::json_args::json_args;
 use crate::mailbox::{Envelope, ReplyTo};
 use crate::node::{LONGEST, Node};
-use crate::route::{Route, died};
+use crate::route::{Route, died, settle};
 use crate::{CallError, Cause, Error, IntoArgs, SendError, Target};
 use pulsar_link::payload::{self, Outcome, Payload};
 use pulsar_link::{Address, AskBody, Link, PendingReply};
@@ -213,11 +213,12 @@ async fn ask_local(
         sender: get_actor().map(|cx| cx.aid()),
     };
     let gone = &cx.cell.gone;
-    tokio::select! {
+    let put = tokio::select! {
         biased;
-        put = cx.cell.inbox.put(envelope) => put.map_err(|_| died(cx))?,
+        put = cx.cell.mailbox.queue(command).put(envelope) => put,
         () = gone.cancelled() => return Err(died(cx)),
-    }
+    };
+    settle(cx, put)?;
     let Some(answer) = answer else {
         return Ok(nothing());
     };

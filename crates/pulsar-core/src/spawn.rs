@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::arbiter::{Hooking, Order, raise, spawn_from_child};
 use crate::context::get_actor;
 use crate::hooks::{Behaviour, HookOutput};
-use crate::mailbox::DEFAULT_CAPACITY;
+use crate::mailbox::{DEFAULT_CAPACITY, Mailbox};
 use crate::node::{LONGEST, Node};
-use crate::{Context, Placement, Proxy, Role, SendError, SpawnError};
+use crate::{Context, DeadLetter, OnStop, Overflow, Placement, Proxy, Role, SendError, SpawnError};
 
 /// Describes an actor to spawn: a process, unless said otherwise.
 ///
@@ -43,6 +43,8 @@ pub fn spawn() -> Spawn {
             name: String::new(),
             placement: Placement::Process,
             mailbox_capacity: DEFAULT_CAPACITY,
+            overflow: Overflow::default(),
+            on_stop: OnStop::default(),
             boot_timeout: None,
             exit_timeout: None,
             timeout: None,
@@ -71,10 +73,18 @@ pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) placement: Placement,
     pub(crate) mailbox_capacity: usize,
+    pub(crate) overflow: Overflow,
+    pub(crate) on_stop: OnStop,
     pub(crate) boot_timeout: Option<Duration>,
     pub(crate) exit_timeout: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) generation: u32,
+}
+
+impl Spec {
+    pub(crate) fn mailbox(&self) -> Mailbox {
+        Mailbox::new(self.mailbox_capacity, self.overflow)
+    }
 }
 
 impl Spawn {
@@ -152,6 +162,27 @@ impl Spawn {
     pub fn mailbox_capacity(mut self, messages: usize) -> Self {
         self.spec.mailbox_capacity = messages;
         self
+    }
+
+    /// What happens to a message that finds the mailbox full; by default its sender waits.
+    pub fn on_overflow(mut self, overflow: Overflow) -> Self {
+        self.spec.overflow = overflow;
+        self
+    }
+
+    /// What happens to the messages that wait when the actor is asked to stop; by default they
+    /// are still run.
+    pub fn on_stop(mut self, on_stop: OnStop) -> Self {
+        self.spec.on_stop = on_stop;
+        self
+    }
+
+    /// Calls `hook` for each message to this actor that was not run, after its sender has been
+    /// told. It is called where that becomes known, so it must not block; it may be after the
+    /// actor's end. Without it dead letters are counted in `info` and logged.
+    pub fn on_dead_letter(mut self, hook: fn(Context, DeadLetter)) -> Self {
+        let set = self.behaviour.set_dead_letter(hook);
+        self.keep_mistake(set)
     }
 
     /// How long the actor has from its making to its first notify; by default 30 s.

@@ -5,6 +5,8 @@
 //!
 //! * [`Proxy`] and [`Target`]: whom one means.
 //! * [`State`], [`Placement`], [`Role`]: where an actor is in its life, how it runs, what for.
+//! * [`Overflow`], [`OnStop`], [`DeadLetter`]: what becomes of messages that find no room or no
+//!   actor.
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
 //!   arbiter tells of it.
 //! * [`CommandInfo`]: a command as tools show it; [`IntoArgs`]: what may be given for a
@@ -28,6 +30,7 @@ mod cause;
 mod command_info;
 mod error;
 mod info;
+mod overflow;
 mod placement;
 mod proxy;
 mod result_parts;
@@ -40,6 +43,7 @@ pub use cause::Cause;
 pub use command_info::{ArgInfo, CommandInfo};
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
 pub use info::{ActorInfo, Extra, Info, LastExit, LoopInfo, MailboxInfo, SystemInfo};
+pub use overflow::{DeadLetter, DeadReason, OnStop, Overflow};
 pub use placement::Placement;
 pub use proxy::{Proxy, Target};
 pub use pulsar_wire::{Aid, ArbiterId, Incarnation, ParseAidError};

@@ -44,9 +44,9 @@ pub use pulsar_net as net;
 pub mod prelude {
     pub use pulsar_app::{NoSettings, Worker};
     pub use pulsar_core::{
-        Aid, CallError, Cause, Context, Error, Info, Placement, Pool, Proxy, Result, SendError,
-        Spawn, SpawnError, State, arbiter, command, echo, get_actor, info, notify, ping, run, send,
-        spawn, stop,
+        Aid, CallError, Cause, Context, DeadLetter, Error, Info, OnStop, Overflow, Placement, Pool,
+        Proxy, Result, SendError, Spawn, SpawnError, State, arbiter, command, echo, get_actor,
+        info, notify, ping, run, send, spawn, stop,
     };
 }
 

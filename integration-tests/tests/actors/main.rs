@@ -4,6 +4,7 @@
 mod death;
 mod handshake;
 mod hooks;
+mod mailbox;
 mod messages;
 mod pool;
 mod spawning;

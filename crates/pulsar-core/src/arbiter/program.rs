@@ -18,10 +18,10 @@ use super::{Master, exits, shutdown};
 use crate::context::{self, Context, Identity};
 use crate::hooks::Hooks;
 use crate::lifecycle::Life;
-use crate::mailbox::{DEFAULT_CAPACITY, mailbox};
+use crate::mailbox::{DEFAULT_CAPACITY, Mailbox};
 use crate::node::{LONGEST, Node, Timing, Upward, notify_period};
 use crate::reports::Reports;
-use crate::{Error, Placement, Result, Role, command, entry};
+use crate::{Error, OnStop, Overflow, Placement, Result, Role, command, entry};
 
 /// How long blocking jobs of the program may go on after its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
@@ -108,6 +108,7 @@ fn begin() -> Result<(Context, Life)> {
         // Its own end waits for that of all others, each of which has its bound.
         exit_timeout: LONGEST,
         notify_every: notify_period(timing.timeout),
+        on_stop: OnStop::default(),
     };
     let exits = exits::listen()?;
     let upward = Upward::Master(Master::new(Handle::current()));
@@ -115,12 +116,12 @@ fn begin() -> Result<(Context, Life)> {
     if !node.install() {
         return Err(Error::msg("an arbiter has run in this process before"));
     }
-    let (inbox, receiver) = mailbox(DEFAULT_CAPACITY);
-    let cx = Context::new(birth, Arc::clone(&node), inbox, HashMap::new());
+    let mailbox = Mailbox::new(DEFAULT_CAPACITY, Overflow::default());
+    let cx = Context::new(birth, Arc::clone(&node), mailbox, HashMap::new());
     node.registry.lock().host(&cx, Role::Arbiter);
     context::own_thread(cx.clone());
     tokio::spawn(exits::watch(node, exits));
-    let life = Life::new(cx.clone(), receiver, Hooks::default(), Reports::None);
+    let life = Life::new(cx.clone(), Hooks::default(), Reports::None);
     Ok((cx, life))
 }
 

@@ -103,6 +103,7 @@ fn identity(node: &Node, order: &Order) -> Identity {
         generation: order.spec.generation,
         manager: order.manager,
         exit_timeout: order.spec.exit_timeout.unwrap_or(node.timing.exit_timeout),
+        on_stop: order.spec.on_stop,
         notify_every: notify_period(order.spec.timeout.unwrap_or(node.timing.timeout)),
     }
 }

@@ -14,7 +14,9 @@ use crate::hooks::Hooks;
 use crate::mailbox::DEFAULT_CAPACITY;
 use crate::node::Node;
 use crate::spawn::{Spec, gone};
-use crate::{Cause, Context, Placement, Proxy, Role, SendError, Spawn, SpawnError};
+use crate::{
+    Cause, Context, OnStop, Overflow, Placement, Proxy, Role, SendError, Spawn, SpawnError,
+};
 use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
 
 /// A monitor that keeps a number of like workers alive.
@@ -97,6 +99,8 @@ impl Pool {
             name: self.name.clone(),
             placement: Placement::Task,
             mailbox_capacity: DEFAULT_CAPACITY,
+            overflow: Overflow::default(),
+            on_stop: OnStop::default(),
             boot_timeout: None,
             exit_timeout: Some(workers_exit.mul_f64(1.5) + std::time::Duration::from_secs(3)),
             timeout: None,

@@ -17,7 +17,6 @@ use crate::arbiter::{Hooking, Reached};
 use crate::context::{Context, Identity};
 use crate::hooks::Hooks;
 use crate::lifecycle::Life;
-use crate::mailbox::mailbox;
 use crate::node::Node;
 use crate::reports::Reports;
 use crate::spawn::Spec;
@@ -145,11 +144,11 @@ fn local_life(node: &Arc<Node>, commission: Commission) -> Result<(Context, Life
         Hooking::Native(hooks) => hooks,
     };
     let descriptors = duplicates(commission.descriptors)?;
-    let (inbox, receiver) = mailbox(commission.spec.mailbox_capacity);
-    let cx = Context::new(commission.birth, Arc::clone(node), inbox, descriptors);
+    let mailbox = commission.spec.mailbox();
+    let cx = Context::new(commission.birth, Arc::clone(node), mailbox, descriptors);
     let reports = Reports::Local(commission.control);
     reports.hello(&cx);
-    let life = Life::new(cx.clone(), receiver, hooks, reports);
+    let life = Life::new(cx.clone(), hooks, reports);
     Ok((cx, life))
 }
 

@@ -19,7 +19,7 @@ use crate::context::Identity;
 use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
 use crate::reports::offer_notify;
-use crate::{SendError, SpawnError};
+use crate::{Overflow, SendError, SpawnError};
 use pulsar_link::payload::{NATIVE, decode, encode};
 use pulsar_link::{CloseReason, Link, LinkHandler, pump};
 use pulsar_policy::ChildEvent;
@@ -29,6 +29,7 @@ use pulsar_policy::ChildEvent;
 pub(crate) struct ChildIdentity {
     pub(crate) birth: Identity,
     pub(crate) mailbox_capacity: usize,
+    pub(crate) overflow: Overflow,
     /// Places set aside for what it will spawn.
     pub(crate) places: Vec<u32>,
 }
@@ -103,6 +104,7 @@ fn boot_frame(node: &Node, commission: &Commission, world: &World) -> Result<Byt
     let identity = ChildIdentity {
         birth: commission.birth.clone(),
         mailbox_capacity: commission.spec.mailbox_capacity,
+        overflow: commission.spec.overflow,
         places: node.master().map_or_else(Vec::new, |master| {
             master.grant_places(commission.birth.aid, PLACES_SET_ASIDE)
         }),
