@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout};
 
 use crate::builtin;
@@ -168,6 +169,9 @@ pub(crate) async fn dispatch(
     let Some(node) = Node::current() else {
         return Outcome::Undelivered(SendError::NotRunning);
     };
+    // A send may fail without ever waiting. Whoever tries again in a loop shall not hold the
+    // event loop, on which what it waits for may have to run.
+    consume_budget().await;
     let limit = limit.unwrap_or(node.timing.ask_timeout).min(LONGEST);
     let asking = ask(&node, target, command, args, Instant::now() + limit);
     let outcome = timeout(limit, asking).await;

@@ -16,39 +16,44 @@ pub struct Sampler(Mutex<Option<Sample>>);
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     at: Instant,
-    cpu: Duration,
+    usage: Usage,
     percent: f64,
 }
 
-/// Samples closer together than this give the share of the one before: over less time the
-/// kernel's clock ticks are too coarse.
+/// What was read less than this long ago is given again: reading costs some files, and over less time the kernel's clock
+/// ticks are too coarse for a share.
 const MIN_SAMPLE: Duration = Duration::from_millis(100);
 
 impl Sampler {
-    /// What the process uses now, and its share of the processor since the sample before, in percent of one core.
+    /// What the process uses, as of at most 100 ms ago, and its share of the processor since the sample before, in percent
+    /// of one core.
     ///
     /// # Errors
     ///
     /// The system's, where it doesn't tell.
     pub fn sample(&self) -> io::Result<(Usage, f64)> {
-        let usage = Usage::current()?;
-        let percent = self.share(usage.cpu, Instant::now());
-        Ok((usage, percent))
+        self.sample_at(Instant::now(), Usage::current)
     }
 
-    fn share(&self, cpu: Duration, now: Instant) -> f64 {
+    fn sample_at(
+        &self,
+        now: Instant,
+        read: impl FnOnce() -> io::Result<Usage>,
+    ) -> io::Result<(Usage, f64)> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let percent = match *last {
-            Some(last) if now.duration_since(last.at) < MIN_SAMPLE => return last.percent,
-            Some(last) => {
-                let spent = cpu.saturating_sub(last.cpu).as_secs_f64();
-                100.0 * spent / now.duration_since(last.at).as_secs_f64()
+        let usage = match *last {
+            Some(last) if now.duration_since(last.at) < MIN_SAMPLE => {
+                return Ok((last.usage, last.percent));
             }
-            None => 0.0,
+            _ => read()?,
         };
+        let percent = last.map_or(0.0, |last| {
+            let spent = usage.cpu.saturating_sub(last.usage.cpu).as_secs_f64();
+            100.0 * spent / now.duration_since(last.at).as_secs_f64()
+        });
         let at = now;
-        *last = Some(Sample { at, cpu, percent });
-        percent
+        *last = Some(Sample { at, usage, percent });
+        Ok((usage, percent))
     }
 }
 
@@ -56,13 +61,25 @@ impl Sampler {
 mod tests {
     use super::*;
 
+    fn share(sampler: &Sampler, cpu_s: u64, now: Instant) -> f64 {
+        let read = || {
+            Ok(Usage {
+                rss_bytes: 1,
+                cpu: Duration::from_secs(cpu_s),
+                threads: 1,
+                open_files: 1,
+            })
+        };
+        sampler.sample_at(now, read).unwrap().1
+    }
+
     #[test]
     fn the_processors_share_is_counted_between_samples() {
         let (sampler, start) = (Sampler::default(), Instant::now());
-        assert_eq!(sampler.share(Duration::from_secs(1), start), 0.0);
+        assert_eq!(share(&sampler, 1, start), 0.0);
         let later = start + Duration::from_secs(2);
-        assert_eq!(sampler.share(Duration::from_secs(2), later), 50.0);
+        assert_eq!(share(&sampler, 2, later), 50.0);
         let soon = later + Duration::from_millis(1);
-        assert_eq!(sampler.share(Duration::from_secs(3), soon), 50.0);
+        assert_eq!(share(&sampler, 3, soon), 50.0);
     }
 }

@@ -4,19 +4,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pulsar::prelude::*;
+use tokio::sync::Notify;
+use tokio::task::yield_now;
 
 use crate::PLACEMENTS;
 
+static LET_GO: Notify = Notify::const_new();
+
 /// Runs until it is let go.
 #[command]
-async fn hold(cx: Context) {
-    while !cx.info().extra.0.contains_key("let go") {
-        tokio::task::yield_now().await;
-    }
+async fn hold(_cx: Context) {
+    LET_GO.notified().await;
 }
 
-async fn let_go(cx: Context, _: ()) {
-    cx.set_extra("let go", true);
+async fn let_go(_cx: Context, _: ()) {
+    LET_GO.notify_one();
 }
 
 /// Tells its place in the order in which its like were run.
@@ -52,7 +54,9 @@ async fn turns(actor: &Proxy, count: u32) -> Result<Vec<Asked>> {
     let mut asks = Vec::new();
     for number in 1..=count {
         asks.push(tokio::spawn(send(actor, turn, number).into_future()));
-        // Sent behind it by the same way: it has been delivered, or refused, by then.
+        // It is sent now, and a ping behind it by the same way: by the answer it has been
+        // delivered, or refused, or waits for room.
+        yield_now().await;
         send(actor, ping, ()).await?;
     }
     Ok(asks)

@@ -1,0 +1,116 @@
+//! One body of behaviours, the same for an actor in each placement that talks to one in each
+//! other: nine pairs. The test only sets the two up; what is asked and what must come back is
+//! said once, in `behaviours`, and runs inside the first of the two.
+#![forbid(unsafe_code)]
+
+mod behaviours;
+
+use pulsar::prelude::*;
+
+use crate::behaviours::{conform, let_go};
+
+/// Room in the target's mailbox: little, so that it can be filled.
+const CAPACITY: usize = 4;
+
+/// Has an actor in placement `from` check one behaviour of an actor in placement `to`.
+async fn check(from: Placement, to: Placement, behaviour: &str) -> Result<()> {
+    let target = target(to).await?;
+    let asker = spawn().name("asker").placement(from).await?;
+    let checking =
+        tokio::spawn(send(&asker, conform, (behaviour.to_owned(), target.clone())).into_future());
+    let handle = arbiter();
+    match behaviour {
+        // What only the arbiter can do to the target, once the asker says that it is ready.
+        "kill" => {
+            asked_for(&asker).await?;
+            handle.kill_actor(&target).await?;
+        }
+        "release" | "drain" | "timeout" => {
+            asked_for(&asker).await?;
+            run(&target, let_go, ()).await?;
+        }
+        _ => {}
+    }
+    Ok(checking.await??)
+}
+
+async fn target(placement: Placement) -> Result<Proxy, SpawnError> {
+    let described = spawn().name("target").placement(placement);
+    described.mailbox_capacity(CAPACITY).await
+}
+
+/// Waits until the asker has said that it needs the arbiter.
+async fn asked_for(asker: &Proxy) -> Result<()> {
+    while !send(asker, info, ()).await?.extra.0.contains_key("ready") {}
+    Ok(())
+}
+
+macro_rules! pairs {
+    ($($module:ident: $from:ident to $to:ident;)+) => {$(
+        mod $module {
+            use pulsar::prelude::*;
+
+            const FROM: Placement = Placement::$from;
+            const TO: Placement = Placement::$to;
+
+            #[pulsar::test]
+            async fn a_reply_comes_back() -> Result<()> {
+                crate::check(FROM, TO, "reply").await
+            }
+
+            #[pulsar::test]
+            async fn an_error_of_the_commands_own_keeps_its_type() -> Result<()> {
+                crate::check(FROM, TO, "error").await
+            }
+
+            #[pulsar::test]
+            async fn a_panic_is_told_and_ends_the_actor() -> Result<()> {
+                crate::check(FROM, TO, "panic").await
+            }
+
+            #[pulsar::test]
+            async fn messages_keep_their_order() -> Result<()> {
+                crate::check(FROM, TO, "order").await
+            }
+
+            #[pulsar::test]
+            async fn a_full_mailbox_holds_senders_back_or_refuses_them() -> Result<()> {
+                crate::check(FROM, TO, "release").await
+            }
+
+            #[pulsar::test]
+            async fn an_ask_ends_at_its_timeout_and_its_late_reply_disturbs_nobody() -> Result<()> {
+                crate::check(FROM, TO, "timeout").await
+            }
+
+            #[pulsar::test]
+            async fn a_stop_drains_what_waits() -> Result<()> {
+                crate::check(FROM, TO, "drain").await
+            }
+
+            #[pulsar::test]
+            async fn a_death_answers_all_asks_in_flight_once() -> Result<()> {
+                crate::check(FROM, TO, "kill").await
+            }
+
+            #[pulsar::test]
+            async fn unknown_actors_and_commands_are_told() -> Result<()> {
+                crate::check(FROM, TO, "unknown").await
+            }
+        }
+    )+};
+}
+
+mod conformance {
+    pairs! {
+        process_to_process: Process to Process;
+        process_to_thread: Process to Thread;
+        process_to_task: Process to Task;
+        thread_to_process: Thread to Process;
+        thread_to_thread: Thread to Thread;
+        thread_to_task: Thread to Task;
+        task_to_process: Task to Process;
+        task_to_thread: Task to Thread;
+        task_to_task: Task to Task;
+    }
+}
