@@ -319,6 +319,18 @@ impl std::fmt::Debug for Context {
 
 tokio::task_local! {
     static TASK_ACTOR: Context;
+    /// The actor whose turn the running future holds: its next command waits for its end.
+    static TURN_OF: Aid;
+}
+
+/// Runs a future that holds the turn of its actor.
+pub(crate) fn in_turn<F: Future>(of: Aid, future: F) -> impl Future<Output = F::Output> {
+    TURN_OF.scope(of, future)
+}
+
+/// True in a future that holds the turn of this actor.
+pub(crate) fn holds_turn(of: Aid) -> bool {
+    TURN_OF.try_with(|holder| *holder == of).unwrap_or(false)
 }
 
 thread_local! {

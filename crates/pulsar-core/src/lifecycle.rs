@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::command::{BoxFuture, CommandDef};
-use crate::context::{Context, scope};
+use crate::context::{Context, in_turn, scope};
 use crate::hooks::Hooks;
 use crate::mailbox::{Envelope, ReplyTo};
 use crate::reports::Reports;
@@ -113,12 +113,14 @@ impl Life {
         }
         let start = self.hooks.start.take();
         let cx = self.cx.clone();
-        self.start = Some(caught(async move {
+        // Before it has started the actor takes no commands: its start holds their turn.
+        let aid = cx.aid();
+        self.start = Some(caught(in_turn(aid, async move {
             match start {
                 Some(start) => start(cx).await,
                 None => Ok(()),
             }
-        }));
+        })));
         loop {
             let event = self.next().await;
             if let Some(cause) = self.handle(event) {
@@ -253,7 +255,14 @@ impl Life {
         }
         let cx = self.cx.with_sender(envelope.sender);
         let (command, args) = (envelope.command, envelope.args);
-        let work = caught(async move { (command.invoke)(cx, args).await });
+        let aid = cx.aid();
+        let work = match command.is_builtin() {
+            true => caught(async move { (command.invoke)(cx, args).await }),
+            false => caught(in_turn(
+                aid,
+                async move { (command.invoke)(cx, args).await },
+            )),
+        };
         Some(Running {
             command,
             reply: Some(envelope.reply),

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::builtin;
 use crate::command::{self, Command, CommandDef};
-use crate::context::{Context, get_actor};
+use crate::context::{Context, get_actor, holds_turn};
 use crate::hooks::RemoteCall;
 use crate::json_args::json_args;
 use crate::mailbox::{Envelope, ReplyTo};
@@ -202,6 +202,9 @@ async fn ask_local(
     args: Payload,
     deadline: Instant,
 ) -> Result<Outcome, SendError> {
+    if command.ack && !command.is_builtin() && holds_turn(cx.aid()) {
+        return Err(SendError::WouldDeadlock);
+    }
     let (reply, answer) = match command.ack {
         true => {
             let (caller, answer) = oneshot::channel();

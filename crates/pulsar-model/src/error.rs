@@ -79,6 +79,12 @@ pub enum SendError {
         /// Why.
         reason: String,
     },
+    /// The sender is itself the target, and holds the turn that the command would need.
+    #[error(
+        "the actor asks itself while it holds its own turn: call the function, or send from a task \
+         that it has spawned"
+    )]
+    WouldDeadlock,
     /// The message is over the limit of a frame.
     #[error("message of {size} bytes is over the limit of {limit} bytes")]
     TooLarge {
@@ -122,6 +128,7 @@ impl SendError {
             Self::Timeout { .. } => "Timeout",
             Self::MailboxFull { .. } => "MailboxFull",
             Self::Refused { .. } => "Refused",
+            Self::WouldDeadlock => "WouldDeadlock",
             Self::TooLarge { .. } => "TooLarge",
             Self::Codec { .. } => "Codec",
             Self::Panicked { .. } => "Panicked",

@@ -488,3 +488,46 @@ async fn an_actor_lists_its_commands() -> Result<()> {
     }
     Ok(())
 }
+
+/// Asks its own actor by a name or an id, while it runs.
+#[command]
+async fn ask_yourself(cx: Context, by_name: bool) -> Result<u64, SendError> {
+    let target = match by_name {
+        true => cx.name().to_owned(),
+        false => cx.aid().to_string(),
+    };
+    match send(target, add, (1, 2)).await {
+        Ok(sum) => Ok(sum),
+        Err(CallError::Send(error)) => Err(error),
+        Err(CallError::Command(never)) => match never {},
+    }
+}
+
+/// Asks its own actor from a task, after the turn.
+#[command]
+async fn ask_yourself_later(cx: Context) {
+    let me = cx.proxy();
+    let later = cx.clone();
+    cx.spawn(async move {
+        let sum = send(&me, add, (1, 2)).await;
+        later.set_extra("later", sum.ok());
+    });
+}
+
+#[pulsar::test]
+async fn an_actor_that_asks_itself_within_its_turn_is_told_at_once() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().name("me").placement(placement).await?;
+        for by_name in [true, false] {
+            let answer = send(&actor, ask_yourself, by_name).await;
+            let told = matches!(answer, Err(CallError::Command(SendError::WouldDeadlock)));
+            assert!(told, "{placement}: {answer:?}");
+        }
+        // What it can answer meanwhile it may ask, and so may a task of its own.
+        send(&actor, ask_yourself_later, ()).await?;
+        while !send(&actor, info, ()).await?.extra.0.contains_key("later") {}
+        assert_eq!(send(&actor, info, ()).await?.extra.0["later"], 3);
+        arbiter().stop_actor(&actor).await?;
+    }
+    Ok(())
+}

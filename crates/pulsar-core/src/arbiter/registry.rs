@@ -131,6 +131,10 @@ impl Registry {
             ended: watch::Sender::new(None),
             birth,
         };
+        let name = &entry.birth.name;
+        if !name.is_empty() && !RESERVED.contains(&name.as_str()) {
+            self.names.insert(name.clone(), entry.birth.aid);
+        }
         self.entries.insert(entry.birth.aid, entry);
     }
 
