@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::context::{self, Context};
 use crate::hooks::Behaviour;
 use crate::hosting::host;
+use crate::last_word::tell_before_abort;
 use crate::lifecycle::Life;
 use crate::log::LogConfig;
 use crate::mailbox::Mailbox;
@@ -179,6 +180,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     node.registry.lock().host(&cx, Role::Actor);
     context::own_thread(cx.clone());
     stop_on_term(&cx)?;
+    tell_before_abort(Arc::clone(&link), socket.link.as_fd().try_clone_to_owned()?);
     let reports = Reports::Link(Arc::clone(&link));
     // Before the link is read: the first thing that the arbiter hears is the hello.
     reports.hello(&cx);

@@ -18,7 +18,8 @@
 //! * `command`, `builtin`, `json_args`: what can be sent; `send`: from a call to its reply; `mailbox`,
 //!   `queue`, `route`: the ways there.
 //! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
-//! * `node`: one process's share; `entry`: where a child enters the program.
+//! * `node`: one process's share; `entry`: where a child enters the program; `last_word`: what a
+//!   process says that a panic aborts.
 //! * `log`: what a process says.
 //!
 //! What is said of actors stands in `pulsar-model`, the decisions of supervision in
@@ -52,6 +53,7 @@ mod entry;
 mod hooks;
 mod hosting;
 mod json_args;
+mod last_word;
 mod lifecycle;
 mod log;
 mod mailbox;

@@ -1,11 +1,14 @@
 //! A link as its users hold it.
 
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::time::Instant;
 
 use crate::outbox::{Outbox, PushError};
@@ -161,6 +164,39 @@ impl Link {
 
     pub(crate) fn is_given_up(&self) -> bool {
         self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits, by itself, until all is written or `deadline`: for a process that has
+    /// no loop any more. `descriptor` is this end of the link.
+    ///
+    /// # Errors
+    ///
+    /// The system's; `TimedOut` if the other side does not read.
+    pub fn flush_blocking(
+        &self,
+        descriptor: BorrowedFd<'_>,
+        deadline: std::time::Instant,
+    ) -> io::Result<()> {
+        while !self.outbox.is_empty() {
+            let write = |bytes: &[u8]| Ok(rustix::io::write(descriptor, bytes)?);
+            match self.outbox.write_with(write) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => {
+                    written?;
+                    continue;
+                }
+            }
+            let left = deadline.saturating_duration_since(std::time::Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let mut writable = [PollFd::new(&descriptor, PollFlags::OUT)];
+            poll(
+                &mut writable,
+                Some(&Timespec::try_from(left).map_err(io::Error::other)?),
+            )?;
+        }
+        Ok(())
     }
 
     /// Sends nothing more; what waits is still written, and then the link ends.

@@ -18,6 +18,8 @@ const EXIT_GRACE: Duration = Duration::from_secs(1);
 /// How long after a process's exit its link may still bring what it had sent. Its end of the
 /// stream follows at once, unless a descendant holds the socket.
 const LINGER: Duration = Duration::from_millis(250);
+/// The signal of an abort, on all systems that we know.
+const SIGABRT: i32 = 6;
 /// A killed process that the kernel does not give up within this is given up by us.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// A thread or a task whose loop does not turn cannot be ended; it is abandoned after this.
@@ -264,6 +266,13 @@ impl Oversight {
             return verdict.clone();
         }
         match (self.exit, &self.said) {
+            // The panic that aborted it: the signal is only how.
+            (
+                Some(Exit::Signal {
+                    signal: SIGABRT, ..
+                }),
+                Some(said @ Cause::Panic(_)),
+            ) => said.clone(),
             (
                 Some(Exit::Signal {
                     signal,
@@ -391,6 +400,30 @@ mod tests {
             life.on(ChildEvent::LinkClosed(None), now),
             Decision::End(failed)
         );
+    }
+
+    #[test]
+    fn a_panic_that_aborts_is_told_from_an_abort() {
+        let now = Instant::now();
+        let aborted = |said: Option<Cause>| {
+            let mut life = process(now);
+            if let Some(said) = said {
+                let _ = life.on(ChildEvent::EndSaid(said), now);
+            }
+            let _ = life.on(ChildEvent::LinkClosed(None), now);
+            let exit = Exit::Signal {
+                signal: SIGABRT,
+                core_dumped: false,
+            };
+            life.on(ChildEvent::Exited(exit), now)
+        };
+        let panic = Cause::Panic("out of tea".to_owned());
+        assert_eq!(aborted(Some(panic.clone())), Decision::End(panic));
+        let signal = Cause::Signal {
+            signal: SIGABRT,
+            core_dumped: false,
+        };
+        assert_eq!(aborted(None), Decision::End(signal));
     }
 
     #[test]
