@@ -31,7 +31,7 @@ const MAX_BUILTINS_RUNNING: usize = 256;
 pub(crate) struct Life {
     cx: Context,
     hooks: Hooks,
-    manager: Reports,
+    reports: Reports,
     notify_every: Duration,
     phase: Phase,
     start: Option<Caught<Result<()>>>,
@@ -71,12 +71,12 @@ enum Event {
 }
 
 impl Life {
-    pub(crate) fn new(cx: Context, hooks: Hooks, manager: Reports) -> Self {
+    pub(crate) fn new(cx: Context, hooks: Hooks, reports: Reports) -> Self {
         let notify_every = cx.cell.birth.notify_every;
         Self {
             cx,
             hooks,
-            manager,
+            reports,
             notify_every,
             phase: Phase::Starting,
             start: None,
@@ -297,7 +297,7 @@ impl Life {
         let lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
         self.cx.cell.lag_us.store(lag_us, Ordering::Relaxed);
         self.next_notify = now + self.notify_every;
-        self.manager.notify(&self.cx);
+        self.reports.notify(&self.cx);
     }
 
     fn begin_periodic_task(&mut self) {

@@ -75,12 +75,14 @@ async fn term_stops_one_process_actor_gracefully() -> Result<()> {
     let actor = spawn().await?;
     let pid = send(&actor, info, ()).await?.actor.pid;
     let handle = arbiter();
-    let (cause, ()) = tokio::join!(handle.ended(&actor), async {
-        let kill = std::process::Command::new("kill")
-            .args(["-TERM", &pid.to_string()])
-            .status();
-        assert!(kill.is_ok_and(|status| status.success()));
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let pid = pid.expect("a pid is above zero");
+    let (cause, signalled) = tokio::join!(handle.ended(&actor), async {
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
     });
+    signalled.expect("one's own child can be signalled");
     assert_eq!(cause?, Cause::Stopped);
     Ok(())
 }

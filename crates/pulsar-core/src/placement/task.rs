@@ -12,11 +12,11 @@ use crate::reports::Reports;
 ///
 /// If its hooks cannot be resolved or its descriptors not duplicated.
 pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
-    let manager = Reports::Local(commission.control.clone());
+    let reports = Reports::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
     tokio::spawn(async move {
         let cause = live(life).await;
-        manager.ended(&cause).await;
+        reports.ended(&cause).await;
     });
     Ok(Vessel::Task(cx))
 }

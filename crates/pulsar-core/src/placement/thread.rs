@@ -17,13 +17,13 @@ const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
 ///
 /// If its hooks cannot be resolved, its descriptors not duplicated, or there is no thread.
 pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
-    let manager = Reports::Local(commission.control.clone());
+    let reports = Reports::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
     let actor = cx.clone();
     let name = cx.cell.birth.process_name();
     let thread = std::thread::Builder::new()
         .name(name)
-        .spawn(move || run(&actor, life, &manager));
+        .spawn(move || run(&actor, life, &reports));
     match thread {
         Ok(_) => Ok(Vessel::Thread(cx)),
         Err(error) => Err(SpawnError::Limit {
@@ -34,24 +34,24 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
 
 /// The thread, from its first to its last step. Its last step tells the manager: the thread
 /// itself is not joined, since one that never returns could not be.
-fn run(cx: &Context, life: Life, manager: &Reports) {
+fn run(cx: &Context, life: Life, reports: &Reports) {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return say_end(manager, &Cause::Failed(format!("no event loop: {error}"))),
+        Err(error) => return say_end(reports, &Cause::Failed(format!("no event loop: {error}"))),
     };
     context::own_thread(cx.clone());
     let cause = runtime.block_on(host(cx, life));
     context::release_thread();
     // Blocking jobs may go on: the news of the end do not wait for them.
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
-    say_end(manager, &cause);
+    say_end(reports, &cause);
 }
 
-fn say_end(manager: &Reports, cause: &Cause) {
-    if let Reports::Local(events) = manager
+fn say_end(reports: &Reports, cause: &Cause) {
+    if let Reports::Local(events) = reports
         && events
             .blocking_send(pulsar_policy::ChildEvent::EndSaid(cause.clone()))
             .is_err()
