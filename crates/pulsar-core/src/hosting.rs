@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::Cause;
 use crate::arbiter::stop_tasks;
 use crate::context::Context;
-use crate::lifecycle::{Life, panic_message};
+use crate::lifecycle::Life;
+use crate::{Cause, panic_message};
 
 /// The part of an actor's exit timeout that is left for the task actors on its loop once the
 /// actor itself has ended. They are asked to stop with it, so mostly they end before.
@@ -38,7 +38,7 @@ pub(crate) async fn live(life: Life) -> Cause {
     let life = tokio::spawn(life.live());
     life.await
         .unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => Cause::Panic(panic_message(&*panic)),
+            Ok(panic) => Cause::Panic(panic_message(&*panic).to_owned()),
             Err(_) => Cause::Unknown,
         })
 }

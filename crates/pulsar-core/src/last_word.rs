@@ -13,8 +13,7 @@ use pulsar_link::Link;
 use pulsar_link::payload::{NATIVE, encode};
 use pulsar_wire::{Frame, Kind};
 
-use crate::Cause;
-use crate::lifecycle::panic_message;
+use crate::{Cause, panic_message};
 
 /// How long a manager that does not read is waited for before the process aborts.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -34,7 +33,7 @@ pub(crate) fn tell_before_abort(link: Arc<Link>, descriptor: OwnedFd) {
 }
 
 fn tell(link: &Link, descriptor: &OwnedFd, panic: &PanicHookInfo<'_>) {
-    let cause = Cause::Panic(panic_message(panic.payload()));
+    let cause = Cause::Panic(panic_message(panic.payload()).to_owned());
     let Ok(body) = encode(NATIVE, &cause) else {
         return;
     };

@@ -78,7 +78,7 @@ pub use pulsar_model::{
     ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
     Error, Extra, Incarnation, Info, IntoArgs, LastExit, LoopInfo, MailboxInfo, Never, OnStop,
     Overflow, ParseAidError, Placement, Proxy, Result, Role, SendError, SpawnError, State,
-    SystemInfo, Target,
+    SystemInfo, Target, panic_message,
 };
 pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;

@@ -4,7 +4,6 @@
 //! one event at a time and decides; hooks and commands are futures that it polls beside each
 //! other, so that built-in commands are answered while a command of the user's awaits.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::panic::AssertUnwindSafe;
@@ -21,7 +20,7 @@ use crate::context::{Context, in_turn, scope};
 use crate::hooks::Hooks;
 use crate::mailbox::{Envelope, ReplyTo};
 use crate::reports::Reports;
-use crate::{Cause, DeadReason, OnStop, Result, SendError};
+use crate::{Cause, DeadReason, OnStop, Result, SendError, panic_message};
 use pulsar_link::payload::Outcome;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
@@ -379,14 +378,7 @@ type Caught<T> = BoxFuture<Unwound<T>>;
 fn caught<T: 'static>(future: impl Future<Output = T> + Send + 'static) -> Caught<T> {
     // Unwind safe by what follows a panic: the actor ends, or only logs and drops the future.
     let future = AssertUnwindSafe(future).catch_unwind();
-    Box::pin(future.map(|result| result.map_err(|panic| panic_message(&*panic))))
-}
-
-/// The message of a panic, as far as it has one.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "panic without a message".to_owned())
+    Box::pin(future.map(|result| result.map_err(|panic| panic_message(&*panic).to_owned())))
 }
 
 /// A command that runs.

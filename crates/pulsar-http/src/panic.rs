@@ -5,6 +5,7 @@ use std::any::Any;
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
+use pulsar_core::panic_message;
 
 /// The request that was being answered, for the log. Cloning these is cheap: they share their bytes.
 #[derive(Clone)]
@@ -19,7 +20,7 @@ impl Culprit {
         tracing::error!(
             method = %self.method,
             path = self.uri.path(),
-            panic = message(payload),
+            panic = panic_message(payload),
             "a handler panicked; the request fails, the worker goes on"
         );
     }
@@ -32,25 +33,4 @@ pub(crate) fn response() -> Response<Body> {
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
     response
-}
-
-fn message(payload: &(dyn Any + Send)) -> &str {
-    if let Some(text) = payload.downcast_ref::<&str>() {
-        return text;
-    }
-    payload
-        .downcast_ref::<String>()
-        .map_or("a value that is no text", String::as_str)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_message_of_a_panic_is_its_text() {
-        assert_eq!(message(&"plain"), "plain");
-        assert_eq!(message(&"formatted".to_owned()), "formatted");
-        assert_eq!(message(&7_u8), "a value that is no text");
-    }
 }

@@ -12,7 +12,7 @@
 //! * [`CommandInfo`]: a command as tools show it; [`IntoArgs`]: what may be given for a
 //!   command's arguments.
 //! * [`CallError`], [`SendError`], [`SpawnError`]: what goes wrong between actors; [`Error`]: any
-//!   error, as hooks and `main` return it.
+//!   error, as hooks and `main` return it; [`panic_message`]: the text of a panic.
 //!
 //! # Example
 //!
@@ -31,6 +31,7 @@ mod command_info;
 mod error;
 mod info;
 mod overflow;
+mod panic_message;
 mod placement;
 mod proxy;
 mod result_parts;
@@ -44,6 +45,7 @@ pub use command_info::{ArgInfo, CommandInfo};
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
 pub use info::{ActorInfo, Extra, Info, LastExit, LoopInfo, MailboxInfo, SystemInfo};
 pub use overflow::{DeadLetter, DeadReason, OnStop, Overflow};
+pub use panic_message::panic_message;
 pub use placement::Placement;
 pub use proxy::{Proxy, Target};
 pub use pulsar_wire::{Aid, ArbiterId, Incarnation, ParseAidError};
