@@ -49,6 +49,10 @@ pub trait Command: Sized + 'static {
     const REPLY: &'static str;
     /// Whether the sender waits for a reply.
     const ACK: bool = true;
+    /// Whether it is one of the runtime's own, which are answered while a command of the user's
+    /// awaits.
+    #[doc(hidden)]
+    const BUILTIN: bool = false;
     /// The arguments, as a tuple.
     type Args: Serialize + DeserializeOwned + Send + 'static;
     /// What the command returns.
@@ -76,6 +80,8 @@ pub struct CommandDef {
     pub reply: &'static str,
     /// [`Command::ACK`].
     pub ack: bool,
+    /// [`Command::BUILTIN`].
+    pub(crate) builtin: bool,
     pub(crate) invoke: fn(Context, Payload) -> BoxFuture<Outcome>,
     pub(crate) encode_args: fn(Payload, Codec) -> Result<Bytes, SendError>,
     pub(crate) encode_reply: fn(Payload, Codec) -> Result<Bytes, SendError>,
@@ -91,6 +97,7 @@ impl CommandDef {
             args: C::ARGS,
             reply: C::REPLY,
             ack: C::ACK,
+            builtin: C::BUILTIN,
             invoke: invoke::<C>,
             encode_args: Payload::bytes::<C::Args>,
             encode_reply: Payload::bytes::<C::Reply>,
@@ -110,13 +117,6 @@ impl CommandDef {
             reply: self.reply.to_owned(),
             doc: self.doc.to_owned(),
         }
-    }
-
-    /// Built-ins are answered while a command of the user's awaits.
-    pub(crate) fn is_builtin(&self) -> bool {
-        builtin::ALL
-            .iter()
-            .any(|builtin| std::ptr::eq(*builtin, self) || builtin.name == self.name)
     }
 }
 

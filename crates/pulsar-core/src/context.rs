@@ -305,7 +305,7 @@ impl Context {
         }
     }
 
-    /// Drops the descriptors that the spawner gave: the actor has ended.
+    /// Drops the descriptors that the spawner gave: the actor stops, or has ended.
     pub(crate) fn drop_descriptors(&self) {
         self.cell.descriptors.lock().clear();
     }

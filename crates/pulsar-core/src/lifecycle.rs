@@ -255,7 +255,7 @@ impl Life {
         let cx = self.cx.with_sender(envelope.sender);
         let (command, args) = (envelope.command, envelope.args);
         let aid = cx.aid();
-        let work = match command.is_builtin() {
+        let work = match command.builtin {
             true => caught(async move { (command.invoke)(cx, args).await }),
             false => caught(in_turn(
                 aid,

@@ -139,7 +139,7 @@ impl Mailbox {
 
     /// Where a message waits.
     pub(crate) fn queue(&self, command: &CommandDef) -> &Queue<Envelope> {
-        match command.is_builtin() {
+        match command.builtin {
             true => &self.0.builtins,
             false => &self.0.messages,
         }

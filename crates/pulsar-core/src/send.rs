@@ -202,7 +202,7 @@ async fn ask_local(
     args: Payload,
     deadline: Instant,
 ) -> Result<Outcome, SendError> {
-    if command.ack && !command.is_builtin() && holds_turn(cx.aid()) {
+    if command.ack && !command.builtin && holds_turn(cx.aid()) {
         return Err(SendError::WouldDeadlock);
     }
     let (reply, answer) = match command.ack {

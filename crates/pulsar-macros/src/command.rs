@@ -29,13 +29,19 @@ pub(crate) fn registered(attributes: TokenStream, item: TokenStream) -> syn::Res
 
 /// A command of the core's own.
 pub(crate) fn builtin(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    Ok(Parsed::new(&attributes, item)?.expand(&quote!(crate)))
+    let command = Parsed::new(&attributes, item)?;
+    Ok(Parsed {
+        builtin: true,
+        ..command
+    }
+    .expand(&quote!(crate)))
 }
 
 struct Parsed {
     function: ItemFn,
     args: Vec<(Ident, Type)>,
     ack: bool,
+    builtin: bool,
 }
 
 impl Parsed {
@@ -73,6 +79,7 @@ impl Parsed {
             function,
             args,
             ack,
+            builtin: false,
         })
     }
 
@@ -109,7 +116,7 @@ impl Parsed {
     fn implementation(&self, root: &TokenStream, marker: &Ident) -> TokenStream {
         let name = &self.function.sig.ident;
         let text = name.unraw().to_string();
-        let (doc, ack) = (self.doc(), self.ack);
+        let (doc, ack, builtin) = (self.doc(), self.ack, self.builtin);
         let (names, types): (Vec<_>, Vec<_>) =
             self.args.iter().map(|(name, ty)| (name, ty)).unzip();
         let labels = names.iter().map(|name| name.unraw().to_string());
@@ -132,6 +139,7 @@ impl Parsed {
                 const ARGS: &'static [(&'static str, &'static str)] = &[#((#labels, #type_labels)),*];
                 const REPLY: &'static str = #reply_label;
                 const ACK: bool = #ack;
+                const BUILTIN: bool = #builtin;
                 type Args = (#(#types,)*);
                 type Reply = #reply;
                 type Error = #error;

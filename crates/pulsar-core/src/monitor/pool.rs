@@ -190,7 +190,6 @@ struct Keeper {
 struct Place {
     aid: Option<Aid>,
     next: Incarnation,
-    alive: bool,
 }
 
 impl Keeper {
@@ -201,7 +200,6 @@ impl Keeper {
         let place = || Place {
             aid: None,
             next: Incarnation::FIRST,
-            alive: false,
         };
         Self {
             cx,
@@ -248,9 +246,6 @@ impl Keeper {
 
     /// True if the pool is to end.
     fn handle(&mut self, event: PoolEvent) -> bool {
-        if let PoolEvent::Ended { slot, .. } = &event {
-            self.slots[*slot].alive = false;
-        }
         let chance = self.draw();
         let decision = self.policy.on(event, Instant::now(), chance);
         self.status.send_replace(self.policy.status().clone());
@@ -303,7 +298,6 @@ impl Keeper {
             .name(format!("{}-{}", self.cx.name(), slot + 1));
         let order = worker.worker_order(aid, incarnation, &self.cx)?;
         let raised = raise(&node, order)?;
-        place.alive = true;
         let news = self.to_news.clone();
         tokio::spawn(async move {
             let ready = raised.ready.await.unwrap_or_else(|_| Err(gone()));
