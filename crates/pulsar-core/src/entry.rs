@@ -14,19 +14,17 @@ use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-use crate::context::{self, Context};
-use crate::hooks::Behaviour;
+use crate::delivery::Held;
 use crate::hosting::host;
 use crate::last_word::tell_before_abort;
-use crate::lifecycle::Life;
 use crate::log::LogConfig;
-use crate::mailbox::Mailbox;
 use crate::node::{Node, Timing, Upward};
 use crate::placement::ChildIdentity;
-use crate::reports::Reports;
-use crate::{Cause, Error, Result, Role};
+use crate::ways::Ways;
+use crate::{Cause, Context, Error, Result, Role};
+use pulsar_actor::runtime::{Behaviour, Hooks, Life, Mailbox, Reports, own_thread};
 use pulsar_link::payload::{NATIVE, decode};
-use pulsar_link::{Link, LinkHandler, pump};
+use pulsar_link::{Arrivals, Begun, Link, LinkHandler, pump};
 
 /// The boot record is there before the child is: what takes longer than this never comes.
 const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -115,7 +113,7 @@ struct Received {
     record: BootRecord,
     fds: Vec<OwnedFd>,
     /// The beginning of what follows: the arbiter may already send to this actor.
-    rest: BytesMut,
+    rest: Begun,
 }
 
 /// Reads the boot record and the descriptors that come with it.
@@ -140,14 +138,19 @@ fn receive(socket: &BootSocket) -> Result<Received> {
         return Err(Error::msg("the first frame is no boot record"));
     }
     let record = BootRecord::decode(frame.body)?;
-    match record.descriptors.len() == fds.len() {
-        true => Ok(Received {
-            record,
-            fds,
-            rest: buffer,
-        }),
-        false => Err(Error::msg("the boot record came without its descriptors")),
+    if record.descriptors.len() > fds.len() {
+        return Err(Error::msg("the boot record came without its descriptors"));
     }
+    // The others belong to frames behind it.
+    let descriptors = fds.split_off(record.descriptors.len());
+    Ok(Received {
+        record,
+        fds,
+        rest: Begun {
+            bytes: buffer,
+            descriptors,
+        },
+    })
 }
 
 async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) -> Result<Cause> {
@@ -163,6 +166,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     let upward = Upward::Child {
         link: Arc::clone(&link),
         places: parking_lot::Mutex::new(identity.places),
+        ways: Ways::default(),
     };
     let node = Arc::new(Node::new(
         aid,
@@ -174,27 +178,38 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
         let _ = node.log.set(log);
     }
     node.install();
-    let mailbox = Mailbox::new(identity.mailbox_capacity, identity.overflow);
+    let (hooks, mistake) = match behaviour.resolve() {
+        Ok(hooks) => (hooks, None),
+        Err(error) => (Hooks::default(), Some(error)),
+    };
+    let (capacity, overflow) = (identity.mailbox_capacity, identity.overflow);
+    let mailbox = Mailbox::new(hooks.kind, capacity, overflow);
     let descriptors: HashMap<_, _> = record.descriptors.into_iter().zip(fds).collect();
-    let cx = Context::new(identity.birth, Arc::clone(&node), mailbox, descriptors);
+    let cx = Context::new(
+        identity.birth,
+        hooks.kind,
+        node.share(),
+        mailbox,
+        descriptors,
+    );
     node.registry.lock().host(&cx, Role::Actor);
-    context::own_thread(cx.clone());
+    own_thread(cx.clone());
     stop_on_term(&cx)?;
     tell_before_abort(Arc::clone(&link), socket.link.as_fd().try_clone_to_owned()?);
     let reports = Reports::Link(Arc::clone(&link));
     // Before the link is read: the first thing that the arbiter hears is the hello.
     reports.hello(&cx);
     let pump = tokio::spawn(speak(cx.clone(), Arc::clone(&link), socket, rest));
-    let cause = match behaviour.resolve() {
-        Ok(hooks) => {
+    let cause = match mistake {
+        None => {
             let reports = Reports::Link(Arc::clone(&link));
             host(&cx, Life::new(cx.clone(), hooks, reports)).await
         }
-        Err(error) => Cause::Failed(error.to_string()),
+        Some(error) => Cause::Failed(error.to_string()),
     };
     reports.ended(&cause).await;
     link.close();
-    let last_word = LAST_WORD_TIMEOUT.min(cx.cell.birth.exit_timeout.mul_f64(LAST_WORD_SHARE));
+    let last_word = LAST_WORD_TIMEOUT.min(cx.cell().birth.exit_timeout.mul_f64(LAST_WORD_SHARE));
     let _ = timeout(last_word, pump).await;
     Ok(cause)
 }
@@ -221,7 +236,7 @@ fn stop_on_term(cx: &Context) -> Result<()> {
 }
 
 /// Speaks with the arbiter until the link ends. Without an arbiter there is nothing to live for.
-async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: BytesMut) {
+async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: Begun) {
     let stream = socket.link;
     let nonblocking = stream.set_nonblocking(true);
     let stream = match nonblocking.and_then(|()| UnixStream::from_std(stream)) {
@@ -232,7 +247,11 @@ async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: BytesMut
             return cx.stop();
         }
     };
-    let handler = FromArbiter { cx: cx.clone() };
+    let handler = FromArbiter {
+        node: Node::of(&cx),
+        cx: cx.clone(),
+        arrivals: Arc::default(),
+    };
     let reason = pump(&link, &stream, begun, &handler).await;
     tracing::debug!(%reason, "link to the arbiter ended");
     link.end(&Cause::Unknown);
@@ -241,17 +260,43 @@ async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: BytesMut
 
 /// Handles what the arbiter says.
 struct FromArbiter {
+    node: Arc<Node>,
     cx: Context,
+    arrivals: Arc<Arrivals<Held>>,
 }
 
 impl LinkHandler for FromArbiter {
-    fn frame_came(&self, link: &Arc<Link>, frame: Frame) -> Result<(), String> {
+    fn frame_came(
+        &self,
+        link: &Arc<Link>,
+        frame: Frame,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<(), String> {
+        let node = &self.node;
         match frame.kind {
             Kind::Stop => self.cx.stop(),
-            Kind::Ask | Kind::Tell => return self.cx.cell.node.command_came(link, frame),
+            Kind::Ask | Kind::Tell => return node.command_came(link, frame, &self.arrivals),
             Kind::Reply | Kind::Failure | Kind::Undelivered => link.reply_came(frame),
+            Kind::Credit => return link.credit_came(&frame),
+            Kind::Peer => {
+                // The link first: who sought it finds it when the answer comes.
+                for descriptor in descriptors {
+                    node.link_came(&frame, descriptor)?;
+                }
+                if frame.request != 0 {
+                    link.reply_came(frame);
+                }
+            }
+            Kind::PeerEnded => {
+                let cause = decode(NATIVE, &frame.body).map_err(|error| error.to_string())?;
+                node.peer_ended(&frame, &cause)?;
+            }
             other => return Err(format!("the arbiter does not send {other:?}")),
         }
         Ok(())
+    }
+
+    fn takes_descriptors(&self) -> bool {
+        true
     }
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::arbiter::stop_tasks;
-use crate::context::Context;
-use crate::lifecycle::Life;
-use crate::{Cause, panic_message};
+use crate::{Cause, Context, panic_message};
+use pulsar_actor::runtime::Life;
 
 /// The part of an actor's exit timeout that is left for the task actors on its loop once the
 /// actor itself has ended. They are asked to stop with it, so mostly they end before.
@@ -24,7 +23,7 @@ pub(crate) async fn host(cx: &Context, life: Life) -> Cause {
     let cause = live(life).await;
     cx.stop();
     // What does not end in time ends with the loop; its overseers say so.
-    let left: Duration = cx.cell.birth.exit_timeout.mul_f64(TASKS_SHARE);
+    let left: Duration = cx.cell().birth.exit_timeout.mul_f64(TASKS_SHARE);
     if timeout(left, tasks).await.is_err() {
         tracing::warn!(aid = %cx.aid(), "task actors are cut: they did not stop in time");
     }

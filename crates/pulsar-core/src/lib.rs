@@ -47,42 +47,33 @@
 
 mod arbiter;
 mod builtin;
-mod command;
-mod context;
+mod delivery;
 mod entry;
-mod hooks;
 mod hosting;
-mod json_args;
 mod last_word;
-mod lifecycle;
 mod log;
-mod mailbox;
 mod monitor;
 mod node;
 mod placement;
-mod queue;
-mod reports;
 mod route;
-mod send;
 mod spawn;
+mod ways;
 
 pub use arbiter::{Arbiter, arbiter};
-pub use builtin::{NotManaged, commands, echo, info, notify, ping, stop};
-pub use command::Command;
-pub use context::{Context, get_actor};
-pub use hooks::{FnRef, HookOutput};
+pub use builtin::{NotManaged, notify};
 pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};
-pub use pulsar_macros::{command, main};
-pub use pulsar_model::{
-    ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
-    Error, Extra, Incarnation, Info, IntoArgs, LastExit, LoopInfo, MailboxInfo, Never, OnStop,
-    Overflow, ParseAidError, Placement, Proxy, Result, Role, SendError, SpawnError, State,
-    SystemInfo, Target, panic_message,
+pub use pulsar_actor::{
+    Actor, ActorCall, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError, Cause,
+    Command, CommandInfo, Context, DeadLetter, DeadReason, Error, Extra, FnRef, HookOutput,
+    Incarnation, Info, IntoArgs, LastExit, LinksInfo, LoopInfo, MailboxInfo, Never, OnStop,
+    Overflow, ParseAidError, Placement, Proxy, RawProxy, RestartPolicy, Result, Role, SendError,
+    Sent, SpawnError, State, SystemInfo, Target, Unsent, commands, echo, find, get_actor, info,
+    panic_message, ping, run, send, send_json, stop,
 };
+pub use pulsar_macros::{actor, command, main};
 pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;
-pub use send::{Call, run, send, send_json};
 pub use spawn::{Spawn, Spawning, is_name, spawn};
 
 /// For the expansions of the macros; no one else's.
@@ -91,12 +82,10 @@ pub mod __private {
     use std::future::Future;
     use std::process::{ExitCode, Termination};
 
-    pub use linkme;
-    pub use pulsar_model::ResultParts;
-    pub use pulsar_sys::before_main;
+    pub use pulsar_actor::__private::*;
 
-    pub use crate::command::{COMMANDS, Command, CommandDef};
     pub use crate::entry::enter;
+    pub use crate::spawn::{spawn_actor, spawn_local_actor};
 
     /// Runs `main` under an arbiter.
     pub fn run_main<F, Fut>(main: F) -> ExitCode

@@ -1,18 +1,21 @@
 //! One process's share of the system: what lives here, and the way to everything else.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use std::time::Duration;
 
+use pulsar_actor::runtime::{self, System};
 use pulsar_sys::Sampler;
 use pulsar_wire::{Aid, ArbiterId};
 use serde::{Deserialize, Serialize};
 
 use crate::arbiter::{Master, Registry};
 use crate::log::LogConfig;
-use crate::{SpawnError, SystemInfo};
+use crate::ways::Ways;
+use crate::{Context, LinksInfo, SpawnError, SystemInfo};
 use pulsar_link::Link;
 
 /// What a process knows of the system. One per process, from its start to its end.
@@ -38,6 +41,7 @@ pub(crate) enum Upward {
         /// Places that the arbiter has set aside for actors spawned from here, so that each has
         /// its id at once.
         places: Mutex<Vec<u32>>,
+        ways: Ways,
     },
 }
 
@@ -88,7 +92,20 @@ impl Node {
 
     /// Makes this the process's node. False if there was one: a process has one life.
     pub(crate) fn install(self: &Arc<Self>) -> bool {
-        NODE.set(Arc::clone(self)).is_ok()
+        runtime::install(self.share()) && NODE.set(Arc::clone(self)).is_ok()
+    }
+
+    /// The node as the actors here see it.
+    pub(crate) fn share(self: &Arc<Self>) -> Arc<dyn System> {
+        // Not inferred: it is the node that is cloned.
+        Arc::<Self>::clone(self)
+    }
+
+    /// The node of an actor's process.
+    pub(crate) fn of(cx: &Context) -> Arc<Self> {
+        let system: Arc<dyn Any + Send + Sync> = Arc::<dyn System>::clone(&cx.cell().system);
+        let node = system.downcast();
+        node.expect("each actor is made with its process's node")
     }
 
     /// The process's loop has ended: lets go of all that belongs to it.
@@ -108,12 +125,12 @@ impl Node {
         self.here.arbiter()
     }
 
-    pub(crate) fn arbiter_aid(&self) -> Aid {
+    pub(crate) fn arbiter(&self) -> Aid {
         Aid::new(self.arbiter_id(), Aid::ARBITER_PLACE)
     }
 
     /// What this process uses; `None` where the system does not tell.
-    pub(crate) fn system_info(&self) -> Option<SystemInfo> {
+    pub(crate) fn usage(&self) -> Option<SystemInfo> {
         let (usage, cpu_percent) = self.sampler.sample().ok()?;
         Some(SystemInfo {
             rss_bytes: usage.rss_bytes,
@@ -121,6 +138,22 @@ impl Node {
             open_files: usage.open_files,
             threads: usage.threads,
         })
+    }
+
+    /// The links of this process.
+    pub(crate) fn links(&self) -> LinksInfo {
+        let links = match &self.upward {
+            Upward::Master(_) => self.registry.lock().links(),
+            Upward::Child { link, ways, .. } => {
+                let mut links = ways.peers.links();
+                links.push(Arc::clone(link));
+                links
+            }
+        };
+        LinksInfo {
+            open: links.len() as u64,
+            stray_replies: links.iter().map(|link| link.stray_replies()).sum(),
+        }
     }
 
     /// The arbiter's part, in the arbiter's process.
@@ -157,10 +190,6 @@ impl Node {
         Ok(Aid::new(self.arbiter_id(), place))
     }
 }
-
-/// The longest time that anything is given: a year. Longer ones are cut to it, so that adding
-/// them to the time of day never overflows.
-pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Spawns that a process actor may have under way at once.
 pub(crate) const PLACES_SET_ASIDE: usize = 16;

@@ -1,81 +1,220 @@
-//! From a target to the way there, and from a frame to its target.
+//! From a target to the way there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use pulsar_wire::{Aid, CommandBody, Frame, Kind};
-use tokio::time::Instant;
+use pulsar_link::{Link, Seeking};
+use pulsar_wire::Aid;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use crate::arbiter::Reached;
-use crate::command::{self, CommandDef};
-use crate::context::{Context, get_actor};
-use crate::mailbox::{Envelope, ReplyTo};
 use crate::node::{Node, Upward};
-use crate::queue::Put;
-use crate::{Cause, DeadReason, SendError, State, Target, builtin};
-use pulsar_link::payload::NATIVE;
-use pulsar_link::payload::Payload;
-use pulsar_link::{Link, PendingReply};
+use crate::ways::Ways;
+use crate::{Cause, LinksInfo, SendError, SpawnError, SystemInfo, Target, get_actor};
+use pulsar_actor::runtime::{Entry, Route, System};
 
-/// The way to an actor.
-pub(crate) enum Route {
-    /// It lives in this process.
-    Local(Context),
-    /// It lives behind this link, in this place.
-    Link(Arc<Link>, Aid),
-    /// Only the arbiter, behind this link, knows who has this name.
-    Named(Arc<Link>, String),
+/// What is known of a way without asking anybody.
+enum Known<'a> {
+    Route(Route),
+    /// Only the arbiter knows who has this name.
+    Name(&'a str),
+    /// Only the arbiter knows how this actor is reached.
+    Place(Aid),
+}
+
+impl System for Node {
+    fn arbiter_aid(&self) -> Aid {
+        self.arbiter()
+    }
+
+    fn is_master(&self) -> bool {
+        self.master().is_some()
+    }
+
+    fn ask_timeout(&self) -> Duration {
+        self.timing.ask_timeout
+    }
+
+    fn system_info(&self) -> Option<SystemInfo> {
+        self.usage()
+    }
+
+    fn links_info(&self) -> LinksInfo {
+        self.links()
+    }
+
+    fn known(&self, target: &Target) -> Result<Option<Route>, SendError> {
+        match self.look_up(target)? {
+            Known::Route(route) => Ok(Some(route)),
+            Known::Name(_) | Known::Place(_) => Ok(None),
+        }
+    }
+
+    fn seek(self: Arc<Self>, target: Target) -> JoinHandle<Result<Route, SendError>> {
+        let after = self.timing.ask_timeout;
+        tokio::spawn(async move {
+            let found = timeout(after, self.find(&target)).await;
+            found.unwrap_or(Err(SendError::Timeout { after }))
+        })
+    }
+
+    fn forget_name(&self, target: &Target) -> bool {
+        match (&self.upward, target) {
+            (Upward::Child { ways, .. }, Target::Name(name)) => ways.forget_name(name),
+            _ => false,
+        }
+    }
 }
 
 impl Node {
-    /// The way to `target`, as the actor that sends sees it.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::UnknownActor`], [`SendError::Restarting`] or [`SendError::ActorDied`].
-    pub(crate) fn route(&self, target: &Target) -> Result<Route, SendError> {
-        match target {
-            Target::Aid(aid) => self.route_aid(*aid),
-            Target::Name(name) => self.route_name(name),
+    async fn find(&self, target: &Target) -> Result<Route, SendError> {
+        let aid = match self.look_up(target)? {
+            Known::Route(route) => return Ok(route),
+            Known::Name(name) => self.seek_name(name).await?,
+            Known::Place(aid) => return self.seek_way(aid).await,
+        };
+        match self.look_up(&Target::Aid(aid))? {
+            Known::Route(route) => Ok(route),
+            Known::Place(aid) => self.seek_way(aid).await,
+            Known::Name(_) => Err(unknown(target)),
         }
     }
 
-    fn route_aid(&self, aid: Aid) -> Result<Route, SendError> {
-        let unknown = || SendError::UnknownActor {
-            target: aid.to_string(),
-        };
+    fn look_up<'a>(&self, target: &'a Target) -> Result<Known<'a>, SendError> {
+        match target {
+            Target::Aid(aid) => self.known_aid(*aid),
+            Target::Name(name) => self.known_name(name),
+        }
+    }
+
+    fn known_aid<'a>(&self, aid: Aid) -> Result<Known<'a>, SendError> {
         if aid.arbiter() != self.arbiter_id() {
-            return Err(unknown());
+            return Err(unknown(&Target::Aid(aid)));
         }
         match self.registry.lock().reach(aid, Instant::now())? {
-            Some(Reached::Local(cx)) => Ok(Route::Local(cx)),
-            Some(Reached::Link(link)) => Ok(Route::Link(link, aid)),
-            None => match &self.upward {
-                Upward::Child { link, .. } if aid.host() != self.here => {
-                    Ok(Route::Link(Arc::clone(link), aid))
-                }
-                _ => Err(unknown()),
-            },
+            Some(Reached::Local(cx)) => return Ok(Known::Route(Route::Local(cx))),
+            Some(Reached::Link(link)) => return Ok(Known::Route(Route::Link(link, aid))),
+            None => {}
+        }
+        match &self.upward {
+            Upward::Child { link, ways, .. } if aid.host() != self.here => {
+                let known = ways.known(aid.host(), self.arbiter(), link);
+                let route = known.map(|link| Known::Route(Route::Link(link, aid)));
+                Ok(route.unwrap_or(Known::Place(aid)))
+            }
+            _ => Err(unknown(&Target::Aid(aid))),
         }
     }
 
-    fn route_name(&self, name: &str) -> Result<Route, SendError> {
+    fn known_name<'a>(&self, name: &'a str) -> Result<Known<'a>, SendError> {
         match name {
-            "arbiter" => return self.route_aid(self.arbiter_aid()),
+            "arbiter" => return self.known_aid(self.arbiter()),
             "monitor" => {
-                let manager = get_actor().map(|cx| cx.cell.birth.manager);
-                return self.route_aid(manager.unwrap_or_else(|| self.arbiter_aid()));
+                let manager = get_actor().map(|cx| cx.cell().birth.manager);
+                return self.known_aid(manager.unwrap_or_else(|| self.arbiter()));
             }
             _ => {}
         }
-        let known = self.registry.lock().named(name);
-        if let Some(aid) = known.or_else(|| self.parse(name)) {
-            return self.route_aid(aid);
+        let here = self.registry.lock().named(name);
+        if let Some(aid) = here.or_else(|| self.parse(name)) {
+            return self.known_aid(aid);
         }
         match &self.upward {
-            Upward::Child { link, .. } => Ok(Route::Named(Arc::clone(link), name.to_owned())),
-            Upward::Master(_) => Err(SendError::UnknownActor {
-                target: name.to_owned(),
+            Upward::Child { ways, .. } => match ways.named(name) {
+                Some(aid) => self.known_aid(aid),
+                None => Ok(Known::Name(name)),
+            },
+            Upward::Master(_) => Err(unknown(&Target::Name(name.to_owned()))),
+        }
+    }
+
+    /// Asks the arbiter who has this name.
+    async fn seek_name(&self, name: &str) -> Result<Aid, SendError> {
+        let (link, ways) = self.above()?;
+        let _turn = ways.peers.turn(&Seeking::Name(name.to_owned())).await;
+        if let Some(aid) = ways.named(name) {
+            return Ok(aid);
+        }
+        let (request, answer) = link.seek_name(name)?;
+        let entry = Entry::new(link, request);
+        let sought = answer.await.map_err(|_| gone())??;
+        drop(entry);
+        let aid = Aid::task_in(self.arbiter_id(), sought.place, sought.task);
+        ways.is_named(name, aid);
+        Ok(aid)
+    }
+
+    /// Asks the arbiter for the way to an actor elsewhere, and waits until it can be used.
+    async fn seek_way(&self, aid: Aid) -> Result<Route, SendError> {
+        let ((link, ways), host) = (self.above()?, aid.host());
+        let _turn = ways.peers.turn(&Seeking::Place(host.place())).await;
+        loop {
+            if let Some(link) = ways.known(host, self.arbiter(), link) {
+                return Ok(Route::Link(link, aid));
+            }
+            if let Some(before) = ways.peers.retiring(host) {
+                // What was sent over that one is to arrive before.
+                before.is_read_out().await;
+                continue;
+            }
+            let (request, answer) = link.seek(aid)?;
+            let entry = Entry::new(link, request);
+            let sought = answer.await.map_err(|_| gone())??;
+            drop(entry);
+            // A direct link has been opened by now. If it is gone already so is its process, or it
+            // was not needed by the other side: the arbiter knows.
+            if !sought.has_descriptor {
+                ways.is_with_arbiter(host);
+            }
+        }
+    }
+
+    fn above(&self) -> Result<(&Arc<Link>, &Ways), SendError> {
+        match &self.upward {
+            Upward::Child { link, ways, .. } => Ok((link, ways)),
+            Upward::Master(_) => Err(SendError::NotRunning),
+        }
+    }
+
+    /// Claims a name for a task here: all of the system know it by that. In the arbiter's process
+    /// the registry is all that there is.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::NameTaken`]; [`SpawnError::Arbiter`] if the arbiter does not answer in time.
+    pub(crate) async fn claim_name(&self, task: Aid, name: &str) -> Result<(), SpawnError> {
+        let Upward::Child { link, .. } = &self.upward else {
+            return Ok(());
+        };
+        if name.is_empty() || task.task() == 0 {
+            return Ok(());
+        }
+        let after = self.timing.ask_timeout;
+        let claimed = async {
+            let (request, answer) = link.claim(task, name)?;
+            let entry = Entry::new(link, request);
+            let holder = answer.await.map_err(|_| gone())??;
+            drop(entry);
+            Ok((holder.place, holder.task) == (task.place(), task.task()))
+        };
+        match timeout(after, claimed).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(SpawnError::NameTaken {
+                name: name.to_owned(),
             }),
+            Ok(Err(error)) => Err(SpawnError::Arbiter(error)),
+            Err(_) => Err(SpawnError::Arbiter(SendError::Timeout { after })),
+        }
+    }
+
+    /// A task here needs its name no more.
+    pub(crate) fn release_name(&self, task: Aid, name: &str) {
+        if let Upward::Child { link, .. } = &self.upward
+            && !name.is_empty()
+            && task.task() != 0
+        {
+            link.release(task, name);
         }
     }
 
@@ -85,126 +224,16 @@ impl Node {
         let aid = Aid::parse_in(self.arbiter_id(), text).ok()?;
         (aid.arbiter() == self.arbiter_id()).then_some(aid)
     }
+}
 
-    /// Takes an ask or a tell that came over `from`: puts it into the mailbox of an actor here,
-    /// or, in the arbiter, passes it on. It never waits.
-    ///
-    /// # Errors
-    ///
-    /// If the frame is garbage; an ask that cannot be delivered is answered, not an error.
-    pub(crate) fn command_came(&self, from: &Arc<Link>, frame: Frame) -> Result<(), String> {
-        let body = CommandBody::decode(frame.body.clone()).map_err(|error| error.to_string())?;
-        let request = frame.request;
-        if let Err(error) = self.deliver(from, frame, body) {
-            from.undelivered(request, &error);
-        }
-        Ok(())
-    }
-
-    fn deliver(&self, from: &Arc<Link>, frame: Frame, body: CommandBody) -> Result<(), SendError> {
-        let target = match body.target.as_str() {
-            "" => Target::Aid(Aid::task_in(self.arbiter_id(), frame.place, frame.task)),
-            _ => Target::Name(body.target.clone()),
-        };
-        let route = self.route(&target)?;
-        // Code that is not registered is run for managers only: not for what comes from below,
-        // here or on its way to another, and not for what tools wrote.
-        let names_code = builtin::NAMING_CODE.contains(&body.command.as_str());
-        if names_code && frame.codec != NATIVE {
-            return Err(builtin::refuse_code());
-        }
-        if self.master().is_some() && body.command == builtin::RUN {
-            return Err(builtin::refuse_code());
-        }
-        let deadline = frame.deadline.map(|left| Instant::now() + left);
-        match route {
-            Route::Local(cx) => {
-                let command = command::lookup(&body.command)?;
-                put_frame(&cx, command, from, &frame, body, deadline)
-            }
-            Route::Link(to, aid) if self.master().is_some() => {
-                relay(&to, aid, from, frame, body, deadline)
-            }
-            // In a child: a frame for somebody else came down; it is not sent up again.
-            Route::Link(..) | Route::Named(..) => Err(SendError::UnknownActor {
-                target: target.to_string(),
-            }),
-        }
+fn unknown(target: &Target) -> SendError {
+    SendError::UnknownActor {
+        target: target.to_string(),
     }
 }
 
-fn put_frame(
-    cx: &Context,
-    command: &'static CommandDef,
-    from: &Arc<Link>,
-    frame: &Frame,
-    body: CommandBody,
-    deadline: Option<Instant>,
-) -> Result<(), SendError> {
-    let reply = match frame.kind {
-        Kind::Tell => ReplyTo::nobody(),
-        _ => ReplyTo::link(Arc::clone(from), frame.request, frame.codec),
-    };
-    let envelope = Envelope {
-        command,
-        args: Payload::Wire(frame.codec, body.args),
-        reply,
-        deadline,
-        sender: cx.cell.node.master().map(|_| from.peer()),
-    };
-    settle(cx, cx.cell.mailbox.queue(command).try_put(envelope))
-}
-
-/// What became of a message that was put into a mailbox. One that was not taken is given back to
-/// its sender by way of the error, which is its only answer.
-pub(crate) fn settle(cx: &Context, put: Put<Envelope>) -> Result<(), SendError> {
-    let (refused, error) = match put {
-        Put::Taken => return Ok(()),
-        Put::TakenFor(oldest) => {
-            let capacity = cx.cell.mailbox.queue(oldest.command).capacity();
-            cx.dead_letter(oldest, DeadReason::DroppedForNewer { capacity });
-            return Ok(());
-        }
-        Put::Full(refused) => {
-            let capacity = cx.cell.mailbox.queue(refused.command).capacity();
-            (refused, SendError::MailboxFull { capacity })
-        }
-        Put::Closed(refused) => (refused, died(cx)),
-    };
-    refused.reply.forget();
-    Err(error)
-}
-
-/// Passes an ask from one child to another. Its name, if that is how it was addressed, has been
-/// turned into a place.
-fn relay(
-    to: &Arc<Link>,
-    aid: Aid,
-    from: &Arc<Link>,
-    frame: Frame,
-    body: CommandBody,
-    deadline: Option<Instant>,
-) -> Result<(), SendError> {
-    let address = pulsar_link::Address::Aid(aid);
-    let ask = pulsar_link::AskBody::new(address, &body.command, frame.codec, &body.args, deadline)?;
-    if frame.kind == Kind::Tell {
-        return to.tell(ask);
-    }
-    let reply = PendingReply::Relay {
-        link: Arc::clone(from),
-        request: frame.request,
-        until: deadline,
-    };
-    to.ask(ask, reply).map(drop)
-}
-
-/// What a message ends with whose actor has closed its mailbox.
-pub(crate) fn died(cx: &Context) -> SendError {
-    let cause = cx.cell.cause.get().cloned();
-    let cause = cause.unwrap_or_else(|| match cx.state() {
-        // It takes no more messages and will end so.
-        State::Stopping => Cause::Stopped,
-        _ => Cause::Unknown,
-    });
+/// The link to the arbiter has ended, and this process will.
+fn gone() -> SendError {
+    let cause = Cause::Unknown;
     SendError::ActorDied { cause }
 }

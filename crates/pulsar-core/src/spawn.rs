@@ -1,6 +1,8 @@
 //! Spawning: from a description to a living actor.
 
+use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,12 +12,15 @@ use pulsar_wire::{Aid, Incarnation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::arbiter::{Hooking, Order, raise, spawn_from_child};
-use crate::context::get_actor;
-use crate::hooks::{Behaviour, HookOutput};
-use crate::mailbox::{DEFAULT_CAPACITY, Mailbox};
-use crate::node::{LONGEST, Node};
-use crate::{Context, DeadLetter, OnStop, Overflow, Placement, Proxy, Role, SendError, SpawnError};
+use crate::arbiter::{Hooking, Kept, Order, Raised, raise, spawn_from_child};
+use crate::node::Node;
+use crate::{
+    Actor, Anyone, Context, DeadLetter, HookOutput, OnStop, Overflow, Placement, Proxy, RawProxy,
+    RestartPolicy, Role, SendError, SpawnError, get_actor,
+};
+use pulsar_actor::runtime::{
+    ActorKind, Behaviour, DEFAULT_CAPACITY, Hooks, LONGEST, Mailbox, Roaming,
+};
 
 /// Describes an actor to spawn: a process, unless said otherwise.
 ///
@@ -38,8 +43,48 @@ use crate::{Context, DeadLetter, OnStop, Overflow, Placement, Proxy, Role, SendE
 /// # }
 /// ```
 pub fn spawn() -> Spawn {
-    Spawn {
-        spec: Spec {
+    Spawn::new(Behaviour::default())
+}
+
+/// The spawn of an actor of a type. For the expansion of `#[pulsar::actor]`.
+#[doc(hidden)]
+pub fn spawn_actor<A: Roaming>(args: &A::Start) -> Spawn<A> {
+    match Behaviour::of_actor::<A>(args) {
+        Ok(behaviour) => Spawn::new(behaviour),
+        Err(mistake) => Spawn {
+            mistake: Some(mistake),
+            ..Spawn::new(Behaviour::default())
+        },
+    }
+}
+
+/// The spawn of a local actor, on a thread unless said otherwise. For the expansion of
+/// `#[pulsar::actor(local)]`.
+#[doc(hidden)]
+pub fn spawn_local_actor<A: Actor>(args: A::Start) -> Spawn<A> {
+    let spawn = Spawn {
+        local: Some(Box::new(|| Hooks::of_actor::<A>(args))),
+        ..Spawn::new(Behaviour::default())
+    };
+    spawn.placement(Placement::Thread)
+}
+
+/// An actor that is described and not yet spawned.
+#[must_use = "nothing is spawned until this is awaited"]
+pub struct Spawn<A: Actor = Anyone> {
+    spec: Spec,
+    behaviour: Behaviour,
+    /// What begins a local actor, whose `start` and its arguments do not travel.
+    local: Option<Box<dyn FnOnce() -> Hooks + Send>>,
+    descriptors: Vec<(String, Arc<OwnedFd>)>,
+    /// What is wrong with the description; told when it is awaited.
+    mistake: Option<SpawnError>,
+    actor: PhantomData<fn() -> A>,
+}
+
+impl<A: Actor> Spawn<A> {
+    fn new(behaviour: Behaviour) -> Self {
+        let spec = Spec {
             name: String::new(),
             placement: Placement::Process,
             mailbox_capacity: DEFAULT_CAPACITY,
@@ -49,22 +94,89 @@ pub fn spawn() -> Spawn {
             exit_timeout: None,
             timeout: None,
             generation: 1,
-        },
-        behaviour: Behaviour::default(),
-        descriptors: Vec::new(),
-        mistake: None,
+            restart: RestartPolicy::default(),
+        };
+        Self {
+            spec,
+            behaviour,
+            local: None,
+            descriptors: Vec::new(),
+            mistake: None,
+            actor: PhantomData,
+        }
     }
 }
 
-/// An actor that is described and not yet spawned.
-#[derive(Clone, Debug)]
-#[must_use = "nothing is spawned until this is awaited"]
-pub struct Spawn {
-    spec: Spec,
-    behaviour: Behaviour,
-    descriptors: Vec<(String, Arc<OwnedFd>)>,
-    /// What is wrong with the description; told when it is awaited.
-    mistake: Option<SpawnError>,
+impl<A: Roaming> Spawn<A> {
+    /// In a process of its own: the default.
+    pub fn process(self) -> Self {
+        self.placement(Placement::Process)
+    }
+
+    /// Restarts the actor if it does not end in order. Its place, name and proxies stay; what was
+    /// queued or in flight when it ended fails, and its state begins anew with its `start`.
+    pub fn transient(self) -> Self {
+        self.restart(RestartPolicy::Transient)
+    }
+
+    /// Restarts the actor however it ended, until the arbiter is asked to stop it.
+    pub fn permanent(self) -> Self {
+        self.restart(RestartPolicy::Permanent)
+    }
+
+    /// Whether the actor is restarted; by default it lives once. Restarts wait longer each time and
+    /// end at a limit, as those of a [`Pool`](crate::Pool) of one do. One whose first life was never
+    /// ready is not restarted. Workers of pools are restarted by their pool.
+    pub fn restart(mut self, policy: RestartPolicy) -> Self {
+        self.spec.restart = policy;
+        self
+    }
+
+    /// The same description, of an actor of which only the runtime knows the type.
+    pub fn untyped(self) -> Spawn {
+        Spawn {
+            spec: self.spec,
+            behaviour: self.behaviour,
+            local: None,
+            descriptors: self.descriptors,
+            mistake: self.mistake,
+            actor: PhantomData,
+        }
+    }
+}
+
+impl Spawn {
+    /// Runs `hook` with `args` before the actor is ready. If it fails, the actor ends.
+    pub fn start<Args, Fut>(mut self, hook: fn(Context, Args) -> Fut, args: Args) -> Self
+    where
+        Args: Serialize + DeserializeOwned + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        let set = self.behaviour.set_start(hook, &args);
+        self.keep_mistake(set)
+    }
+}
+
+impl<A: Roaming> Clone for Spawn<A> {
+    fn clone(&self) -> Self {
+        Self {
+            spec: self.spec.clone(),
+            behaviour: self.behaviour.clone(),
+            local: None,
+            descriptors: self.descriptors.clone(),
+            mistake: self.mistake.clone(),
+            actor: PhantomData,
+        }
+    }
+}
+
+impl<A: Actor> fmt::Debug for Spawn<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Spawn");
+        shown.field("name", &self.spec.name);
+        shown.field("placement", &self.spec.placement);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// What is said of an actor besides its hooks.
@@ -79,25 +191,21 @@ pub(crate) struct Spec {
     pub(crate) exit_timeout: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) generation: u32,
+    pub(crate) restart: RestartPolicy,
 }
 
 impl Spec {
-    pub(crate) fn mailbox(&self) -> Mailbox {
-        Mailbox::new(self.mailbox_capacity, self.overflow)
+    pub(crate) fn mailbox(&self, kind: &ActorKind) -> Mailbox {
+        Mailbox::new(kind, self.mailbox_capacity, self.overflow)
     }
 }
 
-impl Spawn {
+impl<A: Actor> Spawn<A> {
     /// Names the actor: up to 64 ASCII letters, digits and `-_.:`, not of the form of an id. Among
     /// the living a name is unique; `arbiter` and `monitor` are taken.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.spec.name = name.into();
         self
-    }
-
-    /// In a process of its own: the default.
-    pub fn process(self) -> Self {
-        self.placement(Placement::Process)
     }
 
     /// On a thread of its own, in the arbiter's process.
@@ -110,20 +218,10 @@ impl Spawn {
         self.placement(Placement::Task)
     }
 
-    /// In this placement.
+    /// In this placement. A local actor is refused a process when it is spawned.
     pub fn placement(mut self, placement: Placement) -> Self {
         self.spec.placement = placement;
         self
-    }
-
-    /// Runs `hook` with `args` before the actor is ready. If it fails, the actor ends.
-    pub fn start<A, Fut>(mut self, hook: fn(Context, A) -> Fut, args: A) -> Self
-    where
-        A: Serialize + DeserializeOwned + Send + 'static,
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        let set = self.behaviour.set_start(hook, &args);
-        self.keep_mistake(set)
     }
 
     /// Runs `hook` when the actor begins to stop, within its drain timeout.
@@ -205,7 +303,7 @@ impl Spawn {
     }
 
     /// What a request to the arbiter carries of it; descriptors cannot travel so.
-    pub(crate) fn into_parts(self) -> (Spec, Behaviour, bool) {
+    pub(crate) fn into_parts(self) -> Parts {
         (self.spec, self.behaviour, !self.descriptors.is_empty())
     }
 
@@ -229,25 +327,30 @@ impl Spawn {
     ///
     /// What can be told before the actor's own part: mistakes in the description,
     /// [`SpawnError::BadName`], [`SpawnError::NameTaken`], [`SpawnError::NoEntry`], [`SpawnError::Limit`].
-    pub fn begin(self) -> Result<Spawning, SpawnError> {
+    pub fn begin(self) -> Result<Spawning<A>, SpawnError> {
         let not_running = || SpawnError::Arbiter(SendError::NotRunning);
         let node = Node::current().ok_or(SpawnError::NoEntry)?;
         let spawner = get_actor().ok_or_else(not_running)?;
         let described = self.checked()?;
         let is_task = described.spec.placement == Placement::Task;
+        if described.local.is_some() && !is_task && node.master().is_none() {
+            return Err(SpawnError::Unsupported {
+                message: "a process actor spawns local actors as tasks".to_owned(),
+            });
+        }
         let aid = match is_task {
             true => node.new_task(spawner.aid()),
             false => node.new_place()?,
         };
-        let proxy = Proxy::new(aid, &described.spec.name);
+        let proxy = RawProxy::new(aid, &described.spec.name).into();
         let ready: Ready = match node.master() {
             None if !is_task => {
                 // A task of its own: the actor is asked for whether or not this is awaited.
-                let asking = tokio::spawn(spawn_from_child(node, aid, described));
+                let asking = tokio::spawn(spawn_from_child(node, aid, described.into_parts()));
                 Box::pin(async move { asking.await.unwrap_or_else(|_| Err(gone())) })
             }
             _ => {
-                let raised = raise(&node, described.order(aid, &spawner))?;
+                let raised = described.raise(&node, aid, &spawner)?;
                 Box::pin(async move { raised.ready.await.unwrap_or_else(|_| Err(gone())) })
             }
         };
@@ -268,23 +371,46 @@ impl Spawn {
         Ok(self)
     }
 
-    fn order(self, aid: Aid, spawner: &Context) -> Order {
-        let node = &spawner.cell.node;
-        Order {
+    fn raise(self, node: &Arc<Node>, aid: Aid, spawner: &Context) -> Result<Raised, SpawnError> {
+        if self.spec.restart == RestartPolicy::Temporary {
+            return raise(node, self.order(aid, spawner)?);
+        }
+        // A task is managed by the actor on whose loop it runs, others by the arbiter.
+        let manager = match self.spec.placement {
+            Placement::Task => spawner.aid(),
+            _ => node.arbiter(),
+        };
+        let kept = Kept {
+            aid,
+            manager,
+            spec: self.spec,
+            behaviour: self.behaviour,
+            descriptors: self.descriptors,
+        };
+        kept.raise(node)
+    }
+
+    fn order(self, aid: Aid, spawner: &Context) -> Result<Order, SpawnError> {
+        let node = Node::of(spawner);
+        let hooking = match self.local {
+            None => Hooking::Portable(self.behaviour),
+            Some(local) => Hooking::Native(self.behaviour.resolve()?.beginning_as(local())),
+        };
+        Ok(Order {
             aid,
             incarnation: Incarnation::FIRST,
             // A task is managed by the actor on whose loop it runs, others by the arbiter.
             manager: match self.spec.placement {
                 Placement::Task => spawner.aid(),
-                _ => node.arbiter_aid(),
+                _ => node.arbiter(),
             },
             spec: self.spec,
-            hooking: Hooking::Portable(self.behaviour),
+            hooking,
             descriptors: self.descriptors,
             role: Role::Actor,
             monitor: None,
             keep_place: false,
-        }
+        })
     }
 
     /// The order for one life of a monitor's worker.
@@ -313,6 +439,9 @@ impl Spawn {
     }
 }
 
+/// A description without its types, and whether it had descriptors.
+pub(crate) type Parts = (Spec, Behaviour, bool);
+
 /// The longest name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
@@ -328,8 +457,8 @@ pub(crate) fn gone() -> SpawnError {
     SpawnError::Arbiter(SendError::NotRunning)
 }
 
-impl IntoFuture for Spawn {
-    type Output = Result<Proxy, SpawnError>;
+impl<A: Actor> IntoFuture for Spawn<A> {
+    type Output = Result<Proxy<A>, SpawnError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -342,20 +471,20 @@ type Ready = Pin<Box<dyn Future<Output = Result<(), SpawnError>> + Send>>;
 /// An actor that is being spawned. Awaiting it gives the proxy once the actor is ready; dropping
 /// it does not end the actor.
 #[must_use = "whether the actor gets ready is told to whoever awaits this"]
-pub struct Spawning {
-    proxy: Proxy,
+pub struct Spawning<A: Actor = Anyone> {
+    proxy: Proxy<A>,
     ready: Ready,
 }
 
-impl Spawning {
+impl<A: Actor> Spawning<A> {
     /// The actor's id, known before it lives.
     pub fn aid(&self) -> Aid {
         self.proxy.aid()
     }
 }
 
-impl IntoFuture for Spawning {
-    type Output = Result<Proxy, SpawnError>;
+impl<A: Actor> IntoFuture for Spawning<A> {
+    type Output = Result<Proxy<A>, SpawnError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {

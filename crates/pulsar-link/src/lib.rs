@@ -4,21 +4,49 @@
 //! one write; what comes in goes to a [`LinkHandler`]. The asks that wait for a reply from the
 //! other side are kept; when the other side is gone each of them is answered with the cause.
 //!
+//! A child has one link to the arbiter, and direct links to those children with which it speaks.
+//! The arbiter makes these and passes their ends on; the least recently used are retired.
+//!
 //! # Layout
 //!
-//! * [`Link`]: one end, as its users hold it; [`AskBody`] and [`Address`]: what is asked of whom;
-//!   [`PendingReply`]: who waits for the reply.
+//! * [`Link`]: one end, as its users hold it. Its methods are in files by their subject: `send`
+//!   (commands, with or without waiting), `seek` (the way to an actor), `retire` (the orderly end
+//!   of a direct link), `verdict` (how the other side died).
+//! * [`AskBody`], [`Fare`]: what is asked of whom, and what it costs; [`Unsent`]: why it did not
+//!   leave; [`PendingReply`]: who waits for the reply.
+//! * `credit`: how many messages may be on their way to one actor; [`Receipt`]: gives the credit
+//!   back where they arrive; [`Arrivals`]: those that wait there for room.
+//! * [`Peers`]: the direct links of one process, and whose [turn](TurnGuard) it is to seek another.
 //! * [`pump`]: moves the bytes; [`CloseReason`]: why it stopped.
 //! * [`payload`]: values on their way: as they are in one process, as bytes between two.
-//! * `outbox`: what waits to be written; `pending`: the asks in flight.
+//! * `outbox`: what waits to be written; `pending`: the asks in flight; `changes`: waiting for a
+//!   condition.
 #![forbid(unsafe_code)]
 
+mod arrivals;
+mod ask;
+mod changes;
+mod credit;
 mod link;
 mod outbox;
 pub mod payload;
+mod peers;
 mod pending;
 mod pump;
+mod receipt;
+mod retire;
+mod seek;
+mod send;
+mod turns;
+mod verdict;
 
-pub use link::{Address, AskBody, Link};
+pub use arrivals::Arrivals;
+pub use ask::{AskBody, Fare, Unsent};
+pub use credit::WINDOW;
+pub use link::Link;
+pub use peers::Peers;
 pub use pending::PendingReply;
-pub use pump::{CloseReason, LinkHandler, pump};
+pub use pump::{Begun, CloseReason, LinkHandler, pump};
+pub use receipt::Receipt;
+pub use seek::{Seeking, Sought, SoughtReceiver};
+pub use turns::TurnGuard;

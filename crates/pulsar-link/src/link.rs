@@ -1,19 +1,23 @@
 //! A link as its users hold it.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use pulsar_model::{Cause, SendError};
-use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
+use pulsar_sys::descriptors::{MAX_DESCRIPTORS, send_with_descriptors};
+use pulsar_wire::{Aid, Codec, Frame, Incarnation, Kind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::time::Instant;
 
+use crate::changes::Changes;
+use crate::credit::Credits;
 use crate::outbox::{Outbox, PushError};
 use crate::payload;
-use crate::pending::{Pending, PendingReply};
+use crate::pending::Pending;
+use crate::receipt::Withheld;
+use crate::retire::Retirement;
 
 /// One end of the connection to another process.
 #[derive(Debug)]
@@ -21,140 +25,99 @@ pub struct Link {
     /// The actor whose process is at the other end. Who speaks on the link is this one, whatever
     /// it claims.
     peer: Aid,
+    /// The life of that process, on a direct link.
+    incarnation: Option<Incarnation>,
     pub(crate) outbox: Outbox,
-    pending: Pending,
+    pub(crate) pending: Pending,
+    /// For what is sent from here.
+    pub(crate) credits: Credits,
+    /// For what came from there.
+    pub(crate) withheld: Withheld,
+    pub(crate) retirement: Retirement,
     /// The other side lets too much gather.
     given_up: AtomicBool,
-    /// How the other side ended, once that is known.
+    /// How the other side ended, by the arbiter's word.
+    pub(crate) verdict: OnceLock<Cause>,
+    /// How the other side ended, once this link has ended too.
     cause: OnceLock<Cause>,
-}
-
-/// Whom an ask on a link is for.
-#[derive(Clone, Copy, Debug)]
-pub enum Address<'a> {
-    /// This actor.
-    Aid(Aid),
-    /// Whoever has this name; the other side knows.
-    Name(&'a str),
-}
-
-/// An ask, encoded but for its number.
-#[derive(Debug)]
-pub struct AskBody {
-    frame: Frame,
-}
-
-impl AskBody {
-    /// An ask for `command`, its arguments in `codec`. Past the deadline it is not run.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Codec`] if a name is too long for a frame.
-    pub fn new(
-        address: Address<'_>,
-        command: &str,
-        codec: Codec,
-        args: &[u8],
-        deadline: Option<Instant>,
-    ) -> Result<Self, SendError> {
-        let (place, task, name) = match address {
-            Address::Aid(aid) => (aid.place(), aid.task(), ""),
-            Address::Name(name) => (0, 0, name),
-        };
-        let body = CommandBody::encode(command, name, args).map_err(SendError::codec)?;
-        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        let frame = Frame {
-            codec,
-            place,
-            task,
-            deadline: left,
-            ..Frame::new(Kind::Ask, body)
-        };
-        Ok(Self { frame })
-    }
+    /// Told of each step of the retirement, of the verdict and of the end.
+    pub(crate) changes: Changes,
 }
 
 impl Link {
-    /// This end of a link to the process of `peer`.
+    /// This end of a link between the arbiter and a child; `peer` is the other.
     pub fn new(peer: Aid) -> Self {
         Self {
             peer,
+            incarnation: None,
             outbox: Outbox::default(),
             pending: Pending::default(),
+            credits: Credits::default(),
+            withheld: Withheld::default(),
+            retirement: Retirement::default(),
             given_up: AtomicBool::new(false),
+            verdict: OnceLock::new(),
             cause: OnceLock::new(),
+            changes: Changes::default(),
         }
     }
 
-    /// Sends an ask on its way; its number, by which its caller may take it back.
-    ///
-    /// # Errors
-    ///
-    /// If it was not sent; then nothing is left of it.
-    pub fn ask(&self, ask: AskBody, reply: PendingReply) -> Result<u64, SendError> {
-        self.pass_ask(ask.frame, reply)
-    }
-
-    /// Sends a command that nobody waits for.
-    ///
-    /// # Errors
-    ///
-    /// If it was not sent.
-    pub fn tell(&self, ask: AskBody) -> Result<(), SendError> {
-        let kind = Kind::Tell;
-        let frame = Frame { kind, ..ask.frame };
-        self.outbox
-            .push_ask(&frame)
-            .map_err(|error| self.push_error(error))
-    }
-
-    /// Sends an ask that came as a frame.
-    ///
-    /// The entry is made before the frame leaves, so that no reply can come before it; and if
-    /// the link ends between the two, either its end finds the entry or the push finds the end.
-    ///
-    /// # Errors
-    ///
-    /// If it was not sent; then nothing is left of it.
-    pub fn pass_ask(&self, frame: Frame, reply: PendingReply) -> Result<u64, SendError> {
-        let request = self.pending.insert(reply)?;
-        let frame = Frame { request, ..frame };
-        match self.outbox.push_ask(&frame) {
-            Ok(()) => Ok(request),
-            Err(error) => {
-                // If the link's end has found the entry, its caller has an answer already; this
-                // error is then the same answer once more, and a relay must not pass it on.
-                match self.pending.remove(request) {
-                    true => Err(self.push_error(error)),
-                    false => Ok(request),
-                }
-            }
+    /// This end of a direct link to another child: the process of `peer`, in this life.
+    pub fn direct(peer: Aid, incarnation: Incarnation) -> Self {
+        Self {
+            incarnation: Some(incarnation),
+            ..Self::new(peer)
         }
     }
 
     /// Answers an ask that came over this link: with a reply or a failure, encoded in `codec`,
-    /// or with the reason why there is none.
+    /// or with the reason why there is none. A reply that is too large becomes an error; one to a
+    /// peer that is gone is dropped. Each ask is answered once.
     pub fn answer(&self, request: u64, codec: Codec, answer: Result<(Kind, Bytes), SendError>) {
-        match answer {
-            Ok((kind, body)) => self.pass_reply(Frame {
+        let pushed = answer.and_then(|(kind, body)| {
+            let frame = Frame {
                 codec,
                 request,
                 ..Frame::new(kind, body)
-            }),
-            Err(error) => self.undelivered(request, &error),
+            };
+            match self.outbox.push_reply(&frame, Vec::new()) {
+                Ok(()) | Err(PushError::Closed) => Ok(()),
+                Err(error) => Err(self.refusal(error)),
+            }
+        });
+        if let Err(error) = pushed {
+            self.send_undelivered(request, &error);
         }
+        self.answered(request);
+    }
+
+    /// Answers an ask that was not run to its end. Each ask is answered once.
+    pub fn undelivered(&self, request: u64, error: &SendError) {
+        self.send_undelivered(request, error);
+        self.answered(request);
     }
 
     /// A reply came: gives it to whom it belongs. One that nobody waits for is dropped and
     /// counted.
     pub fn reply_came(&self, frame: Frame) {
-        self.pending.complete(frame);
+        self.pending.complete(&frame);
+        self.try_finish();
     }
 
     /// Takes an ask back: its caller has given up.
     pub fn take_back(&self, request: u64) {
         // It may have been answered meanwhile.
         let _ = self.pending.remove(request);
+        self.try_finish();
+    }
+
+    /// A frame of credit came.
+    ///
+    /// # Errors
+    ///
+    /// Why the peer is not to be trusted: it returned what it was not given.
+    pub fn credit_came(&self, frame: &Frame) -> Result<(), String> {
+        self.credits.came(frame)
     }
 
     /// The actor whose process is at the other end.
@@ -162,8 +125,58 @@ impl Link {
         self.peer
     }
 
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.given_up.load(Ordering::Relaxed)
+    /// The life of the process at the other end, on a direct link.
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        self.incarnation
+    }
+
+    /// Sends nothing more; what waits is still written, and then the link ends.
+    pub fn close(&self) {
+        self.outbox.close();
+        self.credits.close();
+    }
+
+    /// The other side has ended by `cause`: nothing more is sent, and all that waits is answered.
+    ///
+    /// In this order: who finds the outbox closed, or is sent away from its wait for credit, finds
+    /// the cause, and an ask that was entered before the outbox closed is found by `fail_all`, or
+    /// finds it closed when it is pushed.
+    pub fn end(&self, cause: &Cause) {
+        let _ = self.cause.set(cause.clone());
+        self.close();
+        self.outbox.discard();
+        self.pending.fail_all(cause);
+        self.changes.announce();
+    }
+
+    /// Sends a frame of the runtime's own. To a peer that is gone it is dropped; a peer that has
+    /// let too much gather is given up.
+    pub fn send_system(&self, frame: Frame) {
+        self.send_with_descriptors(frame, Vec::new());
+    }
+
+    /// Sends a frame of the runtime's own, and with it these descriptors, which are closed here
+    /// when they have left or cannot any more. How many they are is entered into the frame.
+    ///
+    /// # Panics
+    ///
+    /// If there are more than [`MAX_DESCRIPTORS`].
+    pub fn send_with_descriptors(&self, frame: Frame, descriptors: Vec<OwnedFd>) {
+        let count = u8::try_from(descriptors.len()).unwrap_or(u8::MAX);
+        assert!(
+            usize::from(count) <= MAX_DESCRIPTORS,
+            "a frame carries at most {MAX_DESCRIPTORS} descriptors"
+        );
+        let frame = Frame {
+            descriptors: count,
+            ..frame
+        };
+        self.give_up_on(self.outbox.push_reply(&frame, descriptors));
+    }
+
+    /// Sends a plain frame of this kind.
+    pub fn send_plain(&self, kind: Kind) {
+        self.send_system(Frame::new(kind, Bytes::new()));
     }
 
     /// Writes what waits, by itself, until all is written or `deadline`: for a process that has
@@ -178,7 +191,10 @@ impl Link {
         deadline: std::time::Instant,
     ) -> io::Result<()> {
         while !self.outbox.is_empty() {
-            let write = |bytes: &[u8]| Ok(rustix::io::write(descriptor, bytes)?);
+            let write = |bytes: &[u8], passed: &[BorrowedFd<'_>]| match passed {
+                [] => Ok(rustix::io::write(descriptor, bytes)?),
+                passed => send_with_descriptors(descriptor, bytes, passed),
+            };
             match self.outbox.write_with(write) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => {
@@ -199,64 +215,52 @@ impl Link {
         Ok(())
     }
 
-    /// Sends nothing more; what waits is still written, and then the link ends.
-    pub fn close(&self) {
-        self.outbox.close();
+    /// Replies that came and that nobody waited for any more.
+    pub fn stray_replies(&self) -> u64 {
+        self.pending.strays()
     }
 
-    /// Sends a reply that is a frame already. One that is too large becomes an error; one to a
-    /// peer that is gone is dropped.
-    pub fn pass_reply(&self, frame: Frame) {
-        if let Err(PushError::Refused(error)) = self.outbox.push_reply(&frame) {
-            self.undelivered(frame.request, &error);
+    /// True for a link between two children, which the arbiter has brokered.
+    pub fn is_direct(&self) -> bool {
+        self.incarnation.is_some()
+    }
+
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.cause.get().is_some()
+    }
+
+    /// What a message ends with that finds the link closed.
+    pub(crate) fn died(&self) -> SendError {
+        SendError::ActorDied {
+            cause: self.cause.get().cloned().unwrap_or(Cause::Unknown),
         }
     }
 
-    /// Answers an ask that was not run to its end.
-    pub fn undelivered(&self, request: u64, error: &SendError) {
+    /// What a system frame's push came to: a peer that has let too much gather is given up.
+    pub(crate) fn give_up_on(&self, pushed: Result<(), PushError>) {
+        match pushed {
+            Ok(()) | Err(PushError::Closed) => {}
+            Err(error) => {
+                let error = self.refusal(error);
+                tracing::error!(peer = %self.peer, %error, "link is given up: its peer does not read");
+                self.given_up.store(true, Ordering::Relaxed);
+                self.close();
+            }
+        }
+    }
+
+    fn send_undelivered(&self, request: u64, error: &SendError) {
         if request == 0 {
             return;
         }
         let body = payload::encode(Codec::Postcard, error).unwrap_or_default();
-        let frame = Frame {
+        self.send_system(Frame {
             request,
             ..Frame::new(Kind::Undelivered, body)
-        };
-        self.send_system(frame);
-    }
-
-    /// Sends a frame of the runtime's own. To a peer that is gone it is dropped; a peer that has
-    /// let too much gather is given up.
-    pub fn send_system(&self, frame: Frame) {
-        if let Err(PushError::Refused(error)) = self.outbox.push_reply(&frame) {
-            tracing::error!(peer = %self.peer, %error, "link is given up: its peer does not read");
-            self.given_up.store(true, Ordering::Relaxed);
-            self.outbox.close();
-        }
-    }
-
-    /// Sends a plain frame of this kind.
-    pub fn send_plain(&self, kind: Kind) {
-        self.send_system(Frame::new(kind, Bytes::new()));
-    }
-
-    /// The other side has ended by `cause`: nothing more is sent, and all that waits is answered.
-    ///
-    /// In this order: who finds the outbox closed finds the cause, and an ask that was entered
-    /// before the outbox closed is found by `fail_all`, or finds it closed when it is pushed.
-    pub fn end(&self, cause: &Cause) {
-        let _ = self.cause.set(cause.clone());
-        self.outbox.close();
-        self.outbox.discard();
-        self.pending.fail_all(cause);
-    }
-
-    fn push_error(&self, error: PushError) -> SendError {
-        match error {
-            PushError::Closed => SendError::ActorDied {
-                cause: self.cause.get().cloned().unwrap_or(Cause::Unknown),
-            },
-            PushError::Refused(error) => error,
-        }
+        });
     }
 }

@@ -1,12 +1,15 @@
 //! What waits to be written to a link.
 
-use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use bytes::{Buf, BytesMut};
-use pulsar_wire::{Frame, MAX_FRAME_BYTES};
+use parking_lot::Mutex;
+use pulsar_model::SendError;
+use pulsar_wire::{Frame, FrameError, MAX_FRAME_BYTES};
 use tokio::sync::Notify;
 
-use pulsar_model::SendError;
+use crate::changes::Changes;
 
 /// Bytes that may wait before asks are held back: a few of the largest frames, so that a slow
 /// reader costs the writer no more than this.
@@ -14,6 +17,8 @@ const ASKS_LIMIT_BYTES: usize = 4 * MAX_FRAME_BYTES;
 /// Bytes that may wait at all. Replies and system frames are let past the first limit, since
 /// holding them back could stop both sides for ever; a peer that lets this much gather is lost.
 const LIMIT_BYTES: usize = 16 * MAX_FRAME_BYTES;
+/// An empty buffer larger than this is given back: an idle link costs next to nothing.
+const KEEP_BYTES: usize = 64 << 10;
 
 /// Frames, encoded, in the order in which they were pushed.
 #[derive(Debug, Default)]
@@ -21,12 +26,28 @@ pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     /// Something was pushed, or the outbox was closed.
     filled: Notify,
+    /// Asks find room again, or never will.
+    room: Changes,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     bytes: BytesMut,
+    /// Bytes that have left before those in `bytes`.
+    left: u64,
+    /// The frames among `bytes` that carry descriptors, in order.
+    marks: VecDeque<Mark>,
+    /// No more asks: the link is being retired.
+    retired: bool,
     closed: bool,
+}
+
+/// Descriptors that go with one byte.
+#[derive(Debug)]
+struct Mark {
+    /// How many bytes leave before that byte, counted from the link's first.
+    position: u64,
+    descriptors: Vec<OwnedFd>,
 }
 
 impl Outbox {
@@ -34,42 +55,56 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// [`SendError::MailboxFull`] if the other side does not keep up, [`SendError::TooLarge`];
-    /// [`PushError::Closed`] if the link is gone.
+    /// [`PushError::Full`] if the other side does not keep up, [`PushError::Refused`] if the
+    /// frame is too large, [`PushError::Retired`], [`PushError::Closed`].
     pub(crate) fn push_ask(&self, frame: &Frame) -> Result<(), PushError> {
-        self.push(frame, ASKS_LIMIT_BYTES)
-    }
-
-    /// Appends a reply or a system frame.
-    ///
-    /// # Errors
-    ///
-    /// As [`push_ask`](Self::push_ask), at a higher limit.
-    pub(crate) fn push_reply(&self, frame: &Frame) -> Result<(), PushError> {
-        self.push(frame, LIMIT_BYTES)
-    }
-
-    fn push(&self, frame: &Frame, limit: usize) -> Result<(), PushError> {
         let mut queue = self.queue.lock();
-        if queue.closed {
-            return Err(PushError::Closed);
+        if queue.retired {
+            return Err(PushError::Retired);
         }
-        if queue.bytes.len() > limit {
-            return Err(PushError::Refused(SendError::MailboxFull {
-                capacity: limit,
-            }));
-        }
-        frame
-            .encode(&mut queue.bytes, MAX_FRAME_BYTES)
-            .map_err(|error| match error {
-                pulsar_wire::FrameError::TooLarge { size, limit } => {
-                    PushError::Refused(SendError::TooLarge { size, limit })
-                }
-                other => PushError::Refused(SendError::codec(other)),
-            })?;
+        queue.push(frame, ASKS_LIMIT_BYTES)?;
         drop(queue);
         self.filled.notify_one();
         Ok(())
+    }
+
+    /// Appends a reply or a system frame, with the descriptors that it announces.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_ask`](Self::push_ask), at a higher limit and not if retired.
+    pub(crate) fn push_reply(
+        &self,
+        frame: &Frame,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<(), PushError> {
+        let mut queue = self.queue.lock();
+        let position = queue.left + queue.bytes.len() as u64;
+        queue.push(frame, LIMIT_BYTES)?;
+        if !descriptors.is_empty() {
+            queue.marks.push_back(Mark {
+                position,
+                descriptors,
+            });
+        }
+        drop(queue);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Appends the frame that says that no more asks come. Under one lock: none comes behind it.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_reply`](Self::push_reply); then too there are no more asks.
+    pub(crate) fn push_retire(&self, frame: &Frame) -> Result<(), PushError> {
+        let mut queue = self.queue.lock();
+        queue.retired = true;
+        let pushed = queue.push(frame, LIMIT_BYTES);
+        drop(queue);
+        self.room.announce();
+        self.filled.notify_one();
+        pushed
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -84,11 +119,18 @@ impl Outbox {
     pub(crate) fn close(&self) {
         self.queue.lock().closed = true;
         self.filled.notify_one();
+        self.room.announce();
     }
 
     /// Throws away what waits: nobody will read it.
     pub(crate) fn discard(&self) {
-        self.queue.lock().bytes.clear();
+        let mut queue = self.queue.lock();
+        queue.left += queue.bytes.len() as u64;
+        queue.bytes = BytesMut::new();
+        let marks = std::mem::take(&mut queue.marks);
+        drop(queue);
+        drop(marks);
+        self.room.announce();
     }
 
     /// Waits until there is something to write, or nothing more will come.
@@ -96,29 +138,228 @@ impl Outbox {
         self.filled.notified().await;
     }
 
+    /// Waits until an ask would be taken, or none ever will be.
+    pub(crate) async fn room(&self) {
+        let over = || {
+            let queue = self.queue.lock();
+            queue.retired || queue.closed || queue.bytes.len() <= ASKS_LIMIT_BYTES
+        };
+        self.room.until(over).await;
+    }
+
     /// Hands what waits to `write`, which says how much it took.
+    ///
+    /// One call carries the descriptors of at most one frame, and that frame's first byte comes
+    /// first: a socket passes descriptors on with the first byte of their write. They are closed
+    /// here once that byte has left.
     pub(crate) fn write_with(
         &self,
-        write: impl FnOnce(&[u8]) -> std::io::Result<usize>,
+        write: impl FnOnce(&[u8], &[BorrowedFd<'_>]) -> std::io::Result<usize>,
     ) -> std::io::Result<usize> {
         let mut queue = self.queue.lock();
-        let written = write(&queue.bytes)?;
+        let before = queue.bytes.len();
+        let (bytes, descriptors) = queue.next_write();
+        let carries = !descriptors.is_empty();
+        let written = write(bytes, &descriptors)?;
+        drop(descriptors);
         queue.bytes.advance(written);
-        if queue.bytes.is_empty() && queue.bytes.capacity() > KEEP_BYTES {
+        queue.left += written as u64;
+        let sent = match carries && written > 0 {
+            true => queue.marks.pop_front(),
+            false => None,
+        };
+        let after = queue.bytes.len();
+        if after == 0 && queue.bytes.capacity() > KEEP_BYTES {
             queue.bytes = BytesMut::new();
+        }
+        drop(queue);
+        drop(sent);
+        if before > ASKS_LIMIT_BYTES && after <= ASKS_LIMIT_BYTES {
+            self.room.announce();
         }
         Ok(written)
     }
 }
 
-/// An empty buffer larger than this is given back: an idle link costs next to nothing.
-const KEEP_BYTES: usize = 64 << 10;
+impl Queue {
+    fn push(&mut self, frame: &Frame, limit_bytes: usize) -> Result<(), PushError> {
+        if self.closed {
+            return Err(PushError::Closed);
+        }
+        if self.bytes.len() > limit_bytes {
+            return Err(PushError::Full { limit_bytes });
+        }
+        let encoded = frame.encode(&mut self.bytes, MAX_FRAME_BYTES);
+        encoded.map_err(|error| {
+            PushError::Refused(match error {
+                FrameError::TooLarge { size, limit } => SendError::TooLarge { size, limit },
+                other => SendError::codec(other),
+            })
+        })
+    }
+
+    /// What goes out in one write: up to the next frame that carries descriptors, or from it on
+    /// up to the one after it.
+    fn next_write(&self) -> (&[u8], Vec<BorrowedFd<'_>>) {
+        // A mark's byte has not left yet, so its position is no less than `left`.
+        let until = |mark: Option<&Mark>| match mark {
+            Some(mark) => &self.bytes[..(mark.position - self.left) as usize],
+            None => &self.bytes[..],
+        };
+        match self.marks.front() {
+            Some(mark) if mark.position == self.left => {
+                let descriptors = mark.descriptors.iter().map(AsFd::as_fd).collect();
+                (until(self.marks.get(1)), descriptors)
+            }
+            next => (until(next), Vec::new()),
+        }
+    }
+}
 
 /// Why a frame was not taken.
 #[derive(Debug)]
 pub(crate) enum PushError {
     /// The link is gone.
     Closed,
-    /// Too large, or too many wait.
+    /// The link is being retired and takes no more asks.
+    Retired,
+    /// More than this waits.
+    Full {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// It will never be taken.
     Refused(SendError),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::os::unix::net::UnixStream;
+
+    use bytes::Bytes;
+    use pulsar_wire::Kind;
+
+    use super::*;
+
+    fn frame(body: &'static [u8]) -> Frame {
+        Frame::new(Kind::Reply, Bytes::from_static(body))
+    }
+
+    /// One end of a socket pair, to pass on, and the other, which tells when that is closed.
+    fn descriptor() -> (OwnedFd, UnixStream) {
+        let (passed, kept) = UnixStream::pair().unwrap();
+        kept.set_nonblocking(true).unwrap();
+        (passed.into(), kept)
+    }
+
+    fn is_open(kept: &UnixStream) -> bool {
+        let read = std::io::Read::read(&mut &*kept, &mut [0]);
+        read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
+    /// All writes, as (bytes, descriptors), each of at most `most` bytes.
+    fn writes(outbox: &Outbox, most: usize) -> Vec<(usize, usize)> {
+        let mut writes = Vec::new();
+        while !outbox.is_empty() {
+            let write = |bytes: &[u8], descriptors: &[BorrowedFd<'_>]| {
+                let taken = bytes.len().min(most);
+                writes.push((taken, descriptors.len()));
+                Ok(taken)
+            };
+            outbox.write_with(write).unwrap();
+        }
+        writes
+    }
+
+    #[test]
+    fn a_frame_with_descriptors_begins_a_write_of_its_own() {
+        let outbox = Outbox::default();
+        let (first, first_kept) = descriptor();
+        let (second, second_kept) = descriptor();
+        outbox.push_reply(&frame(b"before"), Vec::new()).unwrap();
+        outbox.push_reply(&frame(b"one"), vec![first]).unwrap();
+        outbox.push_reply(&frame(b"between"), Vec::new()).unwrap();
+        outbox.push_reply(&frame(b"two"), vec![second]).unwrap();
+        assert!(is_open(&first_kept) && is_open(&second_kept));
+        assert_eq!(
+            writes(&outbox, usize::MAX),
+            [(38, 0), (35 + 39, 1), (35, 1)]
+        );
+        assert!(!is_open(&first_kept) && !is_open(&second_kept));
+    }
+
+    #[test]
+    fn descriptors_go_with_the_first_byte_only_however_little_is_taken() {
+        let outbox = Outbox::default();
+        let (passed, _kept) = descriptor();
+        outbox.push_reply(&frame(b""), Vec::new()).unwrap();
+        outbox.push_reply(&frame(b""), vec![passed]).unwrap();
+        let expected = [(20, 0), (12, 0), (20, 1), (12, 0)];
+        assert_eq!(writes(&outbox, 20), expected);
+    }
+
+    #[test]
+    fn a_write_that_takes_nothing_keeps_the_descriptors() {
+        let outbox = Outbox::default();
+        let (passed, kept) = descriptor();
+        outbox.push_reply(&frame(b""), vec![passed]).unwrap();
+        let full = outbox.write_with(|_, _| Err(ErrorKind::WouldBlock.into()));
+        assert_eq!(full.unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(is_open(&kept));
+        assert_eq!(writes(&outbox, usize::MAX), [(32, 1)]);
+    }
+
+    #[test]
+    fn what_is_discarded_is_closed_and_later_descriptors_keep_their_place() {
+        let outbox = Outbox::default();
+        let (passed, kept) = descriptor();
+        outbox.push_reply(&frame(b"x"), vec![passed]).unwrap();
+        outbox.discard();
+        assert!(!is_open(&kept));
+        let (passed, _kept) = descriptor();
+        outbox.push_reply(&frame(b"yy"), Vec::new()).unwrap();
+        outbox.push_reply(&frame(b"zzz"), vec![passed]).unwrap();
+        assert_eq!(writes(&outbox, usize::MAX), [(34, 0), (35, 1)]);
+    }
+
+    #[test]
+    fn descriptors_of_a_frame_that_is_not_taken_are_closed() {
+        let outbox = Outbox::default();
+        outbox.close();
+        let (passed, kept) = descriptor();
+        let refused = outbox.push_reply(&frame(b"x"), vec![passed]);
+        assert!(matches!(refused, Err(PushError::Closed)));
+        assert!(!is_open(&kept));
+    }
+
+    #[tokio::test]
+    async fn asks_wait_for_room_and_replies_do_not() {
+        let outbox = Outbox::default();
+        let large = Frame::new(Kind::Ask, Bytes::from(vec![0; MAX_FRAME_BYTES - 1024]));
+        while outbox.push_ask(&large).is_ok() {}
+        assert!(matches!(
+            outbox.push_ask(&frame(b"ask")),
+            Err(PushError::Full { .. })
+        ));
+        outbox.push_reply(&frame(b"reply"), Vec::new()).unwrap();
+        let mut room = std::pin::pin!(outbox.room());
+        assert!(futures_poll(room.as_mut()).await.is_none());
+        // One of five large frames leaves.
+        let taken = outbox.write_with(|_, _| Ok(MAX_FRAME_BYTES)).unwrap();
+        assert_eq!(taken, MAX_FRAME_BYTES);
+        room.await;
+        outbox.push_ask(&frame(b"ask")).unwrap();
+    }
+
+    /// One look at a future: its output if it is done.
+    async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        std::future::poll_fn(|context| {
+            std::task::Poll::Ready(match future.as_mut().poll(context) {
+                std::task::Poll::Ready(output) => Some(output),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
+    }
 }

@@ -46,13 +46,13 @@ impl Payload {
     /// # Errors
     ///
     /// [`SendError::Codec`] if it is no `T`, or cannot be written.
-    pub fn bytes<T: Serialize + 'static>(self, codec: Codec) -> Result<Bytes, SendError> {
+    pub fn written<T: Serialize + 'static>(&self, codec: Codec) -> Result<Bytes, SendError> {
         match self {
             Self::Local(value) => match value.downcast_ref::<T>() {
                 Some(value) => encode(codec, value),
                 None => Err(SendError::codec("the value has another type than expected")),
             },
-            Self::Wire(_, bytes) => Ok(bytes),
+            Self::Wire(_, bytes) => Ok(bytes.clone()),
         }
     }
 }

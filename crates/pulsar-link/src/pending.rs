@@ -1,27 +1,20 @@
 //! The asks that wait for a reply from the other side of a link.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
-
 use bytes::Bytes;
+use parking_lot::Mutex;
+use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Codec, Frame, Kind};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
-use crate::Link;
-use crate::payload::{Outcome, Payload};
-use pulsar_model::{Cause, SendError};
-
-use crate::payload;
+use crate::payload::{self, Outcome, Payload};
+use crate::seek::Sought;
 
 /// Asks in flight on one link. Each costs some hundred bytes; past this many the other side is
 /// not keeping up and further asks are refused.
 const MAX_PENDING: usize = 1 << 18;
-/// Relayed asks whose callers have long given up are looked for each time this many were added.
-const SWEEP_EVERY: u64 = 4096;
 
 /// The table of one link.
 #[derive(Debug, Default)]
@@ -32,20 +25,13 @@ pub(crate) struct Pending {
     strays: AtomicU64,
 }
 
-/// Who waits for a reply.
+/// Who waits for a reply. Each takes its entry out when it gives up.
 #[derive(Debug)]
 pub enum PendingReply {
-    /// A caller in this process. It takes its entry out when it gives up.
+    /// The caller of a command, in this process.
     Local(oneshot::Sender<Outcome>),
-    /// A caller behind another link, for whom this process relays.
-    Relay {
-        /// That link.
-        link: Arc<Link>,
-        /// The ask's number there.
-        request: u64,
-        /// The caller has given up by then.
-        until: Option<Instant>,
-    },
+    /// Somebody who seeks the way to an actor.
+    Seek(oneshot::Sender<Result<Sought, SendError>>),
 }
 
 impl Pending {
@@ -57,10 +43,6 @@ impl Pending {
     pub(crate) fn insert(&self, reply: PendingReply) -> Result<u64, SendError> {
         let request = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let mut replies = self.replies.lock();
-        if request.is_multiple_of(SWEEP_EVERY) {
-            let now = Instant::now();
-            replies.retain(|_, reply| !reply.is_over(now));
-        }
         if replies.len() >= MAX_PENDING {
             let capacity = MAX_PENDING;
             return Err(SendError::MailboxFull { capacity });
@@ -70,15 +52,23 @@ impl Pending {
     }
 
     /// Takes an ask out: its caller has given up, or it was never sent.
-    /// False if it was not there any more: it has been answered.
-    pub(crate) fn remove(&self, request: u64) -> bool {
-        self.replies.lock().remove(&request).is_some()
+    /// `None` if it was not there any more: it has been answered.
+    pub(crate) fn remove(&self, request: u64) -> Option<PendingReply> {
+        self.replies.lock().remove(&request)
+    }
+
+    /// Replies that nobody waited for.
+    pub(crate) fn strays(&self) -> u64 {
+        self.strays.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.replies.lock().is_empty()
     }
 
     /// Gives a reply to whom it belongs. One that nobody waits for is dropped and counted.
-    pub(crate) fn complete(&self, frame: Frame) {
-        let waiter = self.replies.lock().remove(&frame.request);
-        match waiter {
+    pub(crate) fn complete(&self, frame: &Frame) {
+        match self.remove(frame.request) {
             Some(waiter) => waiter.complete(frame),
             None => {
                 let strays = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
@@ -98,25 +88,19 @@ impl Pending {
 }
 
 impl PendingReply {
-    fn is_over(&self, now: Instant) -> bool {
-        match self {
-            Self::Local(caller) => caller.is_closed(),
-            Self::Relay { until, .. } => until.is_some_and(|until| until < now),
-        }
-    }
+    // In both: the caller may have given up a moment ago.
 
-    fn complete(self, frame: Frame) {
+    fn complete(self, frame: &Frame) {
         match self {
-            // The caller may have given up a moment ago.
-            Self::Local(caller) => drop(caller.send(outcome(&frame))),
-            Self::Relay { link, request, .. } => link.pass_reply(Frame { request, ..frame }),
+            Self::Local(caller) => drop(caller.send(outcome(frame))),
+            Self::Seek(seeker) => drop(seeker.send(sought(frame))),
         }
     }
 
     fn fail(self, error: SendError) {
         match self {
             Self::Local(caller) => drop(caller.send(Outcome::Undelivered(error))),
-            Self::Relay { link, request, .. } => link.undelivered(request, &error),
+            Self::Seek(seeker) => drop(seeker.send(Err(error))),
         }
     }
 }
@@ -126,9 +110,100 @@ fn outcome(frame: &Frame) -> Outcome {
     match frame.kind {
         Kind::Reply => Outcome::Reply(wire(&frame.body)),
         Kind::Failure => Outcome::Failure(wire(&frame.body)),
-        _ => {
-            let error = payload::decode(Codec::Postcard, &frame.body);
-            Outcome::Undelivered(error.unwrap_or_else(|error| error))
+        _ => Outcome::Undelivered(error(frame)),
+    }
+}
+
+fn sought(frame: &Frame) -> Result<Sought, SendError> {
+    match frame.kind {
+        Kind::Peer => Ok(Sought {
+            place: frame.place,
+            task: frame.task,
+            has_descriptor: frame.descriptors > 0,
+        }),
+        _ => Err(error(frame)),
+    }
+}
+
+/// The error that an answer carries; that of an answer that does not fit its ask is the codec's.
+fn error(frame: &Frame) -> SendError {
+    match frame.kind {
+        Kind::Undelivered => payload::decode(Codec::Postcard, &frame.body).unwrap_or_else(|e| e),
+        other => SendError::codec(format_args!(
+            "a frame of kind {other:?} answers no such ask"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seeker(pending: &Pending) -> (u64, oneshot::Receiver<Result<Sought, SendError>>) {
+        let (sender, receiver) = oneshot::channel();
+        (
+            pending.insert(PendingReply::Seek(sender)).unwrap(),
+            receiver,
+        )
+    }
+
+    fn answer(request: u64, kind: Kind, body: Bytes) -> Frame {
+        Frame {
+            request,
+            place: 4,
+            task: 9,
+            descriptors: 1,
+            ..Frame::new(kind, body)
         }
+    }
+
+    #[tokio::test]
+    async fn a_seek_is_answered_by_a_peer_or_an_error() {
+        let pending = Pending::default();
+        let (request, found) = seeker(&pending);
+        pending.complete(&answer(request, Kind::Peer, Bytes::new()));
+        let expected = Sought {
+            place: 4,
+            task: 9,
+            has_descriptor: true,
+        };
+        assert_eq!(found.await.unwrap(), Ok(expected));
+
+        let (request, lost) = seeker(&pending);
+        let unknown = SendError::UnknownActor {
+            target: "nobody".to_owned(),
+        };
+        let body = payload::encode(Codec::Postcard, &unknown).unwrap();
+        pending.complete(&answer(request, Kind::Undelivered, body));
+        assert_eq!(lost.await.unwrap(), Err(unknown));
+        assert!(pending.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_the_wrong_kind_is_an_error_to_either() {
+        let pending = Pending::default();
+        let (request, seeking) = seeker(&pending);
+        pending.complete(&answer(request, Kind::Reply, Bytes::new()));
+        assert!(matches!(
+            seeking.await.unwrap(),
+            Err(SendError::Codec { .. })
+        ));
+        let (sender, caller) = oneshot::channel();
+        let request = pending.insert(PendingReply::Local(sender)).unwrap();
+        pending.complete(&answer(request, Kind::Peer, Bytes::new()));
+        let outcome = caller.await.unwrap();
+        assert!(matches!(
+            outcome,
+            Outcome::Undelivered(SendError::Codec { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn the_end_answers_all() {
+        let pending = Pending::default();
+        let (_, seeking) = seeker(&pending);
+        pending.fail_all(&Cause::Stopped);
+        let cause = Cause::Stopped;
+        assert_eq!(seeking.await.unwrap(), Err(SendError::ActorDied { cause }));
     }
 }

@@ -1,10 +1,13 @@
 //! Moves bytes between a link's socket, its outbox and its handler.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use pulsar_wire::{Frame, FrameDecoder, FrameError, MAX_FRAME_BYTES};
+use pulsar_sys::descriptors::{MAX_DESCRIPTORS, recv_with_descriptors, send_with_descriptors};
+use pulsar_wire::{Frame, FrameDecoder, FrameError, Kind, MAX_FRAME_BYTES};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
@@ -17,12 +20,32 @@ const BATCH_FRAMES: usize = 64;
 
 /// What is done with what comes.
 pub trait LinkHandler: Send + Sync + 'static {
-    /// A frame came. It must not wait: all other traffic of the link is behind it.
+    /// A frame came, with as many descriptors as it says. It must not wait: all other traffic of
+    /// the link is behind it.
     ///
     /// # Errors
     ///
     /// Why the peer is not to be trusted any further; the link is closed.
-    fn frame_came(&self, link: &Arc<Link>, frame: Frame) -> Result<(), String>;
+    fn frame_came(
+        &self,
+        link: &Arc<Link>,
+        frame: Frame,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<(), String>;
+
+    /// True if the peer may pass descriptors.
+    fn takes_descriptors(&self) -> bool {
+        false
+    }
+}
+
+/// What was read from a link before its pump ran.
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// The bytes that follow the last frame that was handled.
+    pub bytes: BytesMut,
+    /// The descriptors that came and belong to frames in those bytes or behind them, in order.
+    pub descriptors: Vec<OwnedFd>,
 }
 
 /// Why a link came to its end.
@@ -46,11 +69,11 @@ pub enum CloseReason {
 }
 
 /// Runs until the link ends. All that the peer had sent before its end is handled first: the
-/// end of the stream comes after its last byte. `begun` is what was read before.
+/// end of the stream comes after its last byte.
 pub async fn pump(
     link: &Arc<Link>,
     stream: &UnixStream,
-    begun: BytesMut,
+    begun: Begun,
     handler: &dyn LinkHandler,
 ) -> CloseReason {
     match run(link, stream, begun, handler).await {
@@ -62,19 +85,25 @@ pub async fn pump(
 async fn run(
     link: &Arc<Link>,
     stream: &UnixStream,
-    mut buffer: BytesMut,
+    begun: Begun,
     handler: &dyn LinkHandler,
 ) -> Result<(), CloseReason> {
-    let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
-    dispatch(link, &decoder, &mut buffer, handler).await?;
+    let mut inbox = Inbox {
+        bytes: begun.bytes,
+        descriptors: begun.descriptors.into(),
+        takes_descriptors: handler.takes_descriptors(),
+    };
+    inbox.dispatch(link, handler).await?;
     loop {
         if link.is_given_up() {
             let reason = "it does not read what is sent to it".to_owned();
             return Err(CloseReason::Untrusted(reason));
         }
         flush(link, stream)?;
+        // In this order: nothing is pushed once it is closed.
+        let closed = link.outbox.is_closed();
         let waiting = !link.outbox.is_empty();
-        if link.outbox.is_closed() && !waiting {
+        if closed && !waiting {
             return Ok(());
         }
         let interest = match waiting {
@@ -84,8 +113,8 @@ async fn run(
         tokio::select! {
             ready = stream.ready(interest) => {
                 if ready?.is_readable() {
-                    read(stream, &mut buffer)?;
-                    dispatch(link, &decoder, &mut buffer, handler).await?;
+                    inbox.read(stream)?;
+                    inbox.dispatch(link, handler).await?;
                 }
             }
             () = link.outbox.filled() => {}
@@ -96,7 +125,14 @@ async fn run(
 /// Writes what waits, as far as the socket takes it.
 fn flush(link: &Link, stream: &UnixStream) -> Result<(), CloseReason> {
     while !link.outbox.is_empty() {
-        match link.outbox.write_with(|bytes| stream.try_write(bytes)) {
+        let written = link.outbox.write_with(|bytes, descriptors| {
+            let send = || send_with_descriptors(stream, bytes, descriptors);
+            match descriptors {
+                [] => stream.try_write(bytes),
+                _ => stream.try_io(Interest::WRITABLE, send),
+            }
+        });
+        match written {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             // The peer is gone. What waits has no reader any more, but what the peer had sent
@@ -115,36 +151,109 @@ fn is_gone(error: &std::io::Error) -> bool {
     )
 }
 
-fn read(stream: &UnixStream, buffer: &mut BytesMut) -> Result<(), CloseReason> {
-    buffer.reserve(READ_BYTES);
-    match stream.try_read_buf(buffer) {
-        Ok(0) => Err(CloseReason::PeerClosed),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-        Err(error) if is_gone(&error) => Err(CloseReason::PeerClosed),
-        Err(error) => Err(error.into()),
+/// What has been read and not handled yet.
+struct Inbox {
+    bytes: BytesMut,
+    /// Those that no frame has claimed yet, in order.
+    descriptors: VecDeque<OwnedFd>,
+    takes_descriptors: bool,
+}
+
+impl Inbox {
+    fn read(&mut self, stream: &UnixStream) -> Result<(), CloseReason> {
+        let read = match self.takes_descriptors {
+            true => self.read_with_descriptors(stream),
+            false => {
+                self.bytes.reserve(READ_BYTES);
+                stream.try_read_buf(&mut self.bytes)
+            }
+        };
+        match read {
+            Ok(0) => Err(CloseReason::PeerClosed),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(error) if is_gone(&error) => Err(CloseReason::PeerClosed),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn read_with_descriptors(&mut self, stream: &UnixStream) -> std::io::Result<usize> {
+        let mut received = Vec::new();
+        let begin = self.bytes.len();
+        // The system layer writes to bytes that are there; these are cut off again right away.
+        self.bytes.resize(begin + READ_BYTES, 0);
+        let read = stream.try_io(Interest::READABLE, || {
+            recv_with_descriptors(stream, &mut self.bytes[begin..], &mut received)
+        });
+        self.bytes
+            .truncate(begin + read.as_ref().map_or(0, |count| *count));
+        self.descriptors.extend(received);
+        read
+    }
+
+    async fn dispatch(
+        &mut self,
+        link: &Arc<Link>,
+        handler: &dyn LinkHandler,
+    ) -> Result<(), CloseReason> {
+        let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
+        let mut batch = 0;
+        while let Some(frame) = decoder.decode(&mut self.bytes)? {
+            let descriptors = self.claim(&frame).map_err(CloseReason::Untrusted)?;
+            note_ask(link, &frame).map_err(CloseReason::Untrusted)?;
+            handler
+                .frame_came(link, frame, descriptors)
+                .map_err(CloseReason::Untrusted)?;
+            batch += 1;
+            if batch % BATCH_FRAMES == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.check_unclaimed().map_err(CloseReason::Untrusted)?;
+        if self.bytes.is_empty() {
+            // An idle link holds no memory.
+            self.bytes = BytesMut::new();
+        }
+        Ok(())
+    }
+
+    /// The frame's own descriptors: those that came with its first byte are there, and those of
+    /// the frames before it are not there any more.
+    fn claim(&mut self, frame: &Frame) -> Result<Vec<OwnedFd>, String> {
+        let count = usize::from(frame.descriptors);
+        if count > 0 && !self.takes_descriptors {
+            return Err("it passes descriptors, which it may not".to_owned());
+        }
+        if count > self.descriptors.len() {
+            return Err(format!(
+                "its frame says that {count} descriptors come with it, but they did not"
+            ));
+        }
+        Ok(self.descriptors.drain(..count).collect())
+    }
+
+    /// All whole frames have claimed theirs. What is left belongs to a frame that has begun, and
+    /// is at most what one frame carries; or no frame will ever claim it.
+    fn check_unclaimed(&self) -> Result<(), String> {
+        let most = match self.bytes.is_empty() {
+            true => 0,
+            false => MAX_DESCRIPTORS,
+        };
+        match self.descriptors.len() > most {
+            true => Err("it passes descriptors that no frame of its announces".to_owned()),
+            false => Ok(()),
+        }
     }
 }
 
-async fn dispatch(
-    link: &Arc<Link>,
-    decoder: &FrameDecoder,
-    buffer: &mut BytesMut,
-    handler: &dyn LinkHandler,
-) -> Result<(), CloseReason> {
-    let mut batch = 0;
-    while let Some(frame) = decoder.decode(buffer)? {
-        handler
-            .frame_came(link, frame)
-            .map_err(CloseReason::Untrusted)?;
-        batch += 1;
-        if batch % BATCH_FRAMES == 0 {
-            tokio::task::yield_now().await;
-        }
+/// Counts an ask, before it can be answered. On a link that the peer has retired there are none.
+fn note_ask(link: &Link, frame: &Frame) -> Result<(), String> {
+    let is_command = matches!(frame.kind, Kind::Ask | Kind::Tell);
+    if is_command && link.is_retired_by_peer() {
+        return Err("it asks over a link that it has retired".to_owned());
     }
-    if buffer.is_empty() {
-        // An idle link holds no memory.
-        *buffer = BytesMut::new();
+    if matches!(frame.kind, Kind::Ask | Kind::Seek) && frame.request != 0 {
+        link.ask_came();
     }
     Ok(())
 }

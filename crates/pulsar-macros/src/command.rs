@@ -3,12 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{Error, Expr, FnArg, Ident, ItemFn, Lit, Meta, Pat, ReturnType, Type};
+use syn::{Error, FnArg, Ident, ItemFn, ReturnType, Type};
 
-use crate::root::root;
-
-/// Most arguments a command may have: as many as `IntoArgs` takes.
-const MAX_ARGS: usize = 8;
+use crate::root::{actor_root, root};
+use crate::signature::{
+    argument, doc, is_result, refuse_generics, refuse_many, reply_label, signature, spaced,
+};
 
 /// A command that adds itself to the program's table.
 pub(crate) fn registered(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
@@ -27,14 +27,14 @@ pub(crate) fn registered(attributes: TokenStream, item: TokenStream) -> syn::Res
     })
 }
 
-/// A command of the core's own.
+/// A command of the runtime's own.
 pub(crate) fn builtin(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
     let command = Parsed::new(&attributes, item)?;
     Ok(Parsed {
         builtin: true,
         ..command
     }
-    .expand(&quote!(crate)))
+    .expand(&actor_root()))
 }
 
 struct Parsed {
@@ -47,7 +47,7 @@ struct Parsed {
 impl Parsed {
     fn new(attributes: &TokenStream, item: TokenStream) -> syn::Result<Self> {
         let function: ItemFn = syn::parse2(item)?;
-        refuse_generics(&function)?;
+        refuse_generics(&function.sig)?;
         let ack = match attributes.to_string().as_str() {
             "" => true,
             "no_ack" => false,
@@ -63,6 +63,11 @@ impl Parsed {
         let mut inputs = function.sig.inputs.iter();
         match inputs.next() {
             Some(FnArg::Typed(_)) => {}
+            Some(FnArg::Receiver(receiver)) => {
+                let message = "a free command takes no `self`: for a command of an actor's own, mark the \
+                               whole `impl` block with #[pulsar::actor]";
+                return Err(Error::new_spanned(receiver, message));
+            }
             first => {
                 let message = "a command's first parameter is the actor's `Context`";
                 let at =
@@ -71,10 +76,7 @@ impl Parsed {
             }
         }
         let args = inputs.map(argument).collect::<syn::Result<Vec<_>>>()?;
-        if args.len() > MAX_ARGS {
-            let message = format!("a command takes at most {MAX_ARGS} arguments: pass a struct");
-            return Err(Error::new_spanned(&function.sig.inputs, message));
-        }
+        refuse_many(&function.sig, args.len())?;
         Ok(Self {
             function,
             args,
@@ -116,12 +118,13 @@ impl Parsed {
     fn implementation(&self, root: &TokenStream, marker: &Ident) -> TokenStream {
         let name = &self.function.sig.ident;
         let text = name.unraw().to_string();
-        let (doc, ack, builtin) = (self.doc(), self.ack, self.builtin);
+        let doc = doc(&self.function.attrs);
+        let (ack, builtin) = (self.ack, self.builtin);
         let (names, types): (Vec<_>, Vec<_>) =
             self.args.iter().map(|(name, ty)| (name, ty)).unzip();
         let labels = names.iter().map(|name| name.unraw().to_string());
         let type_labels = types.iter().map(|ty| spaced(ty.to_token_stream()));
-        let reply_label = self.reply_label();
+        let reply_label = reply_label(&self.function.sig.output);
         let (reply, error, wrap) = self.outcome(root);
         let mut function = self.function.clone();
         function.vis = syn::Visibility::Inherited;
@@ -173,38 +176,8 @@ impl Parsed {
         (reply, error, |value| value)
     }
 
-    fn doc(&self) -> String {
-        let lines = self
-            .function
-            .attrs
-            .iter()
-            .filter_map(|attribute| match &attribute.meta {
-                Meta::NameValue(doc) if doc.path.is_ident("doc") => match &doc.value {
-                    Expr::Lit(literal) => match &literal.lit {
-                        Lit::Str(line) => Some(line.value().trim().to_owned()),
-                        _ => None,
-                    },
-                    _ => None,
-                },
-                _ => None,
-            });
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    fn reply_label(&self) -> String {
-        match &self.function.sig.output {
-            ReturnType::Default => "()".to_owned(),
-            ReturnType::Type(_, returned) => spaced(returned.to_token_stream()),
-        }
-    }
-
     fn signature(&self) -> String {
-        let args = self
-            .args
-            .iter()
-            .map(|(name, ty)| format!("{}: {}", name.unraw(), spaced(ty.to_token_stream())));
-        let args = args.collect::<Vec<_>>().join(", ");
-        format!("({args}) -> {}", self.reply_label())
+        signature(&self.args, &self.function.sig.output)
     }
 }
 
@@ -212,58 +185,11 @@ fn ok(value: TokenStream) -> TokenStream {
     quote!(::core::result::Result::Ok(#value))
 }
 
-fn refuse_generics(function: &ItemFn) -> syn::Result<()> {
-    if function.sig.generics.params.is_empty() {
-        return Ok(());
-    }
-    let message = "a command has a name of its own on the wire and so cannot be generic: write one \
-                   function for each type";
-    Err(Error::new_spanned(&function.sig.generics, message))
-}
-
-fn argument(input: &FnArg) -> syn::Result<(Ident, Type)> {
-    let FnArg::Typed(argument) = input else {
-        return Err(Error::new_spanned(input, "a free command takes no `self`"));
-    };
-    match &*argument.pat {
-        Pat::Ident(name) => Ok((name.ident.clone(), (*argument.ty).clone())),
-        other => Err(Error::new_spanned(
-            other,
-            "a command's argument has a plain name: callers see it",
-        )),
-    }
-}
-
-fn is_result(returned: &Type) -> bool {
-    let Type::Path(path) = returned else {
-        return false;
-    };
-    path.path
-        .segments
-        .last()
-        .is_some_and(|segment| segment.ident == "Result")
-}
-
 fn capitalised(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()
     })
-}
-
-/// Tokens as one would write them: the printer puts spaces around each.
-fn spaced(tokens: TokenStream) -> String {
-    let mut text = tokens.to_string();
-    for (from, to) in [
-        (" < ", "<"),
-        (" >", ">"),
-        (" :: ", "::"),
-        (" ,", ","),
-        ("& ", "&"),
-    ] {
-        text = text.replace(from, to);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -288,7 +214,7 @@ mod tests {
             error_of(quote!(
                 fn f(self) {}
             ))
-            .contains("`Context`")
+            .contains("#[pulsar::actor]")
         );
         assert!(
             error_of(quote!(

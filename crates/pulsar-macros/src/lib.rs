@@ -3,17 +3,43 @@
 //!
 //! # Layout
 //!
-//! * `command`: a function becomes a command.
+//! * `actor`, `method`: an actor type as its author wrote it; `actor_expansion`: what becomes of it.
+//! * `command`: a function becomes a command; `signature`: what its signature says.
 //! * `program`: `main` and tests get an arbiter, and an entry for child processes.
 //! * `root`: finds the name under which the user's crate knows Pulsar.
 #![forbid(unsafe_code)]
 
+mod actor;
+mod actor_expansion;
 mod command;
+mod method;
 mod program;
 mod root;
+mod signature;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
+
+/// Makes an actor type of a struct's `impl` block.
+///
+/// * `start`, with the actor's `Context` and arguments, makes the state. It returns `Self` or a
+///   `Result` of it.
+/// * Each method marked `#[command]` is a command: `&mut self`, optionally a `Context`, then the
+///   arguments. `async` or not. It returns the reply, or a `Result` whose error reaches the caller
+///   with its type. `#[command(no_ack)]`: nobody waits for it. `#[command(concurrent)]`: it takes
+///   `&self` and runs beside others of its kind, before and after those that take `&mut self`.
+/// * `stopping`, if there is one, runs last: `async fn stopping(&mut self, cx: Context)`.
+///
+/// The type then has `spawn`, with the arguments of `start`, and each command is a method of its
+/// `Proxy`, as visible as it is here.
+///
+/// `#[pulsar::actor(local)]`: arguments and replies need not be serde types; such actors are
+/// threads or tasks. `#[pulsar::actor(on_panic = "continue")]`: a panic costs one command and does
+/// not end the actor.
+#[proc_macro_attribute]
+pub fn actor(attributes: TokenStream, item: TokenStream) -> TokenStream {
+    expand(actor::actor(attributes.into(), item.into()))
+}
 
 /// Makes a command of a function: any actor of the program answers it, by the function's name.
 ///

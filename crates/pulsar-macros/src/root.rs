@@ -21,3 +21,14 @@ pub(crate) fn root() -> TokenStream {
     let ident = Ident::new(&found, Span::call_site());
     quote!(::#ident)
 }
+
+/// The path to the crate of actors, from the crates of the runtime itself.
+pub(crate) fn actor_root() -> TokenStream {
+    match crate_name("pulsar-actor") {
+        Ok(FoundCrate::Name(name)) => {
+            let ident = Ident::new(&name, Span::call_site());
+            quote!(::#ident)
+        }
+        _ => quote!(crate),
+    }
+}

@@ -22,6 +22,8 @@ pub struct Info {
     /// Its event loop.
     #[serde(rename = "loop")]
     pub event_loop: LoopInfo,
+    /// The links of its process to others.
+    pub links: LinksInfo,
     /// What the user added.
     pub extra: Extra,
 }
@@ -130,6 +132,15 @@ pub struct LastExit {
     pub pid: Option<u32>,
     /// Which life it was.
     pub incarnation: Incarnation,
+}
+
+/// The links of a process to others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct LinksInfo {
+    /// Links that are open, those that are being retired too.
+    pub open: u64,
+    /// Replies that nobody waited for any more, on the open links: their callers had given up.
+    pub stray_replies: u64,
 }
 
 #[cfg(test)]

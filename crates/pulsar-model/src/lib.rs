@@ -3,10 +3,11 @@
 //!
 //! # Layout
 //!
-//! * [`Proxy`] and [`Target`]: whom one means.
+//! * [`RawProxy`] and [`Target`]: whom one means.
 //! * [`State`], [`Placement`], [`Role`]: where an actor is in its life, how it runs, what for.
 //! * [`Overflow`], [`OnStop`], [`DeadLetter`]: what becomes of messages that find no room or no
 //!   actor.
+//! * [`RestartPolicy`]: whether it begins anew.
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
 //!   arbiter tells of it.
 //! * [`CommandInfo`]: a command as tools show it; [`IntoArgs`]: what may be given for a
@@ -34,6 +35,7 @@ mod overflow;
 mod panic_message;
 mod placement;
 mod proxy;
+mod restart_policy;
 mod result_parts;
 mod role;
 mod state;
@@ -43,12 +45,13 @@ pub use args::IntoArgs;
 pub use cause::Cause;
 pub use command_info::{ArgInfo, CommandInfo};
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
-pub use info::{ActorInfo, Extra, Info, LastExit, LoopInfo, MailboxInfo, SystemInfo};
+pub use info::{ActorInfo, Extra, Info, LastExit, LinksInfo, LoopInfo, MailboxInfo, SystemInfo};
 pub use overflow::{DeadLetter, DeadReason, OnStop, Overflow};
 pub use panic_message::panic_message;
 pub use placement::Placement;
-pub use proxy::{Proxy, Target};
+pub use proxy::{RawProxy, Target};
 pub use pulsar_wire::{Aid, ArbiterId, Incarnation, ParseAidError};
+pub use restart_policy::RestartPolicy;
 #[doc(hidden)]
 pub use result_parts::ResultParts;
 pub use role::Role;

@@ -2,24 +2,25 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use pulsar_wire::Aid;
 use serde::{Deserialize, Serialize};
 
-/// A reference to an actor: cheap, cloneable, and it may travel in messages.
+/// A reference to an actor of whatever type: cheap, cloneable, and it may travel in messages.
 ///
 /// It names a place and survives restarts; it does not keep the actor alive. Two proxies are
 /// equal if they have the same id.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Proxy {
+pub struct RawProxy {
     aid: Aid,
-    name: String,
+    name: Arc<str>,
 }
 
-impl Proxy {
+impl RawProxy {
     /// A reference to the actor in this place; `name` is only carried along.
     pub fn new(aid: Aid, name: &str) -> Self {
-        let name = name.to_owned();
+        let name = name.into();
         Self { aid, name }
     }
 
@@ -34,23 +35,29 @@ impl Proxy {
     }
 }
 
-impl PartialEq for Proxy {
+impl AsRef<Self> for RawProxy {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl PartialEq for RawProxy {
     fn eq(&self, other: &Self) -> bool {
         self.aid == other.aid
     }
 }
 
-impl Eq for Proxy {}
+impl Eq for RawProxy {}
 
-impl Hash for Proxy {
+impl Hash for RawProxy {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.aid.hash(state);
     }
 }
 
-impl fmt::Display for Proxy {
+impl fmt::Display for RawProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name.as_str() {
+        match &*self.name {
             "" => self.aid.fmt(f),
             name => write!(f, "{name} ({})", self.aid),
         }
@@ -75,18 +82,6 @@ impl fmt::Display for Target {
             Self::Aid(aid) => aid.fmt(f),
             Self::Name(name) => f.write_str(name),
         }
-    }
-}
-
-impl From<&Proxy> for Target {
-    fn from(proxy: &Proxy) -> Self {
-        Self::Aid(proxy.aid)
-    }
-}
-
-impl From<Proxy> for Target {
-    fn from(proxy: Proxy) -> Self {
-        Self::Aid(proxy.aid)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use pulsar_model::Cause;
+use pulsar_model::{Cause, RestartPolicy};
 
 /// The limits of a pool's restarts.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -94,6 +94,7 @@ pub enum PoolDecision {
 #[derive(Debug)]
 pub struct PoolPolicy {
     limits: PoolLimits,
+    restart: RestartPolicy,
     slots: Vec<Slot>,
     /// When restarts were decided, the oldest first, within the period.
     restarts: VecDeque<Instant>,
@@ -115,10 +116,19 @@ impl PoolPolicy {
     pub fn new(workers: usize, limits: PoolLimits) -> Self {
         Self {
             limits,
+            restart: RestartPolicy::Permanent,
             slots: vec![Slot::default(); workers],
             restarts: VecDeque::new(),
             stopping: false,
             status: PoolStatus::default(),
+        }
+    }
+
+    /// A single actor, which is started now, restarted as `restart` says.
+    pub fn single(restart: RestartPolicy, limits: PoolLimits) -> Self {
+        Self {
+            restart,
+            ..Self::new(1, limits)
         }
     }
 
@@ -159,6 +169,15 @@ impl PoolPolicy {
         }
         if was_ready.is_none() {
             self.slots[slot].failed_boots += 1;
+        }
+        let is_final = match self.restart {
+            RestartPolicy::Permanent => false,
+            RestartPolicy::Transient => cause.is_orderly(),
+            RestartPolicy::Temporary => true,
+        };
+        if is_final {
+            self.stopping = true;
+            return Some(PoolDecision::StopAll);
         }
         if !cause.is_orderly() {
             self.status.last_failure = Some(cause);
@@ -312,6 +331,28 @@ mod tests {
         delay(&mut pool, ended(0), later);
         delay(&mut pool, ended(0), later);
         assert_eq!(pool.on(ended(0), later, 0.0), Some(PoolDecision::StopAll));
+    }
+
+    #[test]
+    fn a_single_actor_is_restarted_as_its_policy_says() {
+        use RestartPolicy::{Permanent, Temporary, Transient};
+        let cases = [
+            (Temporary, crash(), false),
+            (Temporary, Cause::Normal, false),
+            (Transient, crash(), true),
+            (Transient, Cause::Normal, false),
+            (Transient, Cause::Stopped, false),
+            (Permanent, crash(), true),
+            (Permanent, Cause::Stopped, true),
+        ];
+        for (policy, cause, restarts) in cases {
+            let mut single = PoolPolicy::single(policy, PoolLimits::default());
+            let now = Instant::now();
+            single.on(PoolEvent::Ready { slot: 0 }, now, 0.0);
+            let decision = single.on(PoolEvent::Ended { slot: 0, cause }, now, 0.0);
+            let restarted = matches!(decision, Some(PoolDecision::StartAt { .. }));
+            assert_eq!(restarted, restarts, "{policy:?}");
+        }
     }
 
     #[test]

@@ -2,16 +2,14 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// A command's name and arguments, and the name of its target where the sender knows no place.
+/// A command's name and its arguments. Whom it is for, the frame's header says.
 ///
-/// Layout: length of the command's name (2 bytes, little endian), the name, length of the
-/// target's name (2 bytes), that name, then the arguments in the frame's codec.
+/// Layout: length of the name (2 bytes, little endian), the name, then the arguments in the
+/// frame's codec.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandBody {
     /// The command.
     pub command: String,
-    /// The target's name; empty where the frame's header says the target.
-    pub target: String,
     /// The arguments.
     pub args: Bytes,
 }
@@ -21,13 +19,12 @@ impl CommandBody {
     ///
     /// # Errors
     ///
-    /// [`CommandBodyError`] if a name is over 65,535 bytes.
-    pub fn encode(command: &str, target: &str, args: &[u8]) -> Result<Bytes, CommandBodyError> {
-        let mut out = BytesMut::with_capacity(4 + command.len() + target.len() + args.len());
-        for name in [command, target] {
-            out.put_u16_le(u16::try_from(name.len()).map_err(|_| CommandBodyError)?);
-            out.put_slice(name.as_bytes());
-        }
+    /// [`CommandBodyError`] if the name is over 65,535 bytes.
+    pub fn encode(command: &str, args: &[u8]) -> Result<Bytes, CommandBodyError> {
+        let length = u16::try_from(command.len()).map_err(|_| CommandBodyError)?;
+        let mut out = BytesMut::with_capacity(2 + command.len() + args.len());
+        out.put_u16_le(length);
+        out.put_slice(command.as_bytes());
         out.put_slice(args);
         Ok(out.freeze())
     }
@@ -36,13 +33,11 @@ impl CommandBody {
     ///
     /// # Errors
     ///
-    /// [`CommandBodyError`] if it ends within a name or a name is no UTF-8.
+    /// [`CommandBodyError`] if it ends within the name or the name is no UTF-8.
     pub fn decode(mut body: Bytes) -> Result<Self, CommandBodyError> {
         let command = take_name(&mut body)?;
-        let target = take_name(&mut body)?;
         Ok(Self {
             command,
-            target,
             args: body,
         })
     }
@@ -73,9 +68,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_command_survives_the_wire(command: String, target: String, args: Vec<u8>) {
-            let body = CommandBody::encode(&command, &target, &args).unwrap();
-            let expected = CommandBody { command, target, args: args.into() };
+        fn a_command_survives_the_wire(command: String, args: Vec<u8>) {
+            let body = CommandBody::encode(&command, &args).unwrap();
+            let expected = CommandBody { command, args: args.into() };
             prop_assert_eq!(CommandBody::decode(body), Ok(expected));
         }
 
@@ -83,5 +78,13 @@ mod tests {
         fn garbage_is_read_without_a_panic(bytes: Vec<u8>) {
             let _ = CommandBody::decode(bytes.into());
         }
+    }
+
+    #[test]
+    fn a_name_that_its_length_cannot_tell_is_refused() {
+        let longest = "x".repeat(usize::from(u16::MAX));
+        assert!(CommandBody::encode(&longest, b"").is_ok());
+        let longer = longest + "x";
+        assert_eq!(CommandBody::encode(&longer, b""), Err(CommandBodyError));
     }
 }

@@ -30,7 +30,8 @@ pub struct Frame {
     pub codec: Codec,
     /// Descriptors that travel beside the frame.
     pub descriptors: u8,
-    /// Pairs a reply with its ask; 0 where there is nothing to pair.
+    /// Pairs a reply with its ask; 0 where there is nothing to pair. In a
+    /// [`Kind::Credit`], the number of messages.
     pub request: u64,
     /// The target's place.
     pub place: u32,
@@ -128,13 +129,44 @@ pub enum Kind {
     Reply = 8,
     /// The command's own error.
     Failure = 9,
-    /// The command was not run, or its actor died: a send error.
+    /// The command was not run, its actor died, or an actor was sought that is not there: a send
+    /// error.
     Undelivered = 10,
+    /// The actor at `place` and `task` has taken in `request` messages of the user's that came
+    /// over this link: that many more may be sent to it.
+    Credit = 11,
+    /// Child to arbiter: how is an actor reached? The header says which; or, if the body is not
+    /// empty, that is the actor's name in UTF-8. `request` pairs it with its answer, a
+    /// [`Peer`](Self::Peer) or an [`Undelivered`](Self::Undelivered).
+    Seek = 12,
+    /// Arbiter to child: how the process at `place` is reached. The descriptor that comes with it
+    /// is a direct link to that process, in its life `incarnation`.
+    ///
+    /// With a `request` it answers a [`Seek`](Self::Seek), and `place` and `task` are the
+    /// actor's, which for a name is news. It comes without a descriptor if the actor lives in the
+    /// arbiter's process and is reached over this link, or if a direct link is there already.
+    Peer = 13,
+    /// Arbiter to child: the process at `place` has ended its life `incarnation`. The body is the
+    /// cause.
+    PeerEnded = 14,
+    /// On a direct link: the sender asks and tells nothing more over it.
+    Retire = 15,
+    /// On a direct link, the answer to [`Retire`](Self::Retire): all that came before that has
+    /// been handed to those it was for.
+    Retired = 16,
+    /// Child to arbiter: the body is a name, wanted for the child's own task of the header. Answered
+    /// by a [`Peer`](Self::Peer) that says who has it.
+    Claim = 17,
+    /// Child to arbiter: the task of the header needs the name that is the body no more.
+    Release = 18,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Result<Self, FrameError> {
-        use Kind::{Ask, Boot, Ended, Failure, Hello, Notify, Reply, Stop, Tell, Undelivered};
+        use Kind::{
+            Ask, Boot, Claim, Credit, Ended, Failure, Hello, Notify, Peer, PeerEnded, Release,
+            Reply, Retire, Retired, Seek, Stop, Tell, Undelivered,
+        };
         [
             Boot,
             Hello,
@@ -146,6 +178,14 @@ impl Kind {
             Reply,
             Failure,
             Undelivered,
+            Credit,
+            Seek,
+            Peer,
+            PeerEnded,
+            Retire,
+            Retired,
+            Claim,
+            Release,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
@@ -277,7 +317,7 @@ mod tests {
     use super::*;
 
     fn kinds() -> impl Strategy<Value = Kind> {
-        (1_u8..=10).prop_map(|byte| Kind::from_byte(byte).unwrap())
+        (1_u8..=18).prop_map(|byte| Kind::from_byte(byte).unwrap())
     }
 
     prop_compose! {
@@ -361,6 +401,15 @@ mod tests {
             FrameDecoder::new(131).decode(&mut stream),
             refused.map(|()| None)
         );
+    }
+
+    #[test]
+    fn each_kind_has_the_byte_that_it_is_read_by() {
+        for byte in 1..=18 {
+            assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
+        }
+        assert_eq!(Kind::from_byte(0), Err(FrameError::Kind(0)));
+        assert_eq!(Kind::from_byte(19), Err(FrameError::Kind(19)));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!
 //! * [`Frame`]: the unit of traffic on a link: a fixed header, room for a trace, a body.
 //! * [`Aid`]: the identity of an actor: a place, not a life.
-//! * [`CommandBody`]: the body of an ask: the command, its target by name, its arguments.
+//! * [`CommandBody`]: the body of an ask: the command and its arguments.
 //! * [`Hello`]: what a new process says first: version, build, identity.
 //! * [`BootRecord`]: everything that a child is told about the world it lives in.
 //! * [`fields`]: the tagged encoding of the last two, to which fields can be added.

@@ -6,7 +6,8 @@
 //!
 //! The face: it re-exports the layers and holds next to no code of its own.
 //!
-//! * The actor layer: [`spawn`], [`send`], [`Context`], [`Proxy`], [`Pool`], [`arbiter`].
+//! * The actor layer: [`Actor`] types by [`macro@actor`], [`spawn`], [`send`], [`Context`], [`Proxy`],
+//!   [`Pool`], [`arbiter`].
 //! * [`app`]: applications: settings, supervised workers, signals.
 //! * [`net`]: listeners that workers share.
 //! * [`http`]: HTTP servers.
@@ -45,8 +46,8 @@ pub mod prelude {
     pub use pulsar_app::{NoSettings, Worker};
     pub use pulsar_core::{
         Aid, CallError, Cause, Context, DeadLetter, Error, Info, OnStop, Overflow, Placement, Pool,
-        Proxy, Result, SendError, Spawn, SpawnError, State, arbiter, command, echo, get_actor,
-        info, notify, ping, run, send, spawn, stop,
+        Proxy, RestartPolicy, Result, SendError, Spawn, SpawnError, State, arbiter, command, echo,
+        find, get_actor, info, notify, ping, run, send, spawn, stop,
     };
 }
 
@@ -66,4 +67,6 @@ mod documents {
     struct Servers;
     #[doc = include_str!("../../../docs/guide/actors.md")]
     struct Actors;
+    #[doc = include_str!("../../../docs/guide/comparison.md")]
+    struct Comparison;
 }

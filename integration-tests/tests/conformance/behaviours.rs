@@ -1,5 +1,6 @@
 //! What an actor may rely on when it sends to another, wherever either of them runs.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pulsar::prelude::*;
@@ -69,6 +70,14 @@ pub(crate) async fn conform(cx: Context, behaviour: String, target: Proxy) -> Re
         "panic" => panic(&target).await,
         "order" => order(&target).await,
         "release" => back_pressure(&cx, &target).await,
+        "flood" => flood(&target).await,
+        "once" => once(&cx, &target).await,
+        "dead letters" => dead_letters(&cx, &target).await,
+        "restart" => restart(&cx, &target).await,
+        "spawn" => {
+            let placement = send(&target, info, ()).await?.actor.placement;
+            spawns(&cx, placement).await
+        }
         "timeout" => timeout(&cx, &target).await,
         "drain" => drain(&cx, &target).await,
         "kill" => death(&cx, &target).await,
@@ -171,10 +180,131 @@ async fn back_pressure(cx: &Context, target: &Proxy) -> Result<()> {
     for ask in waiting {
         ask.await??;
     }
-    match one_more.await? {
-        Ok(4) | Err(CallError::Send(SendError::MailboxFull { capacity: 4 })) => Ok(()),
-        other => expect(false, other),
+    let kept = one_more.await??;
+    expect(kept == 4, kept)
+}
+
+/// How many `tally`s have come to this process, and whether each came in its turn.
+static TALLY: Mutex<(u32, bool)> = Mutex::new((0, true));
+
+#[command(no_ack)]
+async fn tally(_cx: Context, number: u32) {
+    {
+        let mut tally = TALLY.lock().unwrap_or_else(PoisonError::into_inner);
+        *tally = (tally.0 + 1, tally.1 && tally.0 == number);
     }
+    // Others on the loop get their turn: the sender is to be faster.
+    yield_now().await;
+}
+
+#[command]
+async fn tallied(_cx: Context) -> (u32, bool) {
+    *TALLY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Far more than mailbox, link and credit hold: each has to be given back in time.
+const FLOOD: u32 = 10_000;
+
+async fn flood(target: &Proxy) -> Result<()> {
+    for number in 0..FLOOD {
+        send(target, tally, number).await?;
+    }
+    let tallied = send(target, tallied, ()).await?;
+    expect(tallied == (FLOOD, true), tallied)
+}
+
+/// Each reply has been for somebody who waited for it: none came twice, here or there.
+async fn once(cx: &Context, target: &Proxy) -> Result<()> {
+    let asks: Vec<_> = (0..200_u32)
+        .map(|number| tokio::spawn(send(target, half, 2 * number).into_future()))
+        .collect();
+    for (number, ask) in (0..).zip(asks) {
+        let answer = ask.await??;
+        expect(answer == number, answer)?;
+    }
+    // Behind the replies on the same link.
+    send(target, ping, ()).await?;
+    let strays = cx.info().links.stray_replies;
+    expect(strays == 0, strays)
+}
+
+async fn dead_letters(cx: &Context, target: &Proxy) -> Result<()> {
+    let (held, waiting) = fill(target).await?;
+    // The target drops the oldest for each of these.
+    let newer: Vec<_> = (4..6_u32)
+        .map(|number| tokio::spawn(send(target, keep, number).into_future()))
+        .collect();
+    let mut waiting = waiting.into_iter();
+    for dropped in waiting.by_ref().take(2) {
+        let answer = dropped.await?;
+        let told = matches!(
+            answer,
+            Err(CallError::Send(SendError::MailboxFull { capacity: 4 }))
+        );
+        expect(told, answer)?;
+    }
+    cx.set_extra("ready", true);
+    expect(held.await?? == "held", "hold")?;
+    for (number, ask) in (2..).zip(waiting.chain(newer)) {
+        let kept = ask.await??;
+        expect(kept == number, kept)?;
+    }
+    let info = send(target, info, ()).await?;
+    expect(info.mailbox.dead_letters == 2, info.mailbox)?;
+    let letters = info.extra.0.get("letters").cloned();
+    expect(
+        letters == Some(serde_json::json!(["keep", "keep"])),
+        letters,
+    )
+}
+
+/// The target's hook for dead letters.
+pub(crate) fn note_letter(cx: Context, letter: DeadLetter) {
+    let letters = cx.info().extra.0.get("letters").cloned();
+    let mut letters: Vec<String> =
+        serde_json::from_value(letters.unwrap_or_default()).unwrap_or_default();
+    letters.push(letter.command.to_owned());
+    cx.set_extra("letters", letters);
+}
+
+async fn restart(cx: &Context, target: &Proxy) -> Result<()> {
+    send(target, keep, 7_u32).await?;
+    let (held, waiting) = fill(target).await?;
+    cx.set_extra("ready", true);
+    expect_died(held.await?)?;
+    for ask in waiting {
+        expect_died(ask.await?)?;
+    }
+    // Its next life, in the same place: the same reference, and a state of its own.
+    let about = loop {
+        match send(target, info, ()).await {
+            Ok(about) => break about,
+            Err(CallError::Send(SendError::Restarting { .. } | SendError::ActorDied { .. })) => {
+                yield_now().await;
+            }
+            Err(other) => return expect(false, other),
+        }
+    };
+    expect(about.actor.incarnation == 2, about.actor)?;
+    let kept = send("target", all_kept, ()).await?;
+    expect(kept.is_empty(), kept)
+}
+
+/// The asker spawns an actor itself.
+async fn spawns(cx: &Context, placement: Placement) -> Result<()> {
+    let spawning = spawn().placement(placement).begin();
+    if cx.placement() == Placement::Process && placement == Placement::Thread {
+        // Its function would run in the arbiter's process.
+        let refused = spawning?.await;
+        let told = matches!(refused, Err(SpawnError::Unsupported { .. }));
+        return expect(told, refused);
+    }
+    let spawning = spawning?;
+    let aid = spawning.aid();
+    let spawned = spawning.await?;
+    expect(spawned.aid() == aid, &spawned)?;
+    let answer = send(aid, half, 84_u32).await?;
+    expect(answer == 42, answer)
 }
 
 async fn timeout(cx: &Context, target: &Proxy) -> Result<()> {

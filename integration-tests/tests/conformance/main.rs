@@ -7,25 +7,25 @@ mod behaviours;
 
 use pulsar::prelude::*;
 
-use crate::behaviours::{conform, let_go};
+use crate::behaviours::{conform, let_go, note_letter};
 
 /// Room in the target's mailbox: little, so that it can be filled.
 const CAPACITY: usize = 4;
 
 /// Has an actor in placement `from` check one behaviour of an actor in placement `to`.
 async fn check(from: Placement, to: Placement, behaviour: &str) -> Result<()> {
-    let target = target(to).await?;
+    let target = target(to, behaviour).await?;
     let asker = spawn().name("asker").placement(from).await?;
     let checking =
         tokio::spawn(send(&asker, conform, (behaviour.to_owned(), target.clone())).into_future());
     let handle = arbiter();
     match behaviour {
         // What only the arbiter can do to the target, once the asker says that it is ready.
-        "kill" => {
+        "kill" | "restart" => {
             asked_for(&asker).await?;
             handle.kill_actor(&target).await?;
         }
-        "release" | "drain" | "timeout" => {
+        "release" | "drain" | "timeout" | "dead letters" => {
             asked_for(&asker).await?;
             run(&target, let_go, ()).await?;
         }
@@ -34,9 +34,17 @@ async fn check(from: Placement, to: Placement, behaviour: &str) -> Result<()> {
     Ok(checking.await??)
 }
 
-async fn target(placement: Placement) -> Result<Proxy, SpawnError> {
+async fn target(placement: Placement, behaviour: &str) -> Result<Proxy, SpawnError> {
     let described = spawn().name("target").placement(placement);
-    described.mailbox_capacity(CAPACITY).await
+    let described = described.mailbox_capacity(CAPACITY);
+    match behaviour {
+        "restart" => described.permanent().await,
+        "dead letters" => {
+            let dropping = described.on_overflow(Overflow::DropOldest);
+            dropping.on_dead_letter(note_letter).await
+        }
+        _ => described.await,
+    }
 }
 
 /// Waits until the asker has said that it needs the arbiter.
@@ -74,8 +82,33 @@ macro_rules! pairs {
             }
 
             #[pulsar::test]
-            async fn a_full_mailbox_holds_senders_back_or_refuses_them() -> Result<()> {
+            async fn a_full_mailbox_holds_its_senders_back() -> Result<()> {
                 crate::check(FROM, TO, "release").await
+            }
+
+            #[pulsar::test]
+            async fn a_sender_that_is_faster_waits_and_nothing_is_lost() -> Result<()> {
+                crate::check(FROM, TO, "flood").await
+            }
+
+            #[pulsar::test]
+            async fn each_ask_is_answered_once() -> Result<()> {
+                crate::check(FROM, TO, "once").await
+            }
+
+            #[pulsar::test]
+            async fn what_is_not_run_is_a_dead_letter_and_its_sender_is_told() -> Result<()> {
+                crate::check(FROM, TO, "dead letters").await
+            }
+
+            #[pulsar::test]
+            async fn a_restarted_actor_is_found_by_the_same_reference() -> Result<()> {
+                crate::check(FROM, TO, "restart").await
+            }
+
+            #[pulsar::test]
+            async fn a_spawn_tells_the_id_at_once_and_resolves_when_the_actor_is_ready() -> Result<()> {
+                crate::check(FROM, TO, "spawn").await
             }
 
             #[pulsar::test]

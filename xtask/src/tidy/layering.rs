@@ -9,6 +9,8 @@ const LAYERS: &[&[&str]] = &[
     &["pulsar-wire", "pulsar-sys", "pulsar-macros"],
     &["pulsar-model"],
     &["pulsar-policy", "pulsar-link"],
+    &["pulsar-mailbox"],
+    &["pulsar-actor"],
     &["pulsar-core"],
     &["pulsar-harness"],
     &[CONTROL],
@@ -115,8 +117,9 @@ fn wrong_arrow(
 }
 
 fn wrong_step(name: &str, upper: usize, to: &str, lower: usize, dev: bool) -> Option<String> {
-    // A test may use a neighbour of its own layer: no user of the crate ever builds that arrow.
-    let points_down = lower < upper || (dev && lower == upper);
+    // A test may use a neighbour of its own layer, and an example in the documentation the layer
+    // that completes it: no user of the crate ever builds that arrow.
+    let points_down = lower < upper || (dev && lower <= upper + 1);
     let is_application = LAYERS.iter().position(|layer| layer.contains(&CONTROL)) <= Some(upper);
     if !points_down {
         Some(format!(
@@ -195,7 +198,12 @@ mod tests {
             (
                 "crates/a",
                 "pulsar-wire",
-                vec!["bytes", "dev pulsar-macros", "dev tokio"],
+                vec![
+                    "bytes",
+                    "dev pulsar-macros",
+                    "dev pulsar-model",
+                    "dev tokio",
+                ],
             ),
             (
                 "crates/a",

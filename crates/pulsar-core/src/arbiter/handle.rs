@@ -7,10 +7,9 @@ use pulsar_wire::Aid;
 use tokio::time::Instant;
 
 use super::shutdown;
-use crate::context::Context;
 use crate::log::LogConfig;
 use crate::node::Node;
-use crate::{ActorStatus, Cause, Info, SendError, State, Target};
+use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target};
 
 /// The arbiter's handle in this process. Before the arbiter runs it is there too, and
 /// [`is_running`](Arbiter::is_running) is false.
@@ -40,7 +39,7 @@ impl Arbiter {
 
     /// The arbiter's id, once there is one.
     pub fn aid(&self) -> Option<Aid> {
-        self.node.as_ref().map(|node| node.arbiter_aid())
+        self.node.as_ref().map(|node| node.arbiter())
     }
 
     /// Asks the arbiter to stop: it stops all actors, then the program ends. Returns at once.
@@ -112,7 +111,7 @@ impl Arbiter {
         let registry = node.registry.lock();
         let aid = match target {
             Target::Aid(aid) => Some(*aid),
-            Target::Name(name) if name == "arbiter" => Some(node.arbiter_aid()),
+            Target::Name(name) if name == "arbiter" => Some(node.arbiter()),
             Target::Name(name) => registry.named(name).or_else(|| node.parse(name)),
         };
         aid.filter(|aid| registry.get(*aid).is_some())
@@ -130,7 +129,7 @@ impl Arbiter {
     pub async fn stop_actor(&self, target: impl Into<Target>) -> Result<(), SendError> {
         let node = self.master_node()?;
         let aid = self.find(&target.into())?;
-        if aid == node.arbiter_aid() {
+        if aid == node.arbiter() {
             self.stop();
             return Ok(());
         }
@@ -155,7 +154,7 @@ impl Arbiter {
     pub async fn kill_actor(&self, target: impl Into<Target>) -> Result<(), SendError> {
         let node = self.master_node()?;
         let aid = self.find(&target.into())?;
-        if aid == node.arbiter_aid() {
+        if aid == node.arbiter() {
             return Err(SendError::Refused {
                 reason: "the arbiter does not kill itself; ask it to stop".to_owned(),
             });
@@ -200,11 +199,7 @@ impl Arbiter {
     /// The arbiter's own handle, in its process.
     fn context(&self) -> Option<Context> {
         let node = self.node.as_ref().filter(|node| node.master().is_some())?;
-        match node
-            .registry
-            .lock()
-            .reach(node.arbiter_aid(), Instant::now())
-        {
+        match node.registry.lock().reach(node.arbiter(), Instant::now()) {
             Ok(Some(super::Reached::Local(cx))) => Some(cx),
             _ => None,
         }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::Pairs;
+
 use pulsar_sys::{Children, Exit, Pid, Signal};
 use pulsar_wire::Aid;
 use tokio::runtime::Handle;
@@ -26,6 +28,8 @@ pub(crate) struct Master {
     overseers: Mutex<HashMap<Pid, oneshot::Sender<Exit>>>,
     /// Places set aside for what process actors will spawn, and for whom.
     granted: Mutex<HashMap<u32, Aid>>,
+    /// Who has a direct link to whom.
+    pub(crate) pairs: Mutex<Pairs>,
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
@@ -39,6 +43,7 @@ impl Master {
             children: Mutex::default(),
             overseers: Mutex::default(),
             granted: Mutex::default(),
+            pairs: Mutex::default(),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),

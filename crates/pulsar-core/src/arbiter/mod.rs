@@ -3,12 +3,17 @@
 //! * [`Master`]: what only the arbiter's process has: child processes, places, the main loop.
 //! * [`Registry`]: who lives where, under which name, and how to reach them.
 //! * [`raise`]: from an order to an actor, and to its end: carries out what the policy decides.
+//! * [`Kept`]: an actor that begins anew when it ends; [`Chance`]: what varies its waits.
+//! * [`broker`]: shows children the ways to others, and tells them of their ends.
 //! * [`handle`]: the arbiter as programs see it.
 //! * [`program`]: `main` under an arbiter, from start to exit code.
 //! * [`spawning`]: orders that come from other actors.
 
+mod broker;
+mod chance;
 mod exits;
 mod handle;
+mod kept;
 mod master;
 mod program;
 mod raise;
@@ -16,10 +21,13 @@ mod registry;
 mod shutdown;
 mod spawning;
 
+pub(crate) use broker::Pairs;
+pub(crate) use chance::Chance;
 pub use handle::{Arbiter, arbiter};
+pub(crate) use kept::Kept;
 pub(crate) use master::Master;
 pub(crate) use program::run_main;
-pub(crate) use raise::{Hooking, Order, raise};
+pub(crate) use raise::{Hooking, Order, Raised, raise};
 pub(crate) use registry::{Reached, Registry};
 pub(crate) use shutdown::{stop_one, stop_tasks};
 

@@ -15,13 +15,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::{Master, exits, shutdown};
-use crate::context::{self, Context, Identity};
-use crate::hooks::Hooks;
-use crate::lifecycle::Life;
-use crate::mailbox::{DEFAULT_CAPACITY, Mailbox};
-use crate::node::{LONGEST, Node, Timing, Upward, notify_period};
-use crate::reports::Reports;
-use crate::{Error, OnStop, Overflow, Placement, Result, Role, command, entry};
+use crate::node::{Node, Timing, Upward, notify_period};
+use crate::{Anyone, Context, Error, OnStop, Overflow, Placement, Result, Role, entry};
+use pulsar_actor::runtime::{
+    ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, duplicates,
+    own_thread, release_thread, scope,
+};
 
 /// How long blocking jobs of the program may go on after its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
@@ -55,7 +54,7 @@ where
     F: FnOnce() -> Fut,
     Fut: Future<Output: Termination> + Send + 'static,
 {
-    let twice = command::duplicates();
+    let twice = duplicates();
     if !twice.is_empty() {
         return Err(Error::msg(format!(
             "more than one command is named {}",
@@ -74,7 +73,7 @@ where
         // A task, not the future of `block_on`: only tasks take turns.
         let body = main();
         let body = async move { body.await.report() };
-        let body = tokio::spawn(context::scope(cx.clone(), body));
+        let body = tokio::spawn(scope(cx.clone(), body));
         // The arbiter answers for as long as there is anybody to ask it.
         let (last_to_end, until_all_ended) = oneshot::channel::<()>();
         cx.spawn(async move { drop(until_all_ended.await) });
@@ -84,7 +83,7 @@ where
         drop(life.await);
         Ok::<_, Error>(code)
     });
-    context::release_thread();
+    release_thread();
     if let Some(node) = Node::current() {
         node.close();
     }
@@ -116,10 +115,11 @@ fn begin() -> Result<(Context, Life)> {
     if !node.install() {
         return Err(Error::msg("an arbiter has run in this process before"));
     }
-    let mailbox = Mailbox::new(DEFAULT_CAPACITY, Overflow::default());
-    let cx = Context::new(birth, Arc::clone(&node), mailbox, HashMap::new());
+    let kind = ActorKind::of::<Anyone>();
+    let mailbox = Mailbox::new(kind, DEFAULT_CAPACITY, Overflow::default());
+    let cx = Context::new(birth, kind, node.share(), mailbox, HashMap::new());
     node.registry.lock().host(&cx, Role::Arbiter);
-    context::own_thread(cx.clone());
+    own_thread(cx.clone());
     tokio::spawn(exits::watch(node, exits));
     let life = Life::new(cx.clone(), Hooks::default(), Reports::None);
     Ok((cx, life))
@@ -127,7 +127,7 @@ fn begin() -> Result<(Context, Life)> {
 
 /// Waits for the end of `main`, or for the arbiter to be asked to stop; then stops all actors.
 async fn supervise(cx: &Context, mut body: JoinHandle<ExitCode>) -> ExitCode {
-    let node = &cx.cell.node;
+    let node = &Node::of(cx);
     let ended = tokio::select! {
         ended = &mut body => Some(ended),
         () = cx.stop_asked() => None,

@@ -9,12 +9,11 @@ use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use crate::context::Identity;
-use crate::hooks::{Behaviour, Hooks};
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Vessel};
 use crate::spawn::{Spec, is_name};
 use crate::{Cause, Placement, Role, SpawnError};
+use pulsar_actor::runtime::{Behaviour, Hooks, Identity};
 use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 
 /// An actor that is wanted.
@@ -73,6 +72,7 @@ pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError
     let overseer = Overseer {
         node: Arc::clone(node),
         aid: order.aid,
+        incarnation: order.incarnation,
         name: order.spec.name.clone(),
         keep_place: order.keep_place,
         ready: Some(to_ready),
@@ -112,6 +112,7 @@ fn identity(node: &Node, order: &Order) -> Identity {
 struct Overseer {
     node: Arc<Node>,
     aid: Aid,
+    incarnation: Incarnation,
     name: String,
     keep_place: bool,
     ready: Option<oneshot::Sender<Result<(), SpawnError>>>,
@@ -133,6 +134,10 @@ impl Overseer {
             self.never_lived(SpawnError::Died { cause });
             return None;
         };
+        if let Err(error) = self.node.claim_name(self.aid, &self.name).await {
+            self.never_lived(error);
+            return None;
+        }
         let timing = &self.node.timing;
         let boot_timeout = order.spec.boot_timeout.unwrap_or(timing.boot_timeout);
         let mut oversight = Oversight::new(
@@ -267,6 +272,10 @@ impl Overseer {
         let mut registry = self.node.registry.lock();
         registry.ended(self.aid, cause, self.keep_place);
         drop(registry);
+        if !self.keep_place {
+            self.node.release_name(self.aid, &self.name);
+        }
+        self.node.tell_peers(self.aid, self.incarnation, cause);
         if let Some(master) = self.node.master() {
             master.withdraw_places(self.aid);
         }

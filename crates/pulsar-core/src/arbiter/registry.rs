@@ -1,6 +1,6 @@
 //! Who lives where, under which name, and how to reach them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +8,11 @@ use pulsar_sys::Pid;
 use pulsar_wire::Aid;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::context::{Context, Identity};
-use crate::{Cause, Placement, Role, SendError, SpawnError, State};
+use pulsar_actor::runtime::Identity;
+
+use crate::{Cause, Context, Placement, Role, SendError, SpawnError, State};
 use crate::{Info, LastExit};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
@@ -23,6 +25,8 @@ const RESERVED: [&str; 2] = ["arbiter", "monitor"];
 pub(crate) struct Registry {
     entries: HashMap<Aid, Entry>,
     names: HashMap<String, Aid>,
+    /// Names of tasks in other processes, by the actor that holds the process.
+    guests: HashMap<Aid, HashSet<String>>,
 }
 
 /// One place and its current life.
@@ -41,6 +45,8 @@ pub(crate) struct Entry {
     /// Between two lives: when the next begins, at the earliest.
     pub(crate) until: Option<Instant>,
     pub(crate) control: Option<mpsc::Sender<ChildEvent>>,
+    /// Cancelled when nobody wants a next life in this place.
+    pub(crate) unwanted: CancellationToken,
     reached: Option<Reached>,
     /// The cause of the current life's end, once it has ended.
     ended: watch::Sender<Option<Cause>>,
@@ -103,6 +109,9 @@ impl Registry {
             since: Instant::now(),
             info: None,
             restarts: before.as_ref().map_or(0, |entry| entry.restarts + 1),
+            unwanted: before
+                .as_ref()
+                .map_or_else(CancellationToken::new, |entry| entry.unwanted.clone()),
             last_exit: before.and_then(|entry| entry.last_exit),
             until: None,
             control: Some(control),
@@ -115,7 +124,7 @@ impl Registry {
 
     /// Enters the actor to which this process belongs.
     pub(crate) fn host(&mut self, cx: &Context, role: Role) {
-        let birth = cx.cell.birth.clone();
+        let birth = cx.cell().birth.clone();
         let entry = Entry {
             role,
             monitor: None,
@@ -126,6 +135,7 @@ impl Registry {
             restarts: 0,
             last_exit: None,
             until: None,
+            unwanted: CancellationToken::new(),
             control: None,
             reached: Some(Reached::Local(cx.clone())),
             ended: watch::Sender::new(None),
@@ -173,6 +183,10 @@ impl Registry {
                 .and_then(|pid| u32::try_from(pid.as_raw()).ok()),
             incarnation: entry.birth.incarnation,
         });
+        // The tasks in its process have ended with it.
+        for name in self.guests.remove(&aid).unwrap_or_default() {
+            self.names.remove(&name);
+        }
         entry.state = State::Terminated;
         entry.pid = None;
         entry.info = None;
@@ -182,6 +196,29 @@ impl Registry {
         entry.ended.send_replace(Some(cause.clone()));
         if !keep {
             self.forget(aid);
+        }
+    }
+
+    /// A task in another process wants a name; who has it now.
+    pub(crate) fn claim(&mut self, task: Aid, name: String) -> Aid {
+        if RESERVED.contains(&name.as_str()) {
+            return task.host();
+        }
+        let holder = *self.names.entry(name.clone()).or_insert(task);
+        if holder == task {
+            self.guests.entry(task.host()).or_default().insert(name);
+        }
+        holder
+    }
+
+    /// A task in another process needs its name no more.
+    pub(crate) fn release(&mut self, task: Aid, name: &str) {
+        if self.names.get(name) != Some(&task) {
+            return;
+        }
+        self.names.remove(name);
+        if let Some(guests) = self.guests.get_mut(&task.host()) {
+            guests.remove(name);
         }
     }
 
@@ -239,6 +276,19 @@ impl Registry {
             .until
             .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
         Err(SendError::Restarting { until })
+    }
+
+    /// The links to all living process actors.
+    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
+        let reached = self
+            .entries
+            .values()
+            .filter_map(|entry| entry.reached.as_ref());
+        let links = reached.filter_map(|reached| match reached {
+            Reached::Link(link) => Some(Arc::clone(link)),
+            Reached::Local(_) => None,
+        });
+        links.collect()
     }
 
     /// The actor of this name.

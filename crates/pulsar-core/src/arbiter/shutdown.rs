@@ -6,9 +6,8 @@ use std::time::Duration;
 use pulsar_wire::Aid;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Role;
-use crate::context::Context;
 use crate::node::Node;
+use crate::{Context, Role};
 use pulsar_policy::ChildEvent;
 
 /// Beside an actor's own exit timeout: the time from KILL to the news of its end.
@@ -31,7 +30,7 @@ pub(crate) async fn stop_all(node: &Arc<Node>) {
 
 /// Stops the task actors on the loop of `host`, all at once.
 pub(crate) async fn stop_tasks(host: &Context) {
-    let node = &host.cell.node;
+    let node = &Node::of(host);
     let tasks: Vec<Aid> = {
         let registry = node.registry.lock();
         let here = registry.iter().map(|entry| entry.birth.aid);
@@ -40,6 +39,9 @@ pub(crate) async fn stop_tasks(host: &Context) {
     };
     let deadline = Instant::now() + host.drain_timeout();
     for aid in &tasks {
+        if let Some(entry) = node.registry.lock().get(*aid) {
+            entry.unwanted.cancel();
+        }
         tell(node, *aid, ChildEvent::StopAsked).await;
     }
     for aid in tasks {
@@ -49,6 +51,10 @@ pub(crate) async fn stop_tasks(host: &Context) {
 
 /// Asks one actor to stop and waits for its end, or until `deadline`.
 pub(crate) async fn stop_one(node: &Arc<Node>, aid: Aid, deadline: Instant) -> bool {
+    if let Some(entry) = node.registry.lock().get(aid) {
+        // What was asked for wins over what a restart policy would do.
+        entry.unwanted.cancel();
+    }
     tell(node, aid, ChildEvent::StopAsked).await;
     wait_end(node, aid, deadline).await
 }

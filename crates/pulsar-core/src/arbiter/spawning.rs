@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use pulsar_wire::{Aid, Incarnation};
+use pulsar_wire::Aid;
 use serde::{Deserialize, Serialize};
 
-use super::{Hooking, Master, Order, raise};
-use crate::hooks::Behaviour;
+use super::{Kept, Master};
 use crate::node::{Node, Upward};
-use crate::reports::offer_notify;
-use crate::spawn::{Spawn, Spec, gone};
-use crate::{
-    CallError, Context, Info, Placement, Role, SendError, SpawnError, State, builtin, send,
-};
+use crate::spawn::{Parts, Spec, gone};
+use crate::{CallError, Context, Info, Placement, SendError, SpawnError, State, builtin, send};
+use pulsar_actor::runtime::{Behaviour, offer_notify};
 
 /// A spawn that a process actor asks of the arbiter. The id is one of those set aside for it.
 #[doc(hidden)]
@@ -34,9 +31,8 @@ pub(crate) struct Spawned {
 pub(crate) async fn spawn_from_child(
     node: Arc<Node>,
     aid: Aid,
-    described: Spawn,
+    (spec, behaviour, has_descriptors): Parts,
 ) -> Result<(), SpawnError> {
-    let (spec, behaviour, has_descriptors) = described.into_parts();
     if has_descriptors {
         give_back(&node, Some(aid.place()));
         return Err(SpawnError::Unsupported {
@@ -81,7 +77,8 @@ fn give_back(node: &Node, place: Option<u32>) {
 
 /// The arbiter's part.
 pub(crate) async fn spawn_for(cx: Context, request: Request) -> Spawned {
-    let Some(master) = cx.cell.node.master().filter(|_| cx.is_arbiter()) else {
+    let node = Node::of(&cx);
+    let Some(master) = node.master().filter(|_| cx.is_arbiter()) else {
         return Spawned {
             outcome: Err(SpawnError::Unsupported {
                 message: "only the arbiter spawns for others".to_owned(),
@@ -92,7 +89,7 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Spawned {
     let sender = cx.sender();
     let outcome = raise_for(&cx, master, request).await;
     // One that has died meanwhile spawns nothing more.
-    let lives = |sender: &Aid| cx.cell.node.registry.lock().get(sender.host()).is_some();
+    let lives = |sender: &Aid| node.registry.lock().get(sender.host()).is_some();
     let sender = sender.filter(lives);
     let place = sender.and_then(|sender| master.grant_places(sender.host(), 1).pop());
     Spawned { outcome, place }
@@ -106,7 +103,7 @@ async fn raise_for(cx: &Context, master: &Master, request: Request) -> Result<()
                 .to_owned(),
         });
     }
-    let (node, aid) = (&cx.cell.node, request.aid);
+    let (node, aid) = (&Node::of(cx), request.aid);
     let sender = cx.sender().filter(|_| aid.host() == aid);
     let granted = sender.is_some_and(|sender| master.take_granted(aid.place(), sender.host()));
     if !granted || aid.arbiter() != node.arbiter_id() {
@@ -114,26 +111,21 @@ async fn raise_for(cx: &Context, master: &Master, request: Request) -> Result<()
             message: format!("the place {aid} was not set aside for this actor"),
         });
     }
-    let raised = raise(
-        node,
-        Order {
-            aid,
-            incarnation: Incarnation::FIRST,
-            spec: request.spec,
-            hooking: Hooking::Portable(request.behaviour),
-            descriptors: Vec::new(),
-            manager: node.arbiter_aid(),
-            role: Role::Actor,
-            monitor: None,
-            keep_place: false,
-        },
-    )?;
+    let kept = Kept {
+        aid,
+        manager: node.arbiter(),
+        spec: request.spec,
+        behaviour: request.behaviour,
+        descriptors: Vec::new(),
+    };
+    let raised = kept.raise(node)?;
     raised.ready.await.unwrap_or_else(|_| Err(gone()))
 }
 
 /// Takes a notify that came as a command. False if `sender` is not managed by the actor of `cx`.
 pub(crate) fn notified(cx: &Context, sender: Aid, info: Info) -> bool {
-    let registry = cx.cell.node.registry.lock();
+    let node = Node::of(cx);
+    let registry = node.registry.lock();
     let entry = registry
         .get(sender)
         .filter(|entry| entry.birth.manager == cx.aid());

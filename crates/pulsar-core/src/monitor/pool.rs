@@ -1,22 +1,20 @@
 //! A group of like workers, kept at its size.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::arbiter::{Hooking, Order, raise, stop_one};
-use crate::context::get_actor;
-use crate::hooks::Hooks;
-use crate::mailbox::DEFAULT_CAPACITY;
+use crate::arbiter::{Chance, Hooking, Order, raise, stop_one};
 use crate::node::Node;
 use crate::spawn::{Spec, gone};
 use crate::{
-    Cause, Context, OnStop, Overflow, Placement, Proxy, Role, SendError, Spawn, SpawnError,
+    Cause, Context, OnStop, Overflow, Placement, Proxy, RawProxy, RestartPolicy, Role, SendError,
+    Spawn, SpawnError, get_actor,
 };
+use pulsar_actor::runtime::{DEFAULT_CAPACITY, Hooks, OnceHook};
 use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
 
 /// A monitor that keeps a number of like workers alive.
@@ -66,7 +64,7 @@ impl Pool {
     /// arbiter's, or if the workers are to be tasks.
     pub async fn start(self) -> Result<PoolHandle, SpawnError> {
         let node = Node::current().ok_or(SpawnError::Arbiter(SendError::NotRunning))?;
-        let in_arbiter = get_actor().is_some_and(|cx| cx.aid().host() == node.arbiter_aid());
+        let in_arbiter = get_actor().is_some_and(|cx| cx.aid().host() == node.arbiter());
         if node.master().is_none() || !in_arbiter {
             return Err(SpawnError::Unsupported {
                 message: "a pool runs on the arbiter's loop: start it there".to_owned(),
@@ -79,7 +77,7 @@ impl Pool {
         }
         let (status, watched) = watch::channel(PoolStatus::default());
         let aid = node.new_place()?;
-        let proxy = Proxy::new(aid, &self.name);
+        let proxy = RawProxy::new(aid, &self.name).into();
         let raised = raise(&node, self.order(aid, &node, status))?;
         raised.ready.await.unwrap_or_else(|_| Err(gone()))?;
         Ok(PoolHandle {
@@ -105,21 +103,19 @@ impl Pool {
             exit_timeout: Some(workers_exit.mul_f64(1.5) + std::time::Duration::from_secs(3)),
             timeout: None,
             generation: self.worker.spec().generation,
+            restart: RestartPolicy::Temporary,
         };
-        let start = move |cx: Context| -> crate::command::BoxFuture<crate::Result<()>> {
+        let start: OnceHook = Box::new(move |cx| {
             cx.spawn(Keeper::new(cx.clone(), self, status).run());
             Box::pin(async { Ok(()) })
-        };
+        });
         Order {
             aid,
             incarnation: Incarnation::FIRST,
             spec,
-            hooking: Hooking::Native(Hooks {
-                start: Some(Box::new(start)),
-                ..Hooks::default()
-            }),
+            hooking: Hooking::Native(Hooks::starting(start)),
             descriptors: Vec::new(),
-            manager: node.arbiter_aid(),
+            manager: node.arbiter(),
             role: Role::Monitor,
             monitor: None,
             keep_place: false,
@@ -173,6 +169,7 @@ impl PoolHandle {
 
 /// Carries out the policy's decisions, for as long as the monitor lives.
 struct Keeper {
+    node: Arc<Node>,
     cx: Context,
     worker: Spawn,
     policy: PoolPolicy,
@@ -182,8 +179,7 @@ struct Keeper {
     status: watch::Sender<PoolStatus>,
     news: mpsc::Receiver<PoolEvent>,
     to_news: mpsc::Sender<PoolEvent>,
-    chance: RandomState,
-    draws: u64,
+    chance: Chance,
 }
 
 /// A slot's place and its lives so far.
@@ -202,6 +198,7 @@ impl Keeper {
             next: Incarnation::FIRST,
         };
         Self {
+            node: Node::of(&cx),
             cx,
             worker: pool.worker,
             policy: PoolPolicy::new(pool.workers, pool.limits),
@@ -210,8 +207,7 @@ impl Keeper {
             status,
             news,
             to_news,
-            chance: RandomState::new(),
-            draws: 0,
+            chance: Chance::default(),
         }
     }
 
@@ -246,14 +242,14 @@ impl Keeper {
 
     /// True if the pool is to end.
     fn handle(&mut self, event: PoolEvent) -> bool {
-        let chance = self.draw();
+        let chance = self.chance.draw();
         let decision = self.policy.on(event, Instant::now(), chance);
         self.status.send_replace(self.policy.status().clone());
         match decision {
             None => false,
             Some(PoolDecision::StartAt { slot, at }) => {
                 if let Some(aid) = self.slots[slot].aid {
-                    self.cx.cell.node.registry.lock().restarts_at(aid, at);
+                    self.node.registry.lock().restarts_at(aid, at);
                 }
                 self.due.insert(slot, at);
                 false
@@ -284,7 +280,7 @@ impl Keeper {
 
     /// Begins the next life in a slot. Its news come back as events.
     fn start(&mut self, slot: usize) -> Result<(), SpawnError> {
-        let node = Arc::clone(&self.cx.cell.node);
+        let node = Arc::clone(&self.node);
         let place = &mut self.slots[slot];
         let aid = match place.aid {
             Some(aid) => aid,
@@ -319,7 +315,7 @@ impl Keeper {
     async fn stop_all(&mut self) {
         // Among them listeners: what the workers take no more shall be refused.
         self.worker.drop_descriptors();
-        let node = Arc::clone(&self.cx.cell.node);
+        let node = Arc::clone(&self.node);
         let deadline = Instant::now() + self.cx.drain_timeout();
         let stops = self.slots.iter().filter_map(|place| place.aid).map(|aid| {
             let node = Arc::clone(&node);
@@ -336,14 +332,5 @@ impl Keeper {
         }
         drop(registry);
         self.cx.stop();
-    }
-
-    /// A number from -1 to 1.
-    fn draw(&mut self) -> f64 {
-        self.draws += 1;
-        let bits = self.chance.hash_one(self.draws) >> 11;
-        #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
-        let unit = bits as f64 / (1_u64 << 53) as f64;
-        2.0 * unit - 1.0
     }
 }

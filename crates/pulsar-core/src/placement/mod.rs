@@ -14,13 +14,10 @@ use pulsar_sys::{Exit, Pid, Signal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::arbiter::{Hooking, Reached};
-use crate::context::{Context, Identity};
-use crate::hooks::Hooks;
-use crate::lifecycle::Life;
 use crate::node::Node;
-use crate::reports::Reports;
 use crate::spawn::Spec;
-use crate::{Cause, Placement, SpawnError};
+use crate::{Cause, Context, Placement, SpawnError};
+use pulsar_actor::runtime::{Hooks, Identity, Life, Reports};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 
@@ -100,7 +97,7 @@ impl Vessel {
                     master.signal(*pid, Signal::Kill);
                 }
             }
-            Self::Thread(cx) | Self::Task(cx) => cx.cell.kill.cancel(),
+            Self::Thread(cx) | Self::Task(cx) => cx.cell().kill.cancel(),
         }
     }
 
@@ -130,8 +127,8 @@ impl Vessel {
             Self::Process { link, .. } => link.end(cause),
             // Its lifecycle has answered, unless it was abandoned.
             Self::Thread(cx) | Self::Task(cx) => {
-                let _ = cx.cell.cause.set(cause.clone());
-                cx.cell.gone.cancel();
+                let _ = cx.cell().cause.set(cause.clone());
+                cx.cell().gone.cancel();
             }
         }
     }
@@ -144,8 +141,14 @@ fn local_life(node: &Arc<Node>, commission: Commission) -> Result<(Context, Life
         Hooking::Native(hooks) => hooks,
     };
     let descriptors = duplicates(commission.descriptors)?;
-    let mailbox = commission.spec.mailbox();
-    let cx = Context::new(commission.birth, Arc::clone(node), mailbox, descriptors);
+    let mailbox = commission.spec.mailbox(hooks.kind);
+    let cx = Context::new(
+        commission.birth,
+        hooks.kind,
+        node.share(),
+        mailbox,
+        descriptors,
+    );
     let reports = Reports::Local(commission.control);
     reports.hello(&cx);
     let life = Life::new(cx.clone(), hooks, reports);

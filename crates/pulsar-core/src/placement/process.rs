@@ -15,13 +15,13 @@ use tokio::sync::mpsc;
 
 use super::{Commission, Vessel};
 use crate::arbiter::Hooking;
-use crate::context::Identity;
+use crate::delivery::Held;
 use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
-use crate::reports::offer_notify;
 use crate::{Overflow, SendError, SpawnError};
+use pulsar_actor::runtime::{Identity, offer_notify};
 use pulsar_link::payload::{NATIVE, decode, encode};
-use pulsar_link::{CloseReason, Link, LinkHandler, pump};
+use pulsar_link::{Arrivals, Begun, CloseReason, Link, LinkHandler, pump};
 use pulsar_policy::ChildEvent;
 
 /// The identity part of the boot record.
@@ -68,6 +68,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
             expected,
             greeted: AtomicBool::new(false),
             control: commission.control,
+            arrivals: Arc::default(),
         },
         boot,
         descriptors: commission
@@ -163,7 +164,7 @@ impl Speaker {
             descriptors,
         } = self;
         let reason = match begin(stream, boot, descriptors).await {
-            Ok(stream) => pump(&link, &stream, BytesMut::new(), &handler).await,
+            Ok(stream) => pump(&link, &stream, Begun::default(), &handler).await,
             Err(error) => CloseReason::Io(error),
         };
         tracing::debug!(peer = %link.peer(), %reason, "link ended");
@@ -208,10 +209,16 @@ struct FromChild {
     expected: Hello,
     greeted: AtomicBool,
     control: mpsc::Sender<ChildEvent>,
+    arrivals: Arc<Arrivals<Held>>,
 }
 
 impl LinkHandler for FromChild {
-    fn frame_came(&self, link: &Arc<Link>, frame: Frame) -> Result<(), String> {
+    fn frame_came(
+        &self,
+        link: &Arc<Link>,
+        frame: Frame,
+        _descriptors: Vec<OwnedFd>,
+    ) -> Result<(), String> {
         if frame.kind == Kind::Hello {
             return self.hello_came(frame);
         }
@@ -228,7 +235,11 @@ impl LinkHandler for FromChild {
                 let cause = decode(NATIVE, &frame.body).map_err(|error| error.to_string())?;
                 self.news(ChildEvent::EndSaid(cause))
             }
-            Kind::Ask | Kind::Tell => self.node.command_came(link, frame),
+            Kind::Ask | Kind::Tell => self.node.command_came(link, frame, &self.arrivals),
+            Kind::Credit => link.credit_came(&frame),
+            Kind::Seek => self.node.seek_came(link, &frame),
+            Kind::Claim => self.node.claim_came(link, &frame),
+            Kind::Release => self.node.release_came(link, &frame),
             Kind::Reply | Kind::Failure | Kind::Undelivered => {
                 link.reply_came(frame);
                 Ok(())

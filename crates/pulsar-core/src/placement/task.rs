@@ -6,7 +6,7 @@ use super::{Commission, Vessel, local_life};
 use crate::SpawnError;
 use crate::hosting::live;
 use crate::node::Node;
-use crate::reports::Reports;
+use pulsar_actor::runtime::Reports;
 
 /// # Errors
 ///

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use super::{Commission, Vessel, local_life};
 use crate::hosting::host;
-use crate::lifecycle::Life;
 use crate::node::Node;
-use crate::reports::Reports;
-use crate::{Cause, Context, SpawnError, context};
+use crate::{Cause, Context, SpawnError};
+use pulsar_actor::runtime::{Life, Reports, own_thread, release_thread};
 
 /// How long blocking jobs of the actor are waited for at its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
@@ -20,7 +19,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     let reports = Reports::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
     let actor = cx.clone();
-    let name = cx.cell.birth.process_name();
+    let name = cx.cell().birth.process_name();
     let thread = std::thread::Builder::new()
         .name(name)
         .spawn(move || run(&actor, life, &reports));
@@ -42,9 +41,9 @@ fn run(cx: &Context, life: Life, reports: &Reports) {
         Ok(runtime) => runtime,
         Err(error) => return say_end(reports, &Cause::Failed(format!("no event loop: {error}"))),
     };
-    context::own_thread(cx.clone());
+    own_thread(cx.clone());
     let cause = runtime.block_on(host(cx, life));
-    context::release_thread();
+    release_thread();
     // Blocking jobs may go on: the news of the end do not wait for them.
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
     say_end(reports, &cause);

@@ -12,13 +12,16 @@ use pulsar_wire::Codec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::actor::ActorKind;
 use crate::builtin;
 use crate::json_args::read_json_args;
+use crate::mailbox::Named;
 use crate::{ArgInfo, CommandInfo, Context, SendError};
 use pulsar_link::payload::{Outcome, Payload};
 
 /// A boxed future that any loop can run.
-pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+#[doc(hidden)]
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What `#[command]` makes of a function: its name, its types and its body.
 ///
@@ -70,42 +73,54 @@ pub trait Command: Sized + 'static {
 /// The table entry of a command: its types erased.
 #[doc(hidden)]
 pub struct CommandDef {
-    /// [`Command::NAME`].
-    pub name: &'static str,
-    /// [`Command::DOC`].
-    pub doc: &'static str,
-    /// [`Command::ARGS`].
-    pub args: &'static [(&'static str, &'static str)],
-    /// [`Command::REPLY`].
-    pub reply: &'static str,
+    /// Its name, types and documentation.
+    pub signature: Signature,
     /// [`Command::ACK`].
     pub ack: bool,
     /// [`Command::BUILTIN`].
     pub(crate) builtin: bool,
     pub(crate) invoke: fn(Context, Payload) -> BoxFuture<Outcome>,
-    pub(crate) encode_args: fn(Payload, Codec) -> Result<Bytes, SendError>,
-    pub(crate) encode_reply: fn(Payload, Codec) -> Result<Bytes, SendError>,
-    pub(crate) encode_error: fn(Payload, Codec) -> Result<Bytes, SendError>,
+    pub(crate) encode_args: fn(&Payload, Codec) -> Result<Bytes, SendError>,
+    pub(crate) encode_reply: fn(&Payload, Codec) -> Result<Bytes, SendError>,
+    pub(crate) encode_error: fn(&Payload, Codec) -> Result<Bytes, SendError>,
 }
 
 impl CommandDef {
     /// The entry of `C`.
     pub const fn of<C: Command>() -> Self {
         Self {
-            name: C::NAME,
-            doc: C::DOC,
-            args: C::ARGS,
-            reply: C::REPLY,
+            signature: Signature {
+                name: C::NAME,
+                doc: C::DOC,
+                args: C::ARGS,
+                reply: C::REPLY,
+            },
             ack: C::ACK,
             builtin: C::BUILTIN,
             invoke: invoke::<C>,
-            encode_args: Payload::bytes::<C::Args>,
-            encode_reply: Payload::bytes::<C::Reply>,
-            encode_error: Payload::bytes::<C::Error>,
+            encode_args: |args, codec| args.written::<C::Args>(codec),
+            encode_reply: |reply, codec| reply.written::<C::Reply>(codec),
+            encode_error: |error, codec| error.written::<C::Error>(codec),
         }
     }
+}
 
-    /// What tools show of it.
+/// What tools show of a command.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    /// The function's name.
+    pub name: &'static str,
+    /// The function's documentation.
+    pub doc: &'static str,
+    /// Name and type of each argument, as written.
+    pub args: &'static [(&'static str, &'static str)],
+    /// The type of the reply, as written.
+    pub reply: &'static str,
+}
+
+impl Signature {
+    /// The same, as data.
     pub(crate) fn info(&self) -> CommandInfo {
         let arg = |(name, type_name): &(&str, &str)| ArgInfo {
             name: (*name).to_owned(),
@@ -122,14 +137,14 @@ impl CommandDef {
 
 impl std::fmt::Debug for CommandDef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "CommandDef({})", self.name)
+        write!(f, "CommandDef({})", self.signature.name)
     }
 }
 
 fn invoke<C: Command>(cx: Context, args: Payload) -> BoxFuture<Outcome> {
     let args = match args {
         Payload::Wire(Codec::Json, bytes) => {
-            read_json_args(const { &CommandDef::of::<C>() }, &bytes)
+            read_json_args(const { &CommandDef::of::<C>().signature }, &bytes)
         }
         // `run` and `spawn`: who may send them has been checked when they came.
         args if builtin::NAMING_CODE.contains(&C::NAME) => trusting(|| args.take::<C::Args>()),
@@ -153,15 +168,35 @@ fn invoke<C: Command>(cx: Context, args: Payload) -> BoxFuture<Outcome> {
 #[distributed_slice]
 pub static COMMANDS: [CommandDef];
 
-/// The command of this name.
-pub(crate) fn lookup(name: &str) -> Result<&'static CommandDef, SendError> {
-    table()
-        .get(name)
-        .copied()
-        .ok_or_else(|| SendError::UnknownCommand {
-            command: name.to_owned(),
-            nearest: nearest(name),
-        })
+/// Built-in commands of the layers above.
+#[doc(hidden)]
+#[distributed_slice]
+pub static BUILTINS: [CommandDef];
+
+fn builtins() -> impl Iterator<Item = &'static CommandDef> {
+    builtin::ALL.iter().copied().chain(BUILTINS.iter())
+}
+
+/// The command that an actor of this kind has under this name, as a tool or a frame gives it. A
+/// tool's short name means one of the actor's own first.
+///
+/// # Errors
+///
+/// [`SendError::UnknownCommand`] with the nearest names that this actor knows.
+pub fn named(kind: &ActorKind, name: &str, codec: Codec) -> Result<Named, SendError> {
+    let own = match codec {
+        Codec::Json => kind.by_name(name),
+        _ => kind.by_wire_name(name),
+    };
+    if let Some(index) = own {
+        let method = &kind.methods[index];
+        return Ok(Named::Own { method, index });
+    }
+    let free = table().get(name).copied().map(Named::Free);
+    free.ok_or_else(|| SendError::UnknownCommand {
+        command: name.to_owned(),
+        nearest: nearest(kind, name),
+    })
 }
 
 /// At most this many names are offered for one that nobody has.
@@ -170,29 +205,38 @@ const NEAREST: usize = 3;
 const ALIKE: f64 = 0.4;
 
 /// The names of commands that are most like `name`.
-fn nearest(name: &str) -> Vec<String> {
+fn nearest(kind: &ActorKind, name: &str) -> Vec<String> {
     let alike = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
-    let known = table().keys().map(|known| (alike(known), *known));
+    let own = kind.methods.iter().map(|method| method.signature.name);
+    let known = table().keys().copied().chain(own);
+    let known = known.map(|known| (alike(known), known));
     let mut known: Vec<_> = known.filter(|(alike, _)| *alike >= ALIKE).collect();
     known.sort_by(|(a, x), (b, y)| b.total_cmp(a).then(x.cmp(y)));
     let nearest = known.into_iter().take(NEAREST);
     nearest.map(|(_, known)| known.to_owned()).collect()
 }
 
-/// All commands of the program, by name.
-pub(crate) fn all() -> Vec<CommandInfo> {
-    let mut all: Vec<_> = table().values().map(|command| command.info()).collect();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    all
+/// True if a built-in has this name.
+pub fn is_builtin(name: &str) -> bool {
+    builtins().any(|def| def.signature.name == name)
+}
+
+/// All commands of an actor of this kind: its own, in their order, then the program's, by name.
+pub(crate) fn all(kind: &ActorKind) -> Vec<CommandInfo> {
+    let own = kind.methods.iter().map(|method| method.signature.info());
+    let free = table().values().map(|command| command.signature.info());
+    let mut free: Vec<_> = free.collect();
+    free.sort_by(|a, b| a.name.cmp(&b.name));
+    own.chain(free).collect()
 }
 
 /// Names that more than one command of the program claims, or that a built-in has.
-pub(crate) fn duplicates() -> Vec<&'static str> {
-    let builtins = builtin::ALL.iter().map(|def| def.name);
+pub fn duplicates() -> Vec<&'static str> {
+    let builtins = builtins().map(|def| def.signature.name);
     let builtins = builtins.chain(builtin::RESERVED);
     let mut names: Vec<_> = COMMANDS
         .iter()
-        .map(|def| def.name)
+        .map(|def| def.signature.name)
         .chain(builtins)
         .collect();
     names.sort_unstable();
@@ -208,11 +252,10 @@ pub(crate) fn duplicates() -> Vec<&'static str> {
 fn table() -> &'static HashMap<&'static str, &'static CommandDef> {
     static TABLE: OnceLock<HashMap<&str, &CommandDef>> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let builtins = builtin::ALL.iter().copied();
         COMMANDS
             .iter()
-            .chain(builtins)
-            .map(|def| (def.name, def))
+            .chain(builtins())
+            .map(|def| (def.signature.name, def))
             .collect()
     })
 }

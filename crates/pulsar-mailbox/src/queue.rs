@@ -6,11 +6,11 @@ use std::task::Poll;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, TryAcquireError};
 
-use crate::Overflow;
+use pulsar_model::Overflow;
 
 /// Messages that wait, and what happens to those that find no room.
 #[derive(Debug)]
-pub(crate) struct Queue<T> {
+pub struct Queue<T> {
     state: Mutex<State<T>>,
     capacity: usize,
     overflow: Overflow,
@@ -28,7 +28,7 @@ struct State<T> {
 
 /// What became of a message.
 #[derive(Debug)]
-pub(crate) enum Put<T> {
+pub enum Put<T> {
     /// It waits for its turn.
     Taken,
     /// It waits for its turn, and this one was dropped for it.
@@ -40,8 +40,8 @@ pub(crate) enum Put<T> {
 }
 
 impl<T> Queue<T> {
-    /// `capacity` is at least 1.
-    pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
+    /// An empty queue for so many messages, at least one.
+    pub fn new(capacity: usize, overflow: Overflow) -> Self {
         let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             state: Mutex::new(State {
@@ -55,11 +55,18 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(crate) fn capacity(&self) -> usize {
+    /// How many messages may wait.
+    pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    pub(crate) fn depth(&self) -> usize {
+    /// What happens to a message that finds no room.
+    pub fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    /// How many messages wait.
+    pub fn depth(&self) -> usize {
         self.state.lock().waiting.len()
     }
 
@@ -69,7 +76,7 @@ impl<T> Queue<T> {
     /// # Cancel safety
     ///
     /// A message whose sender gives up while it waits is not put in.
-    pub(crate) async fn put(&self, message: T) -> Put<T> {
+    pub async fn put(&self, message: T) -> Put<T> {
         if self.overflow != Overflow::Wait {
             return self.try_put(message);
         }
@@ -83,7 +90,7 @@ impl<T> Queue<T> {
     }
 
     /// Puts a message in now, or not at all.
-    pub(crate) fn try_put(&self, message: T) -> Put<T> {
+    pub fn try_put(&self, message: T) -> Put<T> {
         match self.overflow {
             Overflow::Wait => match self.room.try_acquire() {
                 Ok(room) => {
@@ -125,7 +132,7 @@ impl<T> Queue<T> {
     ///
     /// Cancel safe: a message is only taken out by the poll that gives it, and a wake-up that
     /// was not used is kept for the next call.
-    pub(crate) async fn take(&self) -> Option<T> {
+    pub async fn take(&self) -> Option<T> {
         loop {
             let changed = self.changed.notified();
             if let Poll::Ready(taken) = self.try_take() {
@@ -150,7 +157,7 @@ impl<T> Queue<T> {
     }
 
     /// Takes nothing more. Senders that wait for room are sent away; what waits stays.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.state.lock().closed = true;
         self.room.close();
         self.changed.notify_one();
@@ -158,7 +165,7 @@ impl<T> Queue<T> {
 
     /// All that waits. After [`close`](Self::close) there will be nothing more: a sender that
     /// found room before finds the queue closed when it pushes.
-    pub(crate) fn drain(&self) -> VecDeque<T> {
+    pub fn drain(&self) -> VecDeque<T> {
         std::mem::take(&mut self.state.lock().waiting)
     }
 }

@@ -10,6 +10,7 @@ use pulsar_wire::Codec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::actor::{Actor, ActorKind, Anyone, Roaming, Worked};
 use crate::command::BoxFuture;
 use crate::context::DeadLetterHook;
 use crate::{Context, Error, Result, SpawnError};
@@ -95,27 +96,66 @@ fn hook_error(error: CodeError) -> SpawnError {
 
 /// Hooks as they travel to where the actor will live.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Behaviour {
-    start: Option<Portable>,
-    stopping: Option<Portable>,
-    periodic_task: Option<Portable>,
+pub struct Behaviour {
+    /// The actor's type and the arguments of its start; none of its own without.
+    actor: Option<TypedStart>,
+    start: Option<RemoteFn>,
+    stopping: Option<RemoteFn>,
+    periodic_task: Option<RemoteFn>,
     dead_letter: Option<CodeOffset>,
-    pub(crate) period: Option<Duration>,
+    /// The period of the periodic task.
+    pub period: Option<Duration>,
 }
 
 /// A function with its arguments. `entry` is the instance of a generic function of this module
 /// that knows the types of `function`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Portable {
+struct RemoteFn {
     entry: CodeOffset,
     function: CodeOffset,
     args: Vec<u8>,
 }
 
+/// An actor type on its way, with the arguments of its start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct TypedStart {
+    /// Tells the type's [`ActorKind`].
+    kind: CodeOffset,
+    /// The instance of [`typed_start`] for it.
+    start: CodeOffset,
+    args: Vec<u8>,
+}
+
+type KindOf = fn() -> &'static ActorKind;
+type StartOf = fn(Context, Vec<u8>) -> BoxFuture<Result<Work>>;
+
 type Entry<R> = fn(CodeOffset, Context, Vec<u8>) -> BoxFuture<Result<R>>;
 
 impl Behaviour {
-    pub(crate) fn set_start<A, Fut>(
+    /// The behaviour of an `A`.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if the arguments cannot be written.
+    pub fn of_actor<A: Roaming>(args: &A::Start) -> Result<Self, SpawnError> {
+        let (kind, start): (KindOf, StartOf) = (ActorKind::of::<A>, typed_start::<A>);
+        let actor = TypedStart {
+            kind: CodeOffset::of(kind).map_err(hook_error)?,
+            start: CodeOffset::of(start).map_err(hook_error)?,
+            args: encode_args(args)?,
+        };
+        Ok(Self {
+            actor: Some(actor),
+            ..Self::default()
+        })
+    }
+
+    /// Runs `hook` before the actor is ready.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_start<A, Fut>(
         &mut self,
         hook: fn(Context, A) -> Fut,
         args: &A,
@@ -124,44 +164,62 @@ impl Behaviour {
         A: Serialize + DeserializeOwned + Send + 'static,
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        self.start = Some(Portable::new(hook_with_args::<A, Fut>, hook, args)?);
+        self.start = Some(RemoteFn::new(hook_with_args::<A, Fut>, hook, args)?);
         Ok(())
     }
 
-    pub(crate) fn set_stopping<Fut>(&mut self, hook: fn(Context) -> Fut) -> Result<(), SpawnError>
+    /// Runs `hook` when the actor begins to stop.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_stopping<Fut>(&mut self, hook: fn(Context) -> Fut) -> Result<(), SpawnError>
     where
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        self.stopping = Some(Portable::new(plain_hook::<Fut>, hook, &())?);
+        self.stopping = Some(RemoteFn::new(plain_hook::<Fut>, hook, &())?);
         Ok(())
     }
 
-    pub(crate) fn set_periodic_task<Fut>(
-        &mut self,
-        hook: fn(Context) -> Fut,
-    ) -> Result<(), SpawnError>
+    /// Runs `hook` again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_periodic_task<Fut>(&mut self, hook: fn(Context) -> Fut) -> Result<(), SpawnError>
     where
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        self.periodic_task = Some(Portable::new(plain_hook::<Fut>, hook, &())?);
+        self.periodic_task = Some(RemoteFn::new(plain_hook::<Fut>, hook, &())?);
         Ok(())
     }
 
-    pub(crate) fn set_dead_letter(&mut self, hook: DeadLetterHook) -> Result<(), SpawnError> {
+    /// Calls `hook` for each message that was not run.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_dead_letter(&mut self, hook: DeadLetterHook) -> Result<(), SpawnError> {
         self.dead_letter = Some(CodeOffset::of(hook).map_err(hook_error)?);
         Ok(())
     }
 
     /// The hooks, ready to run in this process.
-    pub(crate) fn resolve(self) -> Result<Hooks, SpawnError> {
-        let once = |hook: Option<Portable>| hook.map(Portable::into_once).transpose();
-        let periodic_task = self.periodic_task.map(Portable::into_many).transpose()?;
+    pub fn resolve(self) -> Result<Hooks, SpawnError> {
+        let once = |hook: Option<RemoteFn>| hook.map(RemoteFn::into_once).transpose();
+        let (kind, begin) = match (self.actor, once(self.start)?) {
+            (Some(actor), _) => actor.resolve()?,
+            (None, Some(hook)) => (ActorKind::of::<Anyone>(), Begin::Hook(hook)),
+            (None, None) => (ActorKind::of::<Anyone>(), Begin::Plain),
+        };
+        let periodic_task = self.periodic_task.map(RemoteFn::into_many).transpose()?;
         let dead_letter = self
             .dead_letter
             .map(|hook| hook.resolve().map_err(hook_error));
         Ok(Hooks {
             dead_letter: dead_letter.transpose()?,
-            start: once(self.start)?,
+            kind,
+            begin,
             stopping: once(self.stopping)?,
             periodic_task,
             period: self.period,
@@ -169,7 +227,25 @@ impl Behaviour {
     }
 }
 
-impl Portable {
+impl TypedStart {
+    fn resolve(self) -> Result<(&'static ActorKind, Begin), SpawnError> {
+        let kind: KindOf = self.kind.resolve().map_err(hook_error)?;
+        let start: StartOf = self.start.resolve().map_err(hook_error)?;
+        let begin = Begin::Actor(Box::new(move |cx| start(cx, self.args)));
+        Ok((kind(), begin))
+    }
+}
+
+fn typed_start<A: Roaming>(cx: Context, args: Vec<u8>) -> BoxFuture<Result<Work>> {
+    Box::pin(async move {
+        // They come from the manager, and may name functions.
+        let args = trusting(|| payload::decode(Codec::Postcard, &args))?;
+        let state = A::start(cx.clone(), args).await?;
+        Ok(state.work(cx))
+    })
+}
+
+impl RemoteFn {
     fn new<A: Serialize>(
         entry: Entry<()>,
         function: impl FnPointer,
@@ -225,23 +301,101 @@ where
     })
 }
 
-type OnceHook = Box<dyn FnOnce(Context) -> BoxFuture<Result<()>> + Send>;
+/// The user's commands as they are run.
+pub(crate) type Work = BoxFuture<Worked>;
+
+/// How an actor begins.
+#[derive(Default)]
+pub(crate) enum Begin {
+    /// Without ado.
+    #[default]
+    Plain,
+    /// With a hook; it has no type of its own.
+    Hook(OnceHook),
+    /// With the start of its type.
+    Actor(Box<dyn FnOnce(Context) -> BoxFuture<Result<Work>> + Send>),
+}
+
+impl Begin {
+    /// Begins; what then runs its commands.
+    pub(crate) async fn begin(self, cx: Context) -> Result<Work> {
+        match self {
+            Self::Plain => {}
+            Self::Hook(hook) => hook(cx.clone()).await?,
+            Self::Actor(start) => return start(cx).await,
+        }
+        Ok(Anyone.work(cx))
+    }
+}
+
+/// A hook that runs once.
+pub type OnceHook = Box<dyn FnOnce(Context) -> BoxFuture<Result<()>> + Send>;
 type ManyHook = Box<dyn Fn(Context) -> BoxFuture<Result<()>> + Send>;
 
 /// Hooks as the lifecycle runs them.
-#[derive(Default)]
-pub(crate) struct Hooks {
-    pub(crate) start: Option<OnceHook>,
+pub struct Hooks {
+    /// The actor's type.
+    pub kind: &'static ActorKind,
+    pub(crate) begin: Begin,
     pub(crate) stopping: Option<OnceHook>,
     pub(crate) periodic_task: Option<ManyHook>,
     pub(crate) dead_letter: Option<DeadLetterHook>,
     pub(crate) period: Option<Duration>,
 }
 
+impl Hooks {
+    /// Those of an actor without a type of its own that begins with `start`.
+    pub fn starting(start: OnceHook) -> Self {
+        Self {
+            begin: Begin::Hook(start),
+            ..Self::default()
+        }
+    }
+
+    /// The same hooks, of an actor of the type of `other` that begins as it does.
+    #[must_use]
+    pub fn beginning_as(self, other: Self) -> Self {
+        let Self { kind, begin, .. } = other;
+        Self {
+            kind,
+            begin,
+            ..self
+        }
+    }
+
+    /// The hooks of an `A` in this process, which need not travel.
+    pub fn of_actor<A: Actor>(args: A::Start) -> Self {
+        let begin = |cx: Context| -> BoxFuture<Result<Work>> {
+            Box::pin(async move {
+                let state = A::start(cx.clone(), args).await?;
+                Ok(state.work(cx))
+            })
+        };
+        Self {
+            kind: ActorKind::of::<A>(),
+            begin: Begin::Actor(Box::new(begin)),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self {
+            kind: ActorKind::of::<Anyone>(),
+            begin: Begin::Plain,
+            stopping: None,
+            periodic_task: None,
+            dead_letter: None,
+            period: None,
+        }
+    }
+}
+
 /// A function to run on an actor that is there already: the argument of the `run` command.
 #[doc(hidden)]
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct RemoteCall(Portable);
+pub(crate) struct RemoteCall(RemoteFn);
 
 impl RemoteCall {
     pub(crate) fn new<A, Fut>(function: fn(Context, A) -> Fut, args: &A) -> Result<Self, SpawnError>
@@ -250,7 +404,7 @@ impl RemoteCall {
         Fut: Future<Output: Serialize> + Send + 'static,
     {
         let entry: Entry<Vec<u8>> = call_with_args::<A, Fut>;
-        Ok(Self(Portable {
+        Ok(Self(RemoteFn {
             entry: CodeOffset::of(entry).map_err(hook_error)?,
             function: CodeOffset::of(function).map_err(hook_error)?,
             args: encode_args(args)?,

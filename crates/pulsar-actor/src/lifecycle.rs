@@ -1,10 +1,10 @@
 //! The one loop that runs an actor, in whatever placement.
 //!
 //! An actor is a sequence of events: messages, timers, the ends of what it runs. The loop takes
-//! one event at a time and decides; hooks and commands are futures that it polls beside each
-//! other, so that built-in commands are answered while a command of the user's awaits.
+//! one event at a time and decides; hooks, built-in commands and the worker that runs the user's
+//! commands are futures that it polls beside each other, so that built-in commands are answered
+//! while a command of the user's awaits.
 
-use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
@@ -15,33 +15,34 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::actor::Worked;
 use crate::command::{BoxFuture, CommandDef};
-use crate::context::{Context, in_turn, scope};
-use crate::hooks::Hooks;
-use crate::mailbox::{Envelope, ReplyTo};
+use crate::context::{Context, Hold, in_turn, scope};
+use crate::hooks::{Hooks, Work};
+use crate::mailbox::{Envelope, Named};
 use crate::reports::Reports;
 use crate::{Cause, DeadReason, OnStop, Result, SendError, panic_message};
 use pulsar_link::payload::Outcome;
+use pulsar_mailbox::ReplyTo;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
 const MAX_BUILTINS_RUNNING: usize = 256;
 
 /// One incarnation of an actor, ready to live.
-pub(crate) struct Life {
+pub struct Life {
     cx: Context,
     hooks: Hooks,
     reports: Reports,
     notify_every: Duration,
     phase: Phase,
-    start: Option<Caught<Result<()>>>,
+    start: Option<Caught<Result<Work>>>,
     stopping: Option<Caught<Result<()>>>,
     periodic_task: Option<Caught<Result<()>>>,
-    /// Commands take turns: at most one of the user's runs.
-    command: Option<Running>,
+    /// Runs the user's commands, in their turns, once the actor has started.
+    work: Option<Caught<Worked>>,
     builtins: FuturesUnordered<Running>,
     next_notify: Instant,
     next_periodic_task: Option<Instant>,
-    drained: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,14 +54,12 @@ enum Phase {
 
 /// All that can happen to an actor.
 enum Event {
-    Started(Unwound<Result<()>>),
+    Started(Unwound<Result<Work>>),
     StopAsked,
     KillAsked,
     BuiltinCame(Envelope),
     BuiltinEnded(Ended),
-    CommandCame(Envelope),
-    CommandEnded(Ended),
-    MailboxDrained,
+    WorkEnded(Unwound<Worked>),
     NotifyDue,
     PeriodicTaskDue,
     PeriodicTaskEnded(Unwound<Result<()>>),
@@ -70,7 +69,8 @@ enum Event {
 }
 
 impl Life {
-    pub(crate) fn new(cx: Context, hooks: Hooks, reports: Reports) -> Self {
+    /// The life of the actor of `cx`, which runs these hooks and tells its manager by `reports`.
+    pub fn new(cx: Context, hooks: Hooks, reports: Reports) -> Self {
         let notify_every = cx.cell.birth.notify_every;
         Self {
             cx,
@@ -81,17 +81,16 @@ impl Life {
             start: None,
             stopping: None,
             periodic_task: None,
-            command: None,
+            work: None,
             builtins: FuturesUnordered::new(),
             next_notify: Instant::now(),
             next_periodic_task: None,
-            drained: false,
         }
     }
 
     /// Lives from hello to end. The cause is also left in the actor's cell, so that whoever
     /// still holds its mailbox learns it.
-    pub(crate) async fn live(mut self) -> Cause {
+    pub async fn live(mut self) -> Cause {
         let cx = self.cx.clone();
         scope(cx, async move {
             let cause = self.run().await;
@@ -110,16 +109,11 @@ impl Life {
         if let Some(hook) = self.hooks.dead_letter {
             let _ = self.cx.cell.on_dead_letter.set(hook);
         }
-        let start = self.hooks.start.take();
+        let begin = std::mem::take(&mut self.hooks.begin);
         let cx = self.cx.clone();
         // Before it has started the actor takes no commands: its start holds their turn.
-        let aid = cx.aid();
-        self.start = Some(caught(in_turn(aid, async move {
-            match start {
-                Some(start) => start(cx).await,
-                None => Ok(()),
-            }
-        })));
+        let hold = Hold::Whole(cx.aid());
+        self.start = Some(caught(in_turn(hold, begin.begin(cx))));
         loop {
             let event = self.next().await;
             if let Some(cause) = self.handle(event) {
@@ -137,7 +131,6 @@ impl Life {
             Phase::Stopping { deadline } => Some(deadline),
             _ => None,
         };
-        let takes_commands = self.command.is_none() && self.phase != Phase::Starting;
         let periodic_due = self
             .next_periodic_task
             .filter(|_| running && self.periodic_task.is_none());
@@ -148,9 +141,7 @@ impl Life {
             Some(ended) = self.builtins.next() => Event::BuiltinEnded(ended),
             Some(envelope) = self.cx.cell.mailbox.builtins().take(), if self.builtins.len() < MAX_BUILTINS_RUNNING =>
                 Event::BuiltinCame(envelope),
-            ended = poll(&mut self.command) => Event::CommandEnded(ended),
-            message = self.cx.cell.mailbox.messages().take(), if takes_commands && !self.drained =>
-                message.map_or(Event::MailboxDrained, Event::CommandCame),
+            ended = poll(&mut self.work) => Event::WorkEnded(ended),
             () = sleep_until(self.next_notify), if running => Event::NotifyDue,
             () = at(periodic_due) => Event::PeriodicTaskDue,
             result = poll(&mut self.periodic_task) => Event::PeriodicTaskEnded(result),
@@ -170,13 +161,11 @@ impl Life {
                     self.builtins.push(running);
                 }
             }
-            Event::CommandCame(envelope) => self.command = self.begin(envelope),
-            Event::BuiltinEnded(ended) => return self.command_ended(ended),
-            Event::CommandEnded(ended) => {
-                self.command = None;
-                return self.command_ended(ended);
+            Event::BuiltinEnded(ended) => return self.builtin_ended(ended),
+            Event::WorkEnded(ended) => {
+                self.work = None;
+                return work_ended(ended);
             }
-            Event::MailboxDrained => self.drained = true,
             Event::NotifyDue => self.notify(),
             Event::PeriodicTaskDue => self.begin_periodic_task(),
             Event::PeriodicTaskEnded(result) => self.periodic_task_ended(result),
@@ -193,12 +182,12 @@ impl Life {
         None
     }
 
-    fn started(&mut self, result: Unwound<Result<()>>) -> Option<Cause> {
+    fn started(&mut self, result: Unwound<Result<Work>>) -> Option<Cause> {
         self.start = None;
         match result {
             Err(message) => return Some(Cause::Panic(message)),
             Ok(Err(error)) => return Some(Cause::Failed(error.one_line())),
-            Ok(Ok(())) => {}
+            Ok(Ok(work)) => self.work = Some(caught(work)),
         }
         let _ = self.cx.cell.state.run();
         self.phase = Phase::Running;
@@ -237,11 +226,10 @@ impl Life {
     }
 
     fn only_tasks_left(&self) -> bool {
-        let idle = self.command.is_none() && self.builtins.is_empty();
-        self.drained && idle && self.stopping.is_none()
+        self.work.is_none() && self.builtins.is_empty() && self.stopping.is_none()
     }
 
-    /// Begins a command, or answers it unrun if nobody waits for it any more.
+    /// Begins a built-in command, or answers it unrun if nobody waits for it any more.
     fn begin(&mut self, envelope: Envelope) -> Option<Running> {
         let stats = self.cx.cell.mailbox.stats();
         stats.count(&stats.received);
@@ -249,19 +237,15 @@ impl Life {
             .deadline
             .is_some_and(|deadline| deadline <= Instant::now())
         {
-            self.cx.dead_letter(envelope, DeadReason::Expired);
+            self.cx.dead_letter(envelope.into(), DeadReason::Expired);
             return None;
         }
-        let cx = self.cx.with_sender(envelope.sender);
-        let (command, args) = (envelope.command, envelope.args);
-        let aid = cx.aid();
-        let work = match command.builtin {
-            true => caught(async move { (command.invoke)(cx, args).await }),
-            false => caught(in_turn(
-                aid,
-                async move { (command.invoke)(cx, args).await },
-            )),
+        let Named::Free(command) = envelope.command else {
+            return None;
         };
+        let cx = self.cx.with_sender(envelope.sender);
+        let args = envelope.args;
+        let work = caught(async move { (command.invoke)(cx, args).await });
         Some(Running {
             command,
             reply: Some(envelope.reply),
@@ -269,13 +253,14 @@ impl Life {
         })
     }
 
-    /// Answers a command. After a panic the actor's state is suspect: it ends.
-    fn command_ended(&mut self, ended: Ended) -> Option<Cause> {
+    /// Answers a built-in command. What `run` runs may panic: then the actor's state is suspect, and
+    /// it ends.
+    fn builtin_ended(&mut self, ended: Ended) -> Option<Cause> {
         let stats = self.cx.cell.mailbox.stats();
         let (outcome, cause) = match ended.result {
             Ok(outcome) => (outcome, None),
             Err(message) => {
-                tracing::error!(aid = %self.cx.aid(), command = ended.command.name, message, "command panicked");
+                tracing::error!(aid = %self.cx.aid(), command = ended.command.signature.name, message, "command panicked");
                 let panicked = SendError::Panicked {
                     message: message.clone(),
                 };
@@ -286,7 +271,10 @@ impl Life {
             Outcome::Reply(_) => &stats.replied,
             Outcome::Failure(_) | Outcome::Undelivered(_) => &stats.failed,
         });
-        ended.reply.send(outcome, ended.command);
+        let command = Named::Free(ended.command);
+        ended
+            .reply
+            .send(outcome, |outcome, codec| command.encode(outcome, codec));
         cause
     }
 
@@ -337,7 +325,7 @@ impl Life {
         self.cx.cell.mailbox.messages().close();
         for builtin in self.cx.cell.mailbox.builtins().drain() {
             self.cx
-                .dead_letter(builtin, DeadReason::ActorEnded(cause.clone()));
+                .dead_letter(builtin.into(), DeadReason::ActorEnded(cause.clone()));
         }
         self.leave_unrun(cause);
     }
@@ -357,11 +345,9 @@ impl Life {
         let _ = cell.cause.set(cause.clone());
         let _ = cell.state.close();
         self.close_mailbox(&cause);
-        let in_flight = self.command.take().into_iter();
-        let mut left: VecDeque<_> = in_flight
-            .chain(std::mem::take(&mut self.builtins))
-            .collect();
-        while let Some(running) = left.pop_front() {
+        // What runs answers when it is dropped, with the cause that has been set.
+        self.work = None;
+        for running in std::mem::take(&mut self.builtins) {
             running.abandon(&cause);
         }
         cell.end.cancel();
@@ -381,7 +367,14 @@ fn caught<T: 'static>(future: impl Future<Output = T> + Send + 'static) -> Caugh
     Box::pin(future.map(|result| result.map_err(|panic| panic_message(&*panic).to_owned())))
 }
 
-/// A command that runs.
+fn work_ended(ended: Unwound<Worked>) -> Option<Cause> {
+    match ended {
+        Ok(Worked::Drained) => None,
+        Ok(Worked::Panicked(message)) | Err(message) => Some(Cause::Panic(message)),
+    }
+}
+
+/// A built-in command that runs.
 struct Running {
     command: &'static CommandDef,
     /// Taken when the work is done.
@@ -389,7 +382,7 @@ struct Running {
     work: Caught<Outcome>,
 }
 
-/// A command that has ended and is not yet answered.
+/// One that has ended and is not yet answered.
 struct Ended {
     command: &'static CommandDef,
     reply: ReplyTo,
@@ -402,7 +395,7 @@ impl Running {
             cause: cause.clone(),
         };
         if let Some(reply) = self.reply.take() {
-            reply.send(Outcome::Undelivered(died), self.command);
+            reply.refuse(died);
         }
     }
 }

@@ -20,8 +20,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::mailbox::{Envelope, Mailbox};
-use crate::node::Node;
+use crate::actor::ActorKind;
+use crate::mailbox::{Mailbox, Unrun};
+use crate::system::System;
 use crate::{ActorInfo, Extra, Info, LoopInfo};
 use crate::{Cause, DeadLetter, DeadReason, OnStop, Placement, Proxy, State};
 
@@ -33,27 +34,32 @@ pub struct Context {
 }
 
 /// One incarnation of an actor, as all its handles share it.
-pub(crate) struct Cell {
-    pub(crate) birth: Identity,
-    pub(crate) node: Arc<Node>,
-    pub(crate) mailbox: Mailbox,
+pub struct Cell {
+    /// Who it is.
+    pub birth: Identity,
+    /// Its type.
+    pub kind: &'static ActorKind,
+    /// The share of the system that its process has.
+    pub system: Arc<dyn System>,
+    /// Its mailbox.
+    pub mailbox: Mailbox,
     /// The user's hook for messages that were not run.
     pub(crate) on_dead_letter: OnceLock<DeadLetterHook>,
     pub(crate) state: StateCell,
     /// Asked to stop, by whomever. Only ever set.
     pub(crate) stop: CancellationToken,
     /// Nobody will answer any more for this incarnation.
-    pub(crate) gone: CancellationToken,
+    pub gone: CancellationToken,
     /// The loop it runs on, once it does.
     pub(crate) event_loop: OnceLock<Handle>,
     /// To end now: what is in flight is cut.
-    pub(crate) kill: CancellationToken,
+    pub kill: CancellationToken,
     /// The end of the actor: what it spawned on its loop ends too.
     pub(crate) end: CancellationToken,
     /// What it spawned on its loop.
     pub(crate) tasks: TaskTracker,
     /// How it ended, once it has.
-    pub(crate) cause: OnceLock<Cause>,
+    pub cause: OnceLock<Cause>,
     pub(crate) next_periodic_task: Mutex<Option<Instant>>,
     pub(crate) lag_us: AtomicU64,
     pub(crate) thread_id: AtomicI64,
@@ -64,26 +70,35 @@ pub(crate) struct Cell {
 
 /// Who an actor is, from its spawn to its end.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Identity {
-    pub(crate) aid: Aid,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) name: String,
-    pub(crate) placement: Placement,
-    pub(crate) age: u64,
-    pub(crate) generation: u32,
-    pub(crate) manager: Aid,
-    pub(crate) exit_timeout: Duration,
+pub struct Identity {
+    /// Its id.
+    pub aid: Aid,
+    /// Which life in its place this is.
+    pub incarnation: Incarnation,
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// How it runs.
+    pub placement: Placement,
+    /// How many actors its arbiter had made before it.
+    pub age: u64,
+    /// To which roll-out it belongs.
+    pub generation: u32,
+    /// Who manages it.
+    pub manager: Aid,
+    /// How long it has from being asked to stop to being killed.
+    pub exit_timeout: Duration,
     /// The period of its notifies.
-    pub(crate) notify_every: Duration,
-    pub(crate) on_stop: OnStop,
+    pub notify_every: Duration,
+    /// What becomes of messages that wait at a stop.
+    pub on_stop: OnStop,
 }
 
 /// Told of a message that was not run.
-pub(crate) type DeadLetterHook = fn(Context, DeadLetter);
+pub type DeadLetterHook = fn(Context, DeadLetter);
 
 impl Identity {
     /// What the system's own tools show: the name, else the id.
-    pub(crate) fn process_name(&self) -> String {
+    pub fn process_name(&self) -> String {
         match self.name.as_str() {
             "" => self.aid.local(),
             name => name.to_owned(),
@@ -92,15 +107,19 @@ impl Identity {
 }
 
 impl Context {
-    pub(crate) fn new(
+    /// The handle of an actor that is about to live.
+    #[doc(hidden)]
+    pub fn new(
         birth: Identity,
-        node: Arc<Node>,
+        kind: &'static ActorKind,
+        system: Arc<dyn System>,
         mailbox: Mailbox,
         descriptors: HashMap<String, OwnedFd>,
     ) -> Self {
         let cell = Cell {
             birth,
-            node,
+            kind,
+            system,
             mailbox,
             on_dead_letter: OnceLock::new(),
             state: StateCell::default(),
@@ -129,6 +148,12 @@ impl Context {
             cell: Arc::clone(&self.cell),
             sender,
         }
+    }
+
+    /// The actor as all its handles share it, for the layers of the runtime.
+    #[doc(hidden)]
+    pub fn cell(&self) -> &Arc<Cell> {
+        &self.cell
     }
 
     /// The actor's id.
@@ -270,19 +295,20 @@ impl Context {
                     .map(|at| at.saturating_duration_since(Instant::now()).as_secs_f64()),
             },
             mailbox: cell.mailbox.info(),
-            system: cell.node.system_info(),
+            system: cell.system.system_info(),
             event_loop: LoopInfo {
                 lag_us: cell.lag_us.load(Ordering::Relaxed),
             },
+            links: cell.system.links_info(),
             extra: Extra(cell.extra.lock().clone()),
         }
     }
 
     /// A message was not run: counts and logs it, tells the hook, and answers its sender.
-    pub(crate) fn dead_letter(&self, envelope: Envelope, reason: DeadReason) {
+    pub fn dead_letter(&self, message: Unrun, reason: DeadReason) {
         let stats = self.cell.mailbox.stats();
         let before = stats.count(&stats.dead_letters);
-        let command = envelope.command.name;
+        let command = message.command;
         // The first says what is going on; a flood of them shall not flood the log.
         if before == 0 {
             tracing::warn!(aid = %self.aid(), command, %reason, "dead letter; further ones at debug level");
@@ -291,10 +317,10 @@ impl Context {
         }
         let letter = DeadLetter {
             command,
-            sender: envelope.sender,
+            sender: message.sender,
             reason: reason.clone(),
         };
-        envelope.refuse(reason.error());
+        (message.refuse)(reason.error());
         let Some(hook) = self.cell.on_dead_letter.get() else {
             return;
         };
@@ -306,7 +332,7 @@ impl Context {
     }
 
     /// Drops the descriptors that the spawner gave: the actor stops, or has ended.
-    pub(crate) fn drop_descriptors(&self) {
+    pub fn drop_descriptors(&self) {
         self.cell.descriptors.lock().clear();
     }
 }
@@ -319,18 +345,32 @@ impl std::fmt::Debug for Context {
 
 tokio::task_local! {
     static TASK_ACTOR: Context;
-    /// The actor whose turn the running future holds: its next command waits for its end.
-    static TURN_OF: Aid;
+    /// The turn that the running future holds: other commands of that actor wait for its end.
+    static TURN: Hold;
+}
+
+/// How a command has its actor's turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hold {
+    /// For itself.
+    Whole(Aid),
+    /// Beside other commands that share it.
+    Shared(Aid),
 }
 
 /// Runs a future that holds the turn of its actor.
-pub(crate) fn in_turn<F: Future>(of: Aid, future: F) -> impl Future<Output = F::Output> {
-    TURN_OF.scope(of, future)
+pub(crate) fn in_turn<F: Future>(hold: Hold, future: F) -> impl Future<Output = F::Output> {
+    TURN.scope(hold, future)
 }
 
-/// True in a future that holds the turn of this actor.
-pub(crate) fn holds_turn(of: Aid) -> bool {
-    TURN_OF.try_with(|holder| *holder == of).unwrap_or(false)
+/// True in a future for whose end a command of the actor `of` would wait, so that it must not
+/// wait for that command.
+pub(crate) fn holds_back(of: Aid, concurrent: bool) -> bool {
+    let holds = |hold: &Hold| match hold {
+        Hold::Whole(holder) => *holder == of,
+        Hold::Shared(holder) => *holder == of && !concurrent,
+    };
+    TURN.try_with(holds).unwrap_or(false)
 }
 
 thread_local! {
@@ -338,17 +378,17 @@ thread_local! {
 }
 
 /// Runs a future as a part of the actor: [`get_actor`] inside it is that actor.
-pub(crate) fn scope<F: Future>(cx: Context, future: F) -> impl Future<Output = F::Output> {
+pub fn scope<F: Future>(cx: Context, future: F) -> impl Future<Output = F::Output> {
     TASK_ACTOR.scope(cx, future)
 }
 
 /// Makes `cx` the actor of this thread.
-pub(crate) fn own_thread(cx: Context) {
+pub fn own_thread(cx: Context) {
     THREAD_ACTOR.with_borrow_mut(|actor| *actor = Some(cx));
 }
 
 /// Takes this thread's actor away: its loop has ended.
-pub(crate) fn release_thread() {
+pub fn release_thread() {
     THREAD_ACTOR.with_borrow_mut(|actor| *actor = None);
 }
 

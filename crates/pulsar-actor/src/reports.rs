@@ -13,7 +13,7 @@ use pulsar_policy::ChildEvent;
 
 /// Where an actor's hello, notifies and last word go.
 #[derive(Debug)]
-pub(crate) enum Reports {
+pub enum Reports {
     /// The arbiter itself has none.
     None,
     /// In this process.
@@ -24,7 +24,7 @@ pub(crate) enum Reports {
 
 impl Reports {
     /// The actor is there; says who it is and what it was built from.
-    pub(crate) fn hello(&self, cx: &Context) {
+    pub fn hello(&self, cx: &Context) {
         match self {
             Self::None => {}
             // In one process there is nothing to compare: only the news counts.
@@ -43,7 +43,7 @@ impl Reports {
     }
 
     /// The actor is alive, and this is its info. The first one says that it is ready.
-    pub(crate) fn notify(&self, cx: &Context) {
+    pub fn notify(&self, cx: &Context) {
         match self {
             Self::None => {}
             Self::Local(events) => offer_notify(events, cx.info()),
@@ -55,7 +55,7 @@ impl Reports {
     }
 
     /// The actor has ended, and knows why. Nothing follows.
-    pub(crate) async fn ended(&self, cause: &Cause) {
+    pub async fn ended(&self, cause: &Cause) {
         match self {
             Self::None => {}
             Self::Local(events) => {
@@ -74,7 +74,7 @@ impl Reports {
 
 /// Gives a manager a notify if its channel is not half full: what must not be lost has the other
 /// half. A manager that is so far behind gets the next one.
-pub(crate) fn offer_notify(manager: &mpsc::Sender<ChildEvent>, info: Info) {
+pub fn offer_notify(manager: &mpsc::Sender<ChildEvent>, info: Info) {
     if manager.capacity() > manager.max_capacity() / 2 {
         drop(manager.try_send(ChildEvent::Notified(Box::new(info))));
     }

@@ -1,0 +1,448 @@
+//! From a message to what becomes of it: to an actor of this process, or over a link.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pulsar_link::payload::{NATIVE, Outcome, Payload};
+use pulsar_link::{self as link, AskBody, Fare, Link, PendingReply};
+use pulsar_mailbox::ReplyTo;
+use pulsar_wire::{Aid, Codec};
+use tokio::sync::oneshot;
+use tokio::task::coop::consume_budget;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::command::{self, CommandDef};
+use crate::context::{Context, get_actor, holds_back};
+use crate::mailbox::{Envelope, Named, died, settle};
+use crate::system::{self, LONGEST, Route, System};
+use crate::{Cause, SendError, Target};
+
+/// How long the arbiter's word on how a direct peer ended is waited for.
+pub const VERDICT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A free command with its arguments, or what a tool has written.
+pub(crate) enum Outgoing {
+    Free(&'static CommandDef, Payload),
+    /// A command's name, and its arguments as a JSON array. What it means is known where the
+    /// target is.
+    Text(String, Bytes),
+}
+
+/// Takes a command to its target and waits for what becomes of it.
+pub(crate) async fn dispatch(
+    target: &Target,
+    message: Outgoing,
+    limit: Option<Duration>,
+) -> Outcome {
+    let outcome = ask(target, message, limit).await;
+    outcome.unwrap_or_else(Outcome::Undelivered)
+}
+
+async fn ask(
+    target: &Target,
+    message: Outgoing,
+    limit: Option<Duration>,
+) -> Result<Outcome, SendError> {
+    let (system, limit, deadline) = begin(limit)?;
+    let asked = async {
+        match system.route(target).await? {
+            Route::Local(cx) => put(&cx, message, deadline).await?.outcome().await,
+            Route::Link(..) => {
+                ask_elsewhere(&system, target, Parcel::of(&message)?, deadline).await
+            }
+        }
+    };
+    bounded(limit, asked).await
+}
+
+/// Asks an actor of another process. One that is not where its name was last found has not seen
+/// the message: its name is looked for once more.
+async fn ask_elsewhere(
+    system: &Arc<dyn System>,
+    target: &Target,
+    parcel: Parcel,
+    deadline: Instant,
+) -> Result<Outcome, SendError> {
+    let asked = send(system, target, &parcel, deadline).await?;
+    let outcome = asked.outcome().await?;
+    let is_lost = matches!(
+        outcome,
+        Outcome::Undelivered(SendError::UnknownActor { .. })
+    );
+    if !is_lost || !system.forget_name(target) {
+        return Ok(outcome);
+    }
+    let asked = send(system, target, &parcel, deadline).await?;
+    asked.outcome().await
+}
+
+/// Sends a command now, or gives its arguments back; what becomes of it is then to be awaited.
+///
+/// # Errors
+///
+/// Why it was not sent, and its arguments.
+pub(crate) fn try_dispatch(
+    target: &Target,
+    message: Outgoing,
+    limit: Option<Duration>,
+) -> Result<impl Future<Output = Outcome> + Send + 'static, (SendError, Payload)> {
+    let (system, limit, deadline) = match begin(limit) {
+        Ok(begun) => begun,
+        Err(error) => return Err((error, message.into_args())),
+    };
+    let asked = match system.try_route(target) {
+        Ok(Route::Local(cx)) => try_put(&cx, message, deadline),
+        Ok(Route::Link(link, aid)) => {
+            let sent =
+                Parcel::of(&message).and_then(|parcel| try_send(&link, aid, &parcel, deadline));
+            sent.map_err(|error| (error, message.into_args()))
+        }
+        Err(error) => Err((error, message.into_args())),
+    }?;
+    Ok(async move {
+        let outcome = timeout_at(deadline, asked.outcome()).await;
+        outcome
+            .unwrap_or(Err(SendError::Timeout { after: limit }))
+            .unwrap_or_else(Outcome::Undelivered)
+    })
+}
+
+/// Runs an ask within its time.
+///
+/// # Errors
+///
+/// What the ask ended with; [`SendError::Timeout`].
+pub(crate) async fn bounded<T>(
+    limit: Duration,
+    ask: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    // A send may fail without ever waiting. Whoever tries again in a loop shall not hold the
+    // event loop, on which what it waits for may have to run.
+    consume_budget().await;
+    let asked = timeout(limit, ask).await;
+    asked.unwrap_or(Err(SendError::Timeout { after: limit }))
+}
+
+/// This process's share of the system; how long an ask may take, and until when.
+pub(crate) fn begin(
+    limit: Option<Duration>,
+) -> Result<(Arc<dyn System>, Duration, Instant), SendError> {
+    let system = system::current().ok_or(SendError::NotRunning)?;
+    let limit = limit.unwrap_or(system.ask_timeout()).min(LONGEST);
+    Ok((system, limit, Instant::now() + limit))
+}
+
+/// An actor that asks itself for what waits for its own end would wait for ever.
+pub(crate) fn refuse_deadlock(cx: &Context, ack: bool, concurrent: bool) -> Result<(), SendError> {
+    match ack && holds_back(cx.aid(), concurrent) {
+        true => Err(SendError::WouldDeadlock),
+        false => Ok(()),
+    }
+}
+
+impl Outgoing {
+    /// The message as an actor of this process takes it, and whether it is a tool's.
+    fn into_envelope(self, cx: &Context, deadline: Instant) -> Result<(Envelope, bool), SendError> {
+        let (command, args, is_text) = match self {
+            Self::Free(command, args) => (Named::Free(command), args, false),
+            Self::Text(name, args) => {
+                let command = command::named(cx.cell.kind, &name, Codec::Json)?;
+                (command, Payload::Wire(Codec::Json, args), true)
+            }
+        };
+        let envelope = Envelope {
+            command,
+            args,
+            reply: ReplyTo::nobody(),
+            deadline: Some(deadline),
+            sender: get_actor().map(|cx| cx.aid()),
+        };
+        Ok((envelope, is_text))
+    }
+
+    fn into_args(self) -> Payload {
+        match self {
+            Self::Free(_, args) => args,
+            Self::Text(_, args) => Payload::Wire(Codec::Json, args),
+        }
+    }
+}
+
+/// The envelope with its way back, and where its outcome will come.
+fn addressed(
+    cx: &Context,
+    message: Outgoing,
+    deadline: Instant,
+) -> Result<(Envelope, Asked), SendError> {
+    let (mut envelope, is_text) = message.into_envelope(cx, deadline)?;
+    let command = envelope.command;
+    let concurrent = matches!(command, Named::Own { method, .. } if method.concurrent);
+    // Whoever writes to an actor as a tool does waits also where there is no acknowledgement.
+    let waits = command.ack() || is_text;
+    refuse_deadlock(cx, waits && !command.is_builtin(), concurrent)?;
+    if !waits {
+        return Ok((envelope, Asked::Nothing));
+    }
+    let (caller, answer) = oneshot::channel();
+    envelope.reply = ReplyTo::local(caller);
+    let written = is_text.then_some(command);
+    let cx = cx.clone();
+    Ok((
+        envelope,
+        Asked::Local {
+            answer,
+            cx,
+            written,
+        },
+    ))
+}
+
+async fn put(cx: &Context, message: Outgoing, deadline: Instant) -> Result<Asked, SendError> {
+    let (envelope, asked) = addressed(cx, message, deadline)?;
+    let posted = tokio::select! {
+        biased;
+        posted = cx.cell.mailbox.put(envelope) => posted,
+        () = cx.cell.gone.cancelled() => return Err(died(cx)),
+    };
+    match settle(cx, posted) {
+        Ok(()) => Ok(asked),
+        Err((_, error)) => Err(error),
+    }
+}
+
+fn try_put(
+    cx: &Context,
+    message: Outgoing,
+    deadline: Instant,
+) -> Result<Asked, (SendError, Payload)> {
+    let (envelope, asked) = match message {
+        Outgoing::Free(command, args) => {
+            // Checked before the arguments go, so that they can be given back.
+            let check = refuse_deadlock(cx, command.ack && !command.builtin, false);
+            if let Err(error) = check {
+                return Err((error, args));
+            }
+            addressed(cx, Outgoing::Free(command, args), deadline)
+        }
+        text => addressed(cx, text, deadline),
+    }
+    .map_err(|error| (error, Payload::local(())))?;
+    match settle(cx, cx.cell.mailbox.try_put(envelope)) {
+        Ok(()) => Ok(asked),
+        Err((envelope, error)) => Err((error, envelope.args)),
+    }
+}
+
+/// A command on its way to another process.
+pub(crate) struct Parcel {
+    pub(crate) command: Cow<'static, str>,
+    pub(crate) codec: Codec,
+    pub(crate) args: Bytes,
+    pub(crate) ack: bool,
+    pub(crate) builtin: bool,
+}
+
+impl Parcel {
+    fn of(message: &Outgoing) -> Result<Self, SendError> {
+        Ok(match message {
+            Outgoing::Free(command, args) => Self {
+                command: command.signature.name.into(),
+                codec: NATIVE,
+                args: (command.encode_args)(args, NATIVE)?,
+                ack: command.ack,
+                builtin: command.builtin,
+            },
+            Outgoing::Text(name, args) => Self {
+                command: name.clone().into(),
+                codec: Codec::Json,
+                args: args.clone(),
+                ack: true,
+                builtin: command::is_builtin(name),
+            },
+        })
+    }
+
+    fn body(&self, aid: Aid, deadline: Instant) -> Result<AskBody, SendError> {
+        AskBody::new(aid, &self.command, self.codec, &self.args, Some(deadline))
+    }
+
+    fn fare(&self) -> Fare {
+        match self.builtin {
+            true => Fare::Free,
+            false => Fare::Credit,
+        }
+    }
+}
+
+/// Sends a command to an actor of another process, as soon as there is credit and room for it. A
+/// link that is being retired gives it back: then it goes another way.
+pub(crate) async fn send(
+    system: &Arc<dyn System>,
+    target: &Target,
+    parcel: &Parcel,
+    deadline: Instant,
+) -> Result<Asked, SendError> {
+    loop {
+        let Route::Link(link, aid) = system.route(target).await? else {
+            // It has moved here meanwhile: a name may.
+            let target = target.to_string();
+            return Err(SendError::UnknownActor { target });
+        };
+        match send_over(&link, parcel.body(aid, deadline)?, parcel).await {
+            Ok(asked) => return Ok(asked),
+            Err(link::Unsent::Retired(_)) => {}
+            Err(link::Unsent::Refused(error)) => return Err(better_known(&link, error).await),
+        }
+    }
+}
+
+async fn send_over(
+    link: &Arc<Link>,
+    body: AskBody,
+    parcel: &Parcel,
+) -> Result<Asked, link::Unsent> {
+    if !parcel.ack {
+        link.send_tell(body, parcel.fare()).await?;
+        return Ok(Asked::Nothing);
+    }
+    let (caller, answer) = oneshot::channel();
+    let reply = PendingReply::Local(caller);
+    let request = link.send_ask(body, parcel.fare(), reply).await?;
+    let entry = Entry::new(link, request);
+    Ok(Asked::Link { answer, entry })
+}
+
+/// A message that came too late for a direct peer is told how that ended, as those are that were
+/// in flight.
+async fn better_known(link: &Link, error: SendError) -> SendError {
+    let cause = Cause::Unknown;
+    if !link.is_direct() || error != (SendError::ActorDied { cause }) {
+        return error;
+    }
+    let cause = link.verdict(VERDICT_TIMEOUT).await;
+    SendError::ActorDied { cause }
+}
+
+/// Sends a command over a link now, or not at all.
+pub(crate) fn try_send(
+    link: &Arc<Link>,
+    aid: Aid,
+    parcel: &Parcel,
+    deadline: Instant,
+) -> Result<Asked, SendError> {
+    let body = parcel.body(aid, deadline)?;
+    let sent = match parcel.ack {
+        false => link
+            .try_send_tell(body, parcel.fare())
+            .map(|()| Asked::Nothing),
+        true => {
+            let (caller, answer) = oneshot::channel();
+            let reply = PendingReply::Local(caller);
+            let sent = link.try_send_ask(body, parcel.fare(), reply);
+            sent.map(|request| {
+                let entry = Entry::new(link, request);
+                Asked::Link { answer, entry }
+            })
+        }
+    };
+    sent.map_err(|unsent| match unsent {
+        link::Unsent::Refused(error) => error,
+        // Another way is being made for those who wait.
+        link::Unsent::Retired(_) => SendError::MailboxFull { capacity: 0 },
+    })
+}
+
+/// A message that has been sent, and where its outcome will come.
+pub(crate) enum Asked {
+    /// Nobody waits for one.
+    Nothing,
+    Local {
+        answer: oneshot::Receiver<Outcome>,
+        cx: Context,
+        /// The command whose outcome is to be written for a tool.
+        written: Option<Named>,
+    },
+    Link {
+        answer: oneshot::Receiver<Outcome>,
+        entry: Entry,
+    },
+}
+
+impl Asked {
+    /// Waits for the outcome.
+    ///
+    /// # Errors
+    ///
+    /// If the actor, or its process, has ended before.
+    pub(crate) async fn outcome(self) -> Result<Outcome, SendError> {
+        match self {
+            Self::Nothing => Ok(Outcome::Reply(Payload::local(()))),
+            Self::Local {
+                answer,
+                cx,
+                written,
+            } => {
+                let outcome = answer_of(&cx, answer).await?;
+                match written {
+                    Some(command) => write(command, outcome),
+                    None => Ok(outcome),
+                }
+            }
+            Self::Link { answer, entry } => {
+                let answer = answer.await;
+                drop(entry);
+                answer.map_err(|_| SendError::ActorDied {
+                    cause: Cause::Unknown,
+                })
+            }
+        }
+    }
+}
+
+/// The answer of an actor of this process. The answer first: what was given before the actor's
+/// end counts. One that is dropped unsent, or will never be sent since its actor is gone, is the
+/// actor's death.
+pub(crate) async fn answer_of<T>(
+    cx: &Context,
+    answer: oneshot::Receiver<T>,
+) -> Result<T, SendError> {
+    tokio::select! {
+        biased;
+        answer = answer => answer.map_err(|_| died(cx)),
+        () = cx.cell.gone.cancelled() => Err(died(cx)),
+    }
+}
+
+/// An outcome as a tool reads it.
+fn write(command: Named, outcome: Outcome) -> Result<Outcome, SendError> {
+    let failed = matches!(outcome, Outcome::Failure(_));
+    let (_, bytes) = command.encode(outcome, Codec::Json)?;
+    let json = Payload::Wire(Codec::Json, bytes);
+    Ok(match failed {
+        true => Outcome::Failure(json),
+        false => Outcome::Reply(json),
+    })
+}
+
+/// Takes the entry of an ask out when its caller gives up.
+pub struct Entry {
+    link: Arc<Link>,
+    request: u64,
+}
+
+impl Entry {
+    /// For the ask of this number on this link.
+    pub fn new(link: &Arc<Link>, request: u64) -> Self {
+        let link = Arc::clone(link);
+        Self { link, request }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.link.take_back(self.request);
+    }
+}

@@ -1,0 +1,186 @@
+//! Free commands on their way: from a call to its reply.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pulsar_link::payload::{self, Outcome, Payload};
+use pulsar_wire::Codec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::ask::{self, Outgoing};
+use crate::builtin;
+use crate::command::{Command, CommandDef};
+use crate::context::get_actor;
+use crate::hooks::RemoteCall;
+use crate::system;
+use crate::try_send::{Sent, Unsent};
+use crate::{CallError, Context, Error, IntoArgs, SendError, Target};
+
+/// Sends a command to an actor: by proxy, id or name.
+///
+/// Awaiting the call sends it and gives the reply. It ends within its timeout, by default 30 s,
+/// with the reply, the command's own error, or one [`SendError`] that says why there is none.
+/// The arguments are a tuple; for one argument the value itself.
+///
+/// ```no_run
+/// # use pulsar_core as pulsar;
+/// use pulsar::{Context, command, ping, send};
+///
+/// #[command]
+/// async fn greetme(_cx: Context, name: String) -> String {
+///     format!("Hello {name}!")
+/// }
+///
+/// # async fn example(actor: pulsar::Proxy) -> pulsar::Result<()> {
+/// let hello = send(&actor, greetme, "luca").await?;
+/// assert_eq!(hello, "Hello luca!");
+/// assert_eq!(send("arbiter", ping, ()).await?, "pong");
+/// # Ok(())
+/// # }
+/// # fn main() {}
+/// ```
+pub fn send<C: Command>(
+    target: impl Into<Target>,
+    command: fn() -> C,
+    args: impl IntoArgs<C::Args>,
+) -> Call<C> {
+    let _ = command;
+    Call {
+        target: target.into(),
+        args: args.into_args(),
+        timeout: None,
+    }
+}
+
+/// A command that is to be sent. Nothing happens until it is awaited.
+#[must_use = "a call is only sent when it is awaited"]
+pub struct Call<C: Command> {
+    target: Target,
+    args: C::Args,
+    timeout: Option<Duration>,
+}
+
+impl<C: Command> Call<C> {
+    /// Waits no longer than this for the reply, nor for room in the mailbox.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+impl<C: Command> Call<C> {
+    const COMMAND: &'static CommandDef = &CommandDef::of::<C>();
+
+    /// Sends it now, without waiting for anything; gives what will be its reply.
+    ///
+    /// # Errors
+    ///
+    /// The call, unsent, with the reason: above all [`SendError::MailboxFull`], which is also what
+    /// is said while the way to the target is still being made. It can be tried again, or awaited.
+    pub fn try_send(self) -> Result<Sent<C::Reply, C::Error>, Unsent<Self>> {
+        let Self {
+            target,
+            args,
+            timeout,
+        } = self;
+        let message = Outgoing::Free(Self::COMMAND, Payload::local(args));
+        match ask::try_dispatch(&target, message, timeout) {
+            Ok(outcome) => Ok(Sent::new(async move { result::<C>(outcome.await) })),
+            Err((error, args)) => match args.take() {
+                Ok(args) => {
+                    let call = Self {
+                        target,
+                        args,
+                        timeout,
+                    };
+                    Err(Unsent { call, error })
+                }
+                // It has the type that it was given above.
+                Err(error) => Ok(Sent::new(async move { Err(error.into()) })),
+            },
+        }
+    }
+}
+
+impl<C: Command> IntoFuture for Call<C> {
+    type Output = Result<C::Reply, CallError<C::Error>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let message = Outgoing::Free(Self::COMMAND, Payload::local(self.args));
+            result::<C>(ask::dispatch(&self.target, message, self.timeout).await)
+        })
+    }
+}
+
+fn result<C: Command>(outcome: Outcome) -> Result<C::Reply, CallError<C::Error>> {
+    match outcome {
+        Outcome::Reply(reply) if C::ACK => Ok(reply.take()?),
+        // A command without acknowledgement replies with its own empty value.
+        Outcome::Reply(_) => Ok(Payload::Wire(Codec::Postcard, Bytes::new()).take()?),
+        Outcome::Failure(error) => Err(CallError::Command(error.take()?)),
+        Outcome::Undelivered(error) => Err(error.into()),
+    }
+}
+
+/// Sends a command by its name, with arguments as JSON, one value each; for tools.
+///
+/// # Errors
+///
+/// [`CallError::Command`] with the command's own error as JSON, or why there is no reply.
+pub async fn send_json(
+    target: impl Into<Target>,
+    command: &str,
+    args: Vec<Value>,
+) -> Result<Value, CallError<Value>> {
+    if builtin::NAMING_CODE.contains(&command) {
+        return Err(builtin::refuse_code().into());
+    }
+    let args = payload::encode(Codec::Json, &args)?;
+    let message = Outgoing::Text(command.to_owned(), args);
+    let json = |payload: Payload| payload.take::<Value>();
+    match ask::dispatch(&target.into(), message, None).await {
+        Outcome::Reply(reply) => Ok(json(reply)?),
+        Outcome::Failure(error) => Err(CallError::Command(json(error)?)),
+        Outcome::Undelivered(error) => Err(error.into()),
+    }
+}
+
+/// Runs a function on another actor, on that actor's event loop, and gives its result.
+///
+/// Plain functions travel downwards only: from the arbiter or a monitor to the actors below.
+///
+/// # Errors
+///
+/// [`SendError::Refused`] from anywhere else; any other [`SendError`] if it did not run to its
+/// end.
+pub async fn run<A, Fut>(
+    target: impl Into<Target>,
+    function: fn(Context, A) -> Fut,
+    args: A,
+) -> Result<Fut::Output, SendError>
+where
+    A: Serialize + DeserializeOwned + Send + 'static,
+    Fut: Future<Output: Serialize + DeserializeOwned> + Send + 'static,
+{
+    let call = RemoteCall::new(function, &args).map_err(|error| SendError::Refused {
+        reason: error.to_string(),
+    })?;
+    let manages = get_actor().is_none_or(|cx| cx.aid().host() == cx.cell.system.arbiter_aid());
+    let in_master = system::current().is_some_and(|system| system.is_master());
+    if !in_master || !manages {
+        return Err(builtin::refuse_code());
+    }
+    match send(target, builtin::run, call).await {
+        Ok(bytes) => payload::decode(Codec::Postcard, &bytes),
+        Err(CallError::Command(error)) => Err(SendError::Refused {
+            reason: Error::one_line(&error),
+        }),
+        Err(CallError::Send(error)) => Err(error),
+    }
+}

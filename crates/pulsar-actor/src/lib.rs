@@ -1,0 +1,87 @@
+//! One actor: its state, its mailbox, its commands, its life; and how others speak with it.
+//!
+//! Where the actor runs, and how messages reach other processes, is the business of the layer
+//! above, `pulsar-core`; this crate sees it as a [`System`](runtime::System). Most programs use both
+//! through the face, `pulsar`.
+//!
+//! # Layout
+//!
+//! * `actor`: actor types; `hooks`: what runs at the points of an actor's life.
+//! * `lifecycle`: **the one loop** that runs an actor; `worker`: what runs its commands in their
+//!   turns; `mailbox`: where they wait; `reports`: what it tells its manager.
+//! * `context`: the handle that its code has; `proxy`: the reference that others have.
+//! * `command`, `builtin`, `json_args`: what can be sent.
+//! * `call`, `actor_call`: a free command, or one of an actor's own, from the call to its reply;
+//!   `try_send`: without waiting; `ask`: the ways there.
+//! * `system`: what an actor needs of the system.
+//! * [`runtime`]: the inside, for the layers above.
+#![forbid(unsafe_code)]
+
+mod actor;
+mod actor_call;
+mod ask;
+mod builtin;
+mod call;
+mod command;
+mod context;
+mod hooks;
+mod json_args;
+mod lifecycle;
+mod mailbox;
+mod proxy;
+mod reports;
+mod system;
+mod try_send;
+mod worker;
+
+pub use actor::{Actor, Anyone};
+pub use actor_call::ActorCall;
+pub use builtin::{commands, echo, info, ping, stop};
+pub use call::{Call, run, send, send_json};
+pub use command::Command;
+pub use context::{Context, get_actor};
+pub use hooks::{FnRef, HookOutput};
+pub use proxy::{Proxy, find};
+pub use pulsar_model::{
+    ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
+    Error, Extra, Incarnation, Info, IntoArgs, LastExit, LinksInfo, LoopInfo, MailboxInfo, Never,
+    OnStop, Overflow, ParseAidError, Placement, RawProxy, RestartPolicy, Result, Role, SendError,
+    SpawnError, State, SystemInfo, Target, panic_message,
+};
+pub use try_send::{Sent, Unsent};
+
+/// The inside of actors, for the layers of the runtime above. Programs have no use for it, and it
+/// changes as the runtime does.
+pub mod runtime {
+    pub use crate::actor::{ActorKind, Roaming};
+    pub use crate::ask::{Entry, VERDICT_TIMEOUT};
+    pub use crate::builtin::{NAMING_CODE, RUN, refuse_code};
+    pub use crate::command::{
+        BUILTINS, BoxFuture, Command, CommandDef, duplicates, is_builtin, named,
+    };
+    pub use crate::context::{Cell, DeadLetterHook, Identity, own_thread, release_thread, scope};
+    pub use crate::hooks::{Behaviour, Hooks, OnceHook};
+    pub use crate::lifecycle::Life;
+    pub use crate::mailbox::{
+        DEFAULT_CAPACITY, Envelope, Inbox, Mailbox, Named, Posted, Unrun, died, settle,
+    };
+    pub use crate::reports::{Reports, offer_notify};
+    pub use crate::system::{LONGEST, Route, System, current, install};
+}
+
+/// For the expansions of the macros; no one else's.
+#[doc(hidden)]
+pub mod __private {
+    pub use bytes::Bytes;
+    pub use linkme;
+    pub use pulsar_model::ResultParts;
+    pub use pulsar_sys::before_main;
+    pub use pulsar_wire::Codec;
+
+    pub use crate::actor::{
+        Concurrent, Method, Portable, Roaming, Worked, assert_portable, local_only, read_args,
+        write,
+    };
+    pub use crate::command::{BoxFuture, COMMANDS, Command, CommandDef, Signature};
+    pub use crate::worker::{in_turn, side_by_side};
+}

@@ -1,0 +1,326 @@
+//! What runs the commands of an actor: one after the other, or side by side where they allow it.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use pulsar_link::payload::{Outcome, Payload};
+use pulsar_mailbox::{Queue, ReplyTo};
+use pulsar_wire::Codec;
+use tokio::sync::oneshot;
+use tokio::task::coop::consume_budget;
+use tokio::time::Instant;
+
+use crate::actor::{Actor, Concurrent, Worked};
+use crate::context::{Hold, in_turn as holding};
+use crate::mailbox::{Direct, Envelope, Named, Post};
+use crate::{Cause, Context, DeadReason, SendError, panic_message};
+
+/// Commands of one actor that run side by side. More wait for their turn.
+const MAX_CONCURRENT: usize = 1024;
+
+/// Runs commands one after the other, until the mailbox is closed and empty.
+pub async fn in_turn<A: Actor>(mut state: A, cx: Context) -> Worked {
+    let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
+        return foreign_mailbox();
+    };
+    while let Some(post) = next(&inbox).await {
+        if let Some(Worked::Panicked(message)) = exclusive(&mut state, &cx, post).await {
+            return Worked::Panicked(message);
+        }
+    }
+    last_act(state, &cx).await
+}
+
+/// The same for an actor some of whose commands run side by side. An exclusive command waits for
+/// those that run to end; no other begins before it: so everybody gets their turn in the order in
+/// which they came.
+pub async fn side_by_side<A: Concurrent>(mut state: A, cx: Context) -> Worked {
+    let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
+        return foreign_mailbox();
+    };
+    loop {
+        let next = match until_exclusive(&state, &cx, &inbox).await {
+            Ok(next) => next,
+            Err(message) => return Worked::Panicked(message),
+        };
+        let Some(post) = next else {
+            return last_act(state, &cx).await;
+        };
+        if let Some(Worked::Panicked(message)) = exclusive(&mut state, &cx, post).await {
+            return Worked::Panicked(message);
+        }
+    }
+}
+
+/// Runs commands side by side until one comes that wants the state for itself, or nothing more
+/// will come; returns that when all that ran have ended.
+async fn until_exclusive<A: Concurrent>(
+    state: &A,
+    cx: &Context,
+    inbox: &Queue<Post<A>>,
+) -> Result<Option<Post<A>>, String> {
+    let mut running = FuturesUnordered::new();
+    let mut taken = None;
+    while taken.is_none() || !running.is_empty() {
+        tokio::select! {
+            biased;
+            Some(ended) = running.next() => {
+                if let Some(Worked::Panicked(message)) = ended {
+                    return Err(message);
+                }
+            }
+            post = next(inbox), if taken.is_none() && running.len() < MAX_CONCURRENT => match post {
+                Some(post) if is_concurrent(&post) => running.push(shared(state, cx, post)),
+                other => taken = Some(other),
+            },
+        }
+    }
+    Ok(taken.flatten())
+}
+
+async fn next<A: Actor>(inbox: &Queue<Post<A>>) -> Option<Post<A>> {
+    // Messages may be there without end. What else the actor's loop has to do gets its turn.
+    consume_budget().await;
+    inbox.take().await
+}
+
+fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
+    match post {
+        Post::Direct(direct) => A::METHODS[A::index(&direct.message)].concurrent,
+        Post::General(envelope) => {
+            matches!(envelope.command, Named::Own { method, .. } if method.concurrent)
+        }
+    }
+}
+
+/// Runs one command that has the state for itself. `Some` ends the actor.
+async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Option<Worked> {
+    let (turn, work) = begin(cx, post)?;
+    let its_cx = turn.cx.clone();
+    let hold = Hold::Whole(cx.aid());
+    match work {
+        Work::Own(message) => {
+            let run = holding(hold, state.dispatch(its_cx, message));
+            turn.run(run).await
+        }
+        Work::Free(args) => {
+            let Named::Free(command) = turn.command else {
+                return None;
+            };
+            let run = holding(hold, (command.invoke)(its_cx, args));
+            turn.run_free(run).await
+        }
+    }
+}
+
+/// Runs one command that shares the state with others.
+async fn shared<A: Concurrent>(state: &A, cx: &Context, post: Post<A>) -> Option<Worked> {
+    let (turn, work) = begin(cx, post)?;
+    let its_cx = turn.cx.clone();
+    let Work::Own(message) = work else {
+        return None;
+    };
+    let run = holding(
+        Hold::Shared(cx.aid()),
+        state.dispatch_shared(its_cx, message),
+    );
+    turn.run(run).await
+}
+
+/// What is to be run.
+enum Work<A: Actor> {
+    Own(A::Message),
+    Free(Payload),
+}
+
+/// Begins a command; `None` if it is not to be run, which its sender has then been told.
+fn begin<A: Actor>(cx: &Context, post: Post<A>) -> Option<(Turn<A>, Work<A>)> {
+    let stats = cx.cell.mailbox.stats();
+    stats.count(&stats.received);
+    let (deadline, sender) = match &post {
+        Post::Direct(direct) => (direct.deadline, direct.sender),
+        Post::General(envelope) => (envelope.deadline, envelope.sender),
+    };
+    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        cx.dead_letter(post.into_unrun(), DeadReason::Expired);
+        return None;
+    }
+    let cx = cx.with_sender(sender);
+    match post {
+        Post::Direct(Direct { message, reply, .. }) => {
+            let index = A::index(&message);
+            let method = &A::METHODS[index];
+            let command = Named::Own { method, index };
+            let answer = Some(Answer::Direct(reply));
+            Some((
+                Turn {
+                    cx,
+                    command,
+                    answer,
+                },
+                Work::Own(message),
+            ))
+        }
+        Post::General(envelope) => begin_general(cx, envelope),
+    }
+}
+
+fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Option<(Turn<A>, Work<A>)> {
+    let Envelope {
+        command,
+        args,
+        reply,
+        ..
+    } = envelope;
+    let (codec, work) = match (command, args) {
+        (Named::Free(_), args) => (Codec::Postcard, Ok(Work::Free(args))),
+        (Named::Own { index, .. }, Payload::Wire(codec, bytes)) => {
+            (codec, A::read_message(index, codec, &bytes).map(Work::Own))
+        }
+        (Named::Own { .. }, Payload::Local(_)) => {
+            let error = SendError::codec("the arguments of an actor's own command have its type");
+            (Codec::Postcard, Err(error))
+        }
+    };
+    let answer = Some(Answer::General(reply, codec));
+    let mut turn = Turn {
+        cx,
+        command,
+        answer,
+    };
+    match work {
+        Ok(work) => Some((turn, work)),
+        Err(error) => {
+            turn.end(Ok(Outcome::Undelivered(error)));
+            None
+        }
+    }
+}
+
+/// A command that runs. Dropped before its end, it tells its caller how the actor ended.
+struct Turn<A: Actor> {
+    cx: Context,
+    command: Named,
+    /// Taken when it is given.
+    answer: Option<Answer<A>>,
+}
+
+enum Answer<A: Actor> {
+    Direct(Option<oneshot::Sender<Result<A::Reply, SendError>>>),
+    /// To whoever reads this codec.
+    General(ReplyTo, Codec),
+}
+
+impl<A: Actor> Turn<A> {
+    /// Runs a command of the actor's own to its end. `Some` ends the actor.
+    async fn run(mut self, work: impl Future<Output = A::Reply>) -> Option<Worked> {
+        let ended = unwound(work).await;
+        let reply = match ended {
+            Ok(reply) => reply,
+            Err(message) => return self.panicked(message),
+        };
+        if let Some(Answer::General(_, codec)) = self.answer {
+            self.end(Ok(written::<A>(&reply, codec)));
+            return None;
+        }
+        self.count(A::is_failure(&reply));
+        if let Some(Answer::Direct(Some(caller))) = self.answer.take() {
+            // It may have given up: then its reply has nowhere to go.
+            drop(caller.send(Ok(reply)));
+        }
+        None
+    }
+
+    /// Runs a free command to its end. `Some` ends the actor.
+    async fn run_free(mut self, work: impl Future<Output = Outcome>) -> Option<Worked> {
+        match unwound(work).await {
+            Ok(outcome) => {
+                self.end(Ok(outcome));
+                None
+            }
+            Err(message) => self.panicked(message),
+        }
+    }
+
+    /// After a panic the state is suspect: the actor ends, unless its author says otherwise.
+    fn panicked(&mut self, message: String) -> Option<Worked> {
+        let command = self.command.name();
+        tracing::error!(aid = %self.cx.aid(), command, message, "command panicked");
+        self.end(Err(SendError::Panicked {
+            message: message.clone(),
+        }));
+        (!A::OUTLIVES_PANICS).then_some(Worked::Panicked(message))
+    }
+
+    /// Counts and answers.
+    fn end(&mut self, ended: Result<Outcome, SendError>) {
+        let failed = !matches!(ended, Ok(Outcome::Reply(_)));
+        self.count(failed);
+        match self.answer.take() {
+            Some(Answer::Direct(Some(caller))) => {
+                let error = ended.err().unwrap_or_else(|| SendError::codec("no reply"));
+                drop(caller.send(Err(error)));
+            }
+            Some(Answer::General(reply, _)) => {
+                let outcome = ended.unwrap_or_else(Outcome::Undelivered);
+                let command = self.command;
+                reply.send(outcome, |outcome, codec| command.encode(outcome, codec));
+            }
+            Some(Answer::Direct(None)) | None => {}
+        }
+    }
+
+    fn count(&self, failed: bool) {
+        let stats = self.cx.cell.mailbox.stats();
+        stats.count(match failed {
+            true => &stats.failed,
+            false => &stats.replied,
+        });
+    }
+}
+
+fn written<A: Actor>(reply: &A::Reply, codec: Codec) -> Outcome {
+    match A::write_reply(reply, codec) {
+        Err(error) => Outcome::Undelivered(error),
+        Ok(bytes) if A::is_failure(reply) => Outcome::Failure(Payload::Wire(codec, bytes)),
+        Ok(bytes) => Outcome::Reply(Payload::Wire(codec, bytes)),
+    }
+}
+
+/// Cut short: the actor has ended, and its cause has been set before its work was dropped.
+impl<A: Actor> Drop for Turn<A> {
+    fn drop(&mut self) {
+        if self.answer.is_some() {
+            let cause = self.cx.cell.cause.get().cloned();
+            self.end(Err(SendError::ActorDied {
+                cause: cause.unwrap_or(Cause::Unknown),
+            }));
+        }
+    }
+}
+
+/// What a future comes to: its value, or its panic's message. Unwind safe by what follows a
+/// panic: the actor ends, or its author has said that the state can take it.
+async fn unwound<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended.map_err(|panic| panic_message(&*panic).to_owned())
+}
+
+async fn last_act<A: Actor>(mut state: A, cx: &Context) -> Worked {
+    let stopping = holding(Hold::Whole(cx.aid()), state.stopping(cx.clone()));
+    match unwound(stopping).await {
+        Ok(Ok(())) => Worked::Drained,
+        Ok(Err(error)) => {
+            tracing::error!(aid = %cx.aid(), error = error.one_line(), "stopping failed");
+            Worked::Drained
+        }
+        Err(message) => Worked::Panicked(message),
+    }
+}
+
+/// An actor's mailbox is made for its type: see `ActorKind`.
+fn foreign_mailbox() -> Worked {
+    Worked::Panicked("the mailbox is of another type than the actor".to_owned())
+}

@@ -1,0 +1,131 @@
+//! An actor of no monitor's that begins anew when it ends.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use pulsar_wire::{Aid, Incarnation};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Chance, Hooking, Order, Raised, raise};
+use crate::node::Node;
+use crate::spawn::Spec;
+use crate::{Cause, Placement, RestartPolicy, Role, SpawnError};
+use pulsar_actor::runtime::Behaviour;
+use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy};
+
+/// What is needed for one more life.
+pub(crate) struct Kept {
+    pub(crate) aid: Aid,
+    pub(crate) manager: Aid,
+    pub(crate) spec: Spec,
+    pub(crate) behaviour: Behaviour,
+    pub(crate) descriptors: Vec<(String, Arc<OwnedFd>)>,
+}
+
+impl Kept {
+    /// Begins the first life, and those after it as the restart policy says. The end that is told
+    /// is that of the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`raise`].
+    pub(crate) fn raise(self, node: &Arc<Node>) -> Result<Raised, SpawnError> {
+        let first = raise(node, self.order(Incarnation::FIRST))?;
+        if self.spec.restart == RestartPolicy::Temporary {
+            return Ok(first);
+        }
+        let (to_ready, ready) = oneshot::channel();
+        let (to_ended, ended) = oneshot::channel();
+        let (keeper, is_task) = (Arc::clone(node), self.spec.placement == Placement::Task);
+        let keeping = async move {
+            let cause = self.keep(&keeper, first, to_ready).await;
+            // What is kept of the place goes last: its name is free from here on.
+            keeper.registry.lock().forget_ended(self.aid);
+            keeper.release_name(self.aid, &self.spec.name);
+            drop(to_ended.send(cause));
+        };
+        match node.master() {
+            // If the loop has ended, `ready` and `ended` say so by being dropped.
+            Some(master) if !is_task => drop(master.on_main_loop(keeping)),
+            _ => drop(tokio::spawn(keeping)),
+        }
+        Ok(Raised { ready, ended })
+    }
+
+    async fn keep(
+        &self,
+        node: &Arc<Node>,
+        first: Raised,
+        to_ready: oneshot::Sender<Result<(), SpawnError>>,
+    ) -> Cause {
+        let mut policy = PoolPolicy::single(self.spec.restart, PoolLimits::default());
+        let mut chance = Chance::default();
+        let mut next = Incarnation::FIRST.next();
+        let (ready, mut ended) = (first.ready.await, first.ended);
+        let ready = ready.unwrap_or_else(|_| Err(crate::spawn::gone()));
+        let lives = ready.is_ok();
+        drop(to_ready.send(ready));
+        if !lives {
+            return ended.await.unwrap_or(Cause::Unknown);
+        }
+        policy.on(PoolEvent::Ready { slot: 0 }, Instant::now(), chance.draw());
+        loop {
+            let cause = ended.await.unwrap_or(Cause::Unknown);
+            let event = PoolEvent::Ended {
+                slot: 0,
+                cause: cause.clone(),
+            };
+            let decision = policy.on(event, Instant::now(), chance.draw());
+            if let Some(reason) = &policy.status().gave_up {
+                tracing::error!(aid = %self.aid, name = self.spec.name, reason, "actor is not restarted any more");
+            }
+            let Some(PoolDecision::StartAt { at, .. }) = decision else {
+                return cause;
+            };
+            if !self.wait(node, at).await {
+                return cause;
+            }
+            let Ok(raised) = raise(node, self.order(next)) else {
+                // The system stops.
+                return cause;
+            };
+            next = next.next();
+            if let Ok(Ok(())) = raised.ready.await {
+                policy.on(PoolEvent::Ready { slot: 0 }, Instant::now(), chance.draw());
+            }
+            ended = raised.ended;
+        }
+    }
+
+    /// Waits until the next life may begin. False if nobody wants one any more.
+    async fn wait(&self, node: &Node, at: Instant) -> bool {
+        let unwanted = {
+            let mut registry = node.registry.lock();
+            registry.restarts_at(self.aid, at);
+            registry.get(self.aid).map(|entry| entry.unwanted.clone())
+        };
+        let Some(unwanted) = unwanted else {
+            return false;
+        };
+        tokio::select! {
+            biased;
+            () = unwanted.cancelled() => false,
+            () = sleep_until(at) => true,
+        }
+    }
+
+    fn order(&self, incarnation: Incarnation) -> Order {
+        Order {
+            aid: self.aid,
+            incarnation,
+            spec: self.spec.clone(),
+            hooking: Hooking::Portable(self.behaviour.clone()),
+            descriptors: self.descriptors.clone(),
+            manager: self.manager,
+            role: Role::Actor,
+            monitor: None,
+            keep_place: self.spec.restart != RestartPolicy::Temporary,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! From a frame to the mailbox of its target.
+
+use std::sync::Arc;
+
+use pulsar_link::payload::{NATIVE, Payload};
+use pulsar_link::{Arrivals, Link, Receipt};
+use pulsar_mailbox::ReplyTo;
+use pulsar_wire::{Aid, CommandBody, Frame, Kind};
+use tokio::time::Instant;
+
+use crate::arbiter::Reached;
+use crate::node::Node;
+use crate::{Context, Overflow, SendError};
+use pulsar_actor::runtime::{
+    Envelope, NAMING_CODE, Posted, RUN, is_builtin, named, refuse_code, settle,
+};
+
+/// A message that came over a link and waits for room in its mailbox. Its sender has one credit
+/// less until it is taken in.
+pub(crate) struct Held {
+    cx: Context,
+    envelope: Envelope,
+    receipt: Receipt,
+}
+
+impl Node {
+    /// Takes an ask or a tell that came over `from`: puts it into the mailbox of an actor here, or
+    /// into `arrivals`, where it waits for room. It never waits itself.
+    ///
+    /// # Errors
+    ///
+    /// If the frame is garbage; an ask that cannot be delivered is answered, not an error.
+    pub(crate) fn command_came(
+        &self,
+        from: &Arc<Link>,
+        frame: Frame,
+        arrivals: &Arc<Arrivals<Held>>,
+    ) -> Result<(), String> {
+        let body = CommandBody::decode(frame.body.clone()).map_err(|error| error.to_string())?;
+        let (request, key) = (frame.request, (frame.place, frame.task));
+        // Every command of the user's cost its sender a credit, whatever becomes of it here.
+        let is_users = !is_builtin(&body.command);
+        let receipt = is_users.then(|| Receipt::new(from, frame.place, frame.task));
+        let (cx, envelope) = match self.addressed(from, &frame, body) {
+            Ok(addressed) => addressed,
+            Err(error) => {
+                from.undelivered(request, &error);
+                return Ok(());
+            }
+        };
+        let Some(receipt) = receipt else {
+            let posted = cx.cell().mailbox.try_put(envelope);
+            refuse(settle(&cx, posted));
+            return Ok(());
+        };
+        if arrivals.waits(key) {
+            return hold(
+                arrivals,
+                key,
+                Held {
+                    cx,
+                    envelope,
+                    receipt,
+                },
+            );
+        }
+        match cx.cell().mailbox.try_put(envelope) {
+            Posted::Full(envelope) if cx.cell().mailbox.messages().overflow() == Overflow::Wait => {
+                hold(
+                    arrivals,
+                    key,
+                    Held {
+                        cx,
+                        envelope,
+                        receipt,
+                    },
+                )
+            }
+            posted => {
+                refuse(settle(&cx, posted));
+                Ok(())
+            }
+        }
+    }
+
+    /// The actor here that a frame is for, and the frame's message.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the sender may not have it run.
+    fn addressed(
+        &self,
+        from: &Arc<Link>,
+        frame: &Frame,
+        body: CommandBody,
+    ) -> Result<(Context, Envelope), SendError> {
+        let aid = Aid::task_in(self.arbiter_id(), frame.place, frame.task);
+        let reached = self.registry.lock().reach(aid, Instant::now())?;
+        let Some(Reached::Local(cx)) = reached else {
+            // For somebody elsewhere: nobody relays. Its sender would have asked for the way.
+            let target = aid.to_string();
+            return Err(SendError::UnknownActor { target });
+        };
+        // Code that is not registered is run for managers only: not for what comes from below or
+        // beside, and not for what tools wrote.
+        let names_code = NAMING_CODE.contains(&body.command.as_str());
+        let is_manager = self.master().is_none() && !from.is_direct();
+        let is_spawn = body.command != RUN && self.master().is_some();
+        if names_code && (frame.codec != NATIVE || !(is_manager || is_spawn)) {
+            return Err(refuse_code());
+        }
+        let command = named(cx.cell().kind, &body.command, frame.codec)?;
+        let reply = match frame.kind {
+            Kind::Tell => ReplyTo::nobody(),
+            _ => ReplyTo::link(Arc::clone(from), frame.request, frame.codec),
+        };
+        let envelope = Envelope {
+            command,
+            args: Payload::Wire(frame.codec, body.args),
+            reply,
+            deadline: frame.deadline.map(|left| Instant::now() + left),
+            // Over the arbiter's link come messages of all who live in its process.
+            sender: (self.master().is_some() || from.is_direct()).then(|| from.peer()),
+        };
+        Ok((cx, envelope))
+    }
+}
+
+/// Has a message wait for room, behind those of its sender that wait already.
+///
+/// # Errors
+///
+/// If more wait than the sender had credit for.
+fn hold(arrivals: &Arc<Arrivals<Held>>, key: (u32, u32), held: Held) -> Result<(), String> {
+    match arrivals.push(key, held) {
+        Ok(true) => {
+            tokio::spawn(move_in(Arc::clone(arrivals), key));
+            Ok(())
+        }
+        Ok(false) => Ok(()),
+        Err(_) => Err("it sends more than it has credit for".to_owned()),
+    }
+}
+
+/// Moves what waits into the mailbox, in its order, as room is made.
+async fn move_in(arrivals: Arc<Arrivals<Held>>, key: (u32, u32)) {
+    while let Some(held) = arrivals.next(key) {
+        let Held {
+            cx,
+            envelope,
+            receipt,
+        } = held;
+        tokio::select! {
+            biased;
+            posted = cx.cell().mailbox.put(envelope) => refuse(settle(&cx, posted)),
+            () = cx.cell().gone.cancelled() => {}
+        }
+        drop(receipt);
+    }
+}
+
+/// Tells the sender of a message that was not taken.
+fn refuse(settled: Result<(), (Envelope, SendError)>) {
+    if let Err((envelope, error)) = settled {
+        envelope.reply.refuse(error);
+    }
+}

@@ -1,0 +1,203 @@
+//! What came over a link and finds no room in its mailbox yet.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
+
+use parking_lot::Mutex;
+
+use crate::changes::Changes;
+use crate::credit::{Key, WINDOW};
+
+/// The messages that wait for room in their targets' mailboxes, in the order of their coming: a
+/// frame handler must not wait for it. Targets are told apart by place and task number.
+///
+/// # Order
+///
+/// Messages to one target are put into its mailbox in the order in which they came. A target is
+/// *busy* from the [`push`](Self::push) that says `true` to the [`next`](Self::next) that says
+/// `None`, and has one mover in that time: only a push that finds no entry says `true`, and the
+/// entry is there until that `None`, since it stays when its last message is taken. The mover
+/// takes the front and puts it before it takes the next; what comes meanwhile goes to the back.
+/// The `None` and the end of the entry are one step under the lock, so that what comes then is
+/// either before it, and taken by this mover, or after it, when all that was before has been
+/// put: then it may be put directly, or begins a new entry.
+///
+/// For this the handler asks [`waits`](Self::waits) before it puts directly, and only one
+/// handler at a time brings messages to a target: that of one link, which is called for one frame
+/// after the other. "Nothing waits" stays true until that handler itself pushes.
+#[derive(Debug)]
+pub struct Arrivals<T> {
+    waiting: Mutex<HashMap<Key, VecDeque<T>>>,
+    emptied: Changes,
+}
+
+impl<T> Default for Arrivals<T> {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            emptied: Changes::default(),
+        }
+    }
+}
+
+impl<T> Arrivals<T> {
+    /// Nothing waits yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// True while a message to this target waits or is being put: the next one must go behind it.
+    pub fn waits(&self, target: (u32, u32)) -> bool {
+        self.waiting.lock().contains_key(&target)
+    }
+
+    /// Sets `message` behind those that wait for this target. `true` if it is the first: then the
+    /// caller starts a mover, which puts what [`next`](Self::next) gives into the mailbox, one
+    /// after the other and waiting for room, until there is no next. A mover does not stop
+    /// before: its target would be busy for ever. If the mailbox is closed it goes on, and
+    /// answers each.
+    ///
+    /// # Errors
+    ///
+    /// The message, if [`WINDOW`] wait already: a peer that keeps to its credit never comes to
+    /// this, so it is not to be trusted.
+    pub fn push(&self, target: (u32, u32), message: T) -> Result<bool, T> {
+        match self.waiting.lock().entry(target) {
+            Entry::Vacant(entry) => {
+                entry.insert(VecDeque::from([message]));
+                Ok(true)
+            }
+            Entry::Occupied(entry) if entry.get().len() >= WINDOW => Err(message),
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().push_back(message);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The message that is to be put next; the target stays busy meanwhile. `None` if there is
+    /// none: then the target is not busy any more, and its mover ends.
+    pub fn next(&self, target: (u32, u32)) -> Option<T> {
+        let mut waiting = self.waiting.lock();
+        if let Some(message) = waiting.get_mut(&target).and_then(VecDeque::pop_front) {
+            return Some(message);
+        }
+        waiting.remove(&target);
+        let empty = waiting.is_empty();
+        drop(waiting);
+        if empty {
+            self.emptied.announce();
+        }
+        None
+    }
+
+    /// True if no target is busy.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.lock().is_empty()
+    }
+
+    /// Waits until no target is busy: all that had come has been put.
+    pub async fn emptied(&self) {
+        self.emptied.until(|| self.is_empty()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc;
+    use tokio::sync::mpsc::error::TrySendError;
+
+    use super::*;
+
+    const TARGET: (u32, u32) = (2, 1);
+
+    #[test]
+    fn the_first_begins_a_mover_and_the_others_wait_behind_it() {
+        let arrivals = Arrivals::new();
+        assert!(!arrivals.waits(TARGET));
+        assert_eq!(arrivals.push(TARGET, 1), Ok(true));
+        assert_eq!(arrivals.push(TARGET, 2), Ok(false));
+        assert_eq!(arrivals.push((9, 9), 7), Ok(true));
+        assert_eq!(arrivals.next(TARGET), Some(1));
+        assert_eq!(arrivals.next(TARGET), Some(2));
+        // The mover is putting it: what comes now waits too.
+        assert!(arrivals.waits(TARGET));
+        assert_eq!(arrivals.push(TARGET, 3), Ok(false));
+        assert_eq!(arrivals.next(TARGET), Some(3));
+        assert_eq!(arrivals.next(TARGET), None);
+        assert!(!arrivals.waits(TARGET));
+        assert_eq!(arrivals.push(TARGET, 4), Ok(true));
+    }
+
+    #[test]
+    fn more_than_the_window_is_given_back() {
+        let arrivals = Arrivals::new();
+        for number in 0..WINDOW {
+            assert_eq!(arrivals.push(TARGET, number), Ok(number == 0));
+        }
+        assert_eq!(arrivals.push(TARGET, 1000), Err(1000));
+        assert_eq!(arrivals.next(TARGET), Some(0));
+        assert_eq!(arrivals.push(TARGET, 1000), Ok(false));
+    }
+
+    #[tokio::test]
+    async fn emptied_waits_for_all_targets() {
+        let arrivals = Arc::new(Arrivals::new());
+        arrivals.emptied().await;
+        for key in [(1, 0), (2, 0)] {
+            assert_eq!(arrivals.push(key, ()), Ok(true));
+        }
+        let waiter = {
+            let arrivals = Arc::clone(&arrivals);
+            tokio::spawn(async move { arrivals.emptied().await })
+        };
+        for key in [(1, 0), (2, 0)] {
+            assert_eq!(arrivals.next(key), Some(()));
+            tokio::task::yield_now().await;
+            assert!(!waiter.is_finished());
+            assert_eq!(arrivals.next(key), None);
+        }
+        waiter.await.unwrap();
+    }
+
+    /// As a handler and its movers do it, against a mailbox with room for one.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_order_is_kept_however_handler_and_mover_meet() {
+        const MESSAGES: u32 = 50_000;
+        let arrivals = Arc::new(Arrivals::new());
+        let (mailbox, mut taken) = mpsc::channel(1);
+        let handler = tokio::spawn(async move {
+            for number in 0..MESSAGES {
+                let message = match arrivals.waits(TARGET) {
+                    true => Some(number),
+                    false => mailbox.try_send(number).err().map(TrySendError::into_inner),
+                };
+                let Some(message) = message else { continue };
+                // The window's part: no more come than are taken.
+                while arrivals
+                    .waiting
+                    .lock()
+                    .get(&TARGET)
+                    .map_or(0, VecDeque::len)
+                    >= WINDOW
+                {
+                    tokio::task::yield_now().await;
+                }
+                if arrivals.push(TARGET, message).unwrap() {
+                    let (arrivals, mailbox) = (Arc::clone(&arrivals), mailbox.clone());
+                    tokio::spawn(async move {
+                        while let Some(message) = arrivals.next(TARGET) {
+                            mailbox.send(message).await.unwrap();
+                        }
+                    });
+                }
+            }
+        });
+        for expected in 0..MESSAGES {
+            assert_eq!(taken.recv().await, Some(expected));
+        }
+        handler.await.unwrap();
+    }
+}

@@ -1,0 +1,232 @@
+//! Sending commands over a link, with or without waiting.
+
+use pulsar_model::SendError;
+use pulsar_wire::Kind;
+
+use crate::Link;
+use crate::ask::{AskBody, Fare, Unsent};
+use crate::credit::{Credit, NoCredit, WINDOW};
+use crate::outbox::PushError;
+use crate::pending::PendingReply;
+
+/// A command that is to be sent, with who waits for its reply; a tell has nobody.
+struct Letter {
+    body: AskBody,
+    reply: Option<PendingReply>,
+}
+
+impl Link {
+    /// Sends an ask as soon as there is credit and room; its number, by which its caller
+    /// [takes it back](Self::take_back) when it gives up.
+    ///
+    /// Senders to one target get its credit in the order of their coming. If this is dropped
+    /// before its end, nothing was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsent`]; with [`SendError::ActorDied`] if the link ends meanwhile.
+    pub async fn send_ask(
+        &self,
+        body: AskBody,
+        fare: Fare,
+        reply: PendingReply,
+    ) -> Result<u64, Unsent> {
+        let reply = Some(reply);
+        self.send(Letter { body, reply }, fare).await
+    }
+
+    /// As [`send_ask`](Self::send_ask), for a command that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_ask`](Self::send_ask).
+    pub async fn send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
+        let reply = None;
+        self.send(Letter { body, reply }, fare).await.map(drop)
+    }
+
+    /// Sends an ask now; its number, by which its caller [takes it back](Self::take_back).
+    ///
+    /// # Errors
+    ///
+    /// [`Unsent`]; with [`SendError::MailboxFull`] if there is no credit or no room now.
+    pub fn try_send_ask(
+        &self,
+        body: AskBody,
+        fare: Fare,
+        reply: PendingReply,
+    ) -> Result<u64, Unsent> {
+        let reply = Some(reply);
+        self.try_send(Letter { body, reply }, fare)
+    }
+
+    /// As [`try_send_ask`](Self::try_send_ask), for a command that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send_ask`](Self::try_send_ask).
+    pub fn try_send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
+        let reply = None;
+        self.try_send(Letter { body, reply }, fare).map(drop)
+    }
+
+    async fn send(&self, mut letter: Letter, fare: Fare) -> Result<u64, Unsent> {
+        let mut credit = match fare {
+            Fare::Free => None,
+            Fare::Credit => match self.credits.acquire(letter.body.target()).await {
+                Ok(credit) => Some(credit),
+                Err(error) => return Err(self.no_credit(error, letter.body)),
+            },
+        };
+        // It loops only if others have taken the room in between. Nothing is held meanwhile that
+        // others need: a send that its owner keeps, but does not poll, stops nobody else.
+        loop {
+            self.outbox.room().await;
+            match self.post(&mut letter, credit.as_mut()) {
+                Err(PushError::Full { .. }) => {}
+                Err(error) => return Err(self.unsent(error, letter.body)),
+                Ok(request) => return Ok(request),
+            }
+        }
+    }
+
+    fn try_send(&self, mut letter: Letter, fare: Fare) -> Result<u64, Unsent> {
+        let mut credit = match fare {
+            Fare::Free => None,
+            Fare::Credit => match self.credits.try_acquire(letter.body.target()) {
+                Ok(credit) => Some(credit),
+                Err(error) => return Err(self.no_credit(error, letter.body)),
+            },
+        };
+        let posted = self.post(&mut letter, credit.as_mut());
+        posted.map_err(|error| self.unsent(error, letter.body))
+    }
+
+    /// Pushes the letter. Its credit is spent if that is done, and only then.
+    fn post(&self, letter: &mut Letter, mut credit: Option<&mut Credit>) -> Result<u64, PushError> {
+        if let Some(credit) = &mut credit {
+            credit.spend();
+        }
+        let posted = match letter.reply.take() {
+            Some(reply) => self.post_ask(letter, reply),
+            None => {
+                let frame = letter.body.frame(Kind::Tell, 0);
+                self.outbox.push_ask(&frame).map(|()| 0)
+            }
+        };
+        if let (Some(credit), Err(_)) = (credit, &posted) {
+            credit.unspend();
+        }
+        posted
+    }
+
+    /// The entry is made before the frame leaves, so that no reply can come before it; and if
+    /// the link ends between the two, either its end finds the entry or the push finds the end.
+    fn post_ask(&self, letter: &mut Letter, reply: PendingReply) -> Result<u64, PushError> {
+        let entered = self.pending.insert(reply);
+        let request = entered.map_err(PushError::Refused)?;
+        let frame = letter.body.frame(Kind::Ask, request);
+        let Err(error) = self.outbox.push_ask(&frame) else {
+            return Ok(request);
+        };
+        match self.pending.remove(request) {
+            Some(reply) => {
+                letter.reply = Some(reply);
+                self.try_finish();
+                Err(error)
+            }
+            // The link's end has found the entry: its caller has an answer already.
+            None => Ok(request),
+        }
+    }
+
+    fn no_credit(&self, error: NoCredit, body: AskBody) -> Unsent {
+        match error {
+            NoCredit::Spent => Unsent::Refused(SendError::MailboxFull { capacity: WINDOW }),
+            NoCredit::Closed if self.is_retiring() => Unsent::Retired(Box::new(body)),
+            NoCredit::Closed => Unsent::Refused(self.died()),
+        }
+    }
+
+    fn unsent(&self, error: PushError, body: AskBody) -> Unsent {
+        match error {
+            PushError::Retired => Unsent::Retired(Box::new(body)),
+            other => Unsent::Refused(self.refusal(other)),
+        }
+    }
+
+    /// What a push that failed is to its caller.
+    pub(crate) fn refusal(&self, error: PushError) -> SendError {
+        match error {
+            PushError::Closed | PushError::Retired => self.died(),
+            PushError::Full { limit_bytes } => SendError::MailboxFull {
+                capacity: limit_bytes,
+            },
+            PushError::Refused(error) => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pulsar_wire::{Aid, ArbiterId, Codec, MAX_FRAME_BYTES};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn link() -> Link {
+        Link::new(Aid::new(ArbiterId::from_entropy(1), 1))
+    }
+
+    fn body(args_bytes: usize) -> AskBody {
+        let aid = Aid::new(ArbiterId::from_entropy(1), 7);
+        let args = vec![0; args_bytes];
+        AskBody::new(aid, "greet", Codec::Postcard, &args, None).unwrap()
+    }
+
+    fn reply() -> PendingReply {
+        PendingReply::Local(oneshot::channel().0)
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_not_sent_costs_nothing_and_leaves_no_entry() {
+        let link = link();
+        for _ in 0..=WINDOW {
+            let large = body(MAX_FRAME_BYTES);
+            let unsent = link.try_send_ask(large, Fare::Credit, reply());
+            let Err(Unsent::Refused(SendError::TooLarge { .. })) = unsent else {
+                panic!("{unsent:?}");
+            };
+        }
+        let large = body(MAX_FRAME_BYTES);
+        let unsent = link.send_ask(large, Fare::Credit, reply()).await;
+        assert!(matches!(
+            unsent,
+            Err(Unsent::Refused(SendError::TooLarge { .. }))
+        ));
+        assert!(link.pending.is_empty());
+        for _ in 0..WINDOW {
+            link.try_send_tell(body(1), Fare::Credit).unwrap();
+        }
+        link.try_send_tell(body(1), Fare::Credit).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_send_that_is_dropped_while_it_waits_has_sent_nothing() {
+        let link = std::sync::Arc::new(link());
+        let large = MAX_FRAME_BYTES - 1024;
+        while link.try_send_tell(body(large), Fare::Free).is_ok() {}
+        let waiting = {
+            let link = std::sync::Arc::clone(&link);
+            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit, reply()).await })
+        };
+        tokio::task::yield_now().await;
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        assert!(link.pending.is_empty());
+        link.outbox.discard();
+        for _ in 0..WINDOW {
+            link.try_send_tell(body(1), Fare::Credit).unwrap();
+        }
+    }
+}

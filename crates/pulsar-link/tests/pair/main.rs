@@ -1,0 +1,9 @@
+//! Two links joined by a real socket pair, each with its own pump.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod credit;
+mod death;
+mod descriptors;
+mod retirement;
+mod support;

@@ -1,0 +1,217 @@
+//! `#[pulsar::actor]`: an `impl` block becomes an actor type.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::punctuated::Punctuated;
+use syn::{
+    Error, Expr, ExprLit, FnArg, GenericParam, Ident, ImplItem, ImplItemFn, ItemImpl, Lit, Meta,
+    ReturnType, Token, Type,
+};
+
+use crate::actor_expansion::expand;
+use crate::method::{Method, is_borrowed, is_context, refuse_borrowed};
+use crate::root::root;
+use crate::signature::{argument, is_result, refuse_many};
+
+/// What goes before every `start`.
+const START: &str = "an actor begins with `async fn start(cx: Context, …) -> Result<Self>`";
+
+pub(crate) fn actor(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    let block: ItemImpl = syn::parse2(item)?;
+    let actor = Actor::new(attributes, block)?;
+    Ok(expand(&actor, &root()))
+}
+
+/// An actor type, as its author wrote it.
+pub(crate) struct Actor {
+    /// The block, without our markers.
+    pub(crate) block: ItemImpl,
+    pub(crate) is_local: bool,
+    pub(crate) outlives_panics: bool,
+    pub(crate) start: Start,
+    /// Its last act, if it has one.
+    pub(crate) stopping: Option<Stopping>,
+    pub(crate) methods: Vec<Method>,
+}
+
+/// How it begins.
+pub(crate) struct Start {
+    pub(crate) function: ImplItemFn,
+    pub(crate) args: Vec<(Ident, Type)>,
+    pub(crate) is_fallible: bool,
+}
+
+/// How it ends.
+pub(crate) struct Stopping {
+    pub(crate) is_async: bool,
+    pub(crate) takes_context: bool,
+}
+
+impl Actor {
+    fn new(attributes: TokenStream, mut block: ItemImpl) -> syn::Result<Self> {
+        let options = options(attributes)?;
+        if let Some((path, _)) = &block.trait_ {
+            let message =
+                "#[pulsar::actor] marks the actor's own `impl` block, not that of a trait";
+            return Err(Error::new_spanned(path, message));
+        }
+        if let Some(lifetime) = lifetime(&block) {
+            let message =
+                "an actor may live in another process: it owns its state and has no lifetimes";
+            return Err(Error::new_spanned(lifetime, message));
+        }
+        let (mut start, mut stopping, mut methods) = (None, None, Vec::new());
+        let self_type = block.self_ty.to_token_stream();
+        for item in &mut block.items {
+            let ImplItem::Fn(function) = item else {
+                continue;
+            };
+            let marker = function.attrs.iter().position(|attribute| {
+                let last = attribute.path().segments.last();
+                last.is_some_and(|segment| segment.ident == "command")
+            });
+            let name = function.sig.ident.to_string();
+            match (marker, name.as_str()) {
+                (Some(at), _) => {
+                    let marker = function.attrs.remove(at);
+                    let named = named_self(function, &self_type)?;
+                    methods.push(Method::new(named, &marker, methods.len())?);
+                }
+                (None, "start") => start = Some(Start::new(named_self(function, &self_type)?)?),
+                (None, "stopping") => stopping = Some(Stopping::new(function)?),
+                (None, "spawn") => {
+                    let message =
+                        "`spawn` is made by #[pulsar::actor]: give this function another name";
+                    return Err(Error::new_spanned(&function.sig.ident, message));
+                }
+                (None, _) => {}
+            }
+        }
+        let start = start.ok_or_else(|| Error::new_spanned(&block.self_ty, START))?;
+        Ok(Self {
+            is_local: options.is_local,
+            outlives_panics: options.outlives_panics,
+            start,
+            stopping,
+            methods,
+            block,
+        })
+    }
+}
+
+impl Start {
+    fn new(function: ImplItemFn) -> syn::Result<Self> {
+        let signature = &function.sig;
+        if !signature.generics.params.is_empty() {
+            let message = "the parameters of an actor's type are those of its `impl` block";
+            return Err(Error::new_spanned(&signature.generics, message));
+        }
+        let mut inputs = signature.inputs.iter();
+        match inputs.next() {
+            Some(first) if is_context(first) => {}
+            first => {
+                let at =
+                    first.map_or_else(|| signature.to_token_stream(), ToTokens::to_token_stream);
+                return Err(Error::new_spanned(at, START));
+            }
+        }
+        let args = inputs.map(argument).collect::<syn::Result<Vec<_>>>()?;
+        refuse_many(signature, args.len())?;
+        args.iter().try_for_each(|(_, ty)| refuse_borrowed(ty))?;
+        let ReturnType::Type(_, returned) = &signature.output else {
+            return Err(Error::new_spanned(signature, START));
+        };
+        Ok(Self {
+            is_fallible: is_result(returned),
+            args,
+            function,
+        })
+    }
+}
+
+impl Stopping {
+    fn new(function: &ImplItemFn) -> syn::Result<Self> {
+        let inputs: Vec<_> = function.sig.inputs.iter().collect();
+        let takes_context = match inputs[..] {
+            [FnArg::Receiver(receiver)] if is_borrowed(receiver) => false,
+            [FnArg::Receiver(receiver), cx] if is_borrowed(receiver) && is_context(cx) => true,
+            _ => {
+                let message = "an actor's last act is `async fn stopping(&mut self, cx: Context)`";
+                return Err(Error::new_spanned(&function.sig, message));
+            }
+        };
+        Ok(Self {
+            is_async: function.sig.asyncness.is_some(),
+            takes_context,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Options {
+    is_local: bool,
+    outlives_panics: bool,
+}
+
+fn options(attributes: TokenStream) -> syn::Result<Options> {
+    use syn::parse::Parser;
+
+    let words = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(attributes)?;
+    let mut options = Options::default();
+    for word in words {
+        match &word {
+            Meta::Path(path) if path.is_ident("local") => options.is_local = true,
+            Meta::NameValue(pair) if pair.path.is_ident("on_panic") => match &pair.value {
+                Expr::Lit(ExprLit {
+                    lit: Lit::Str(text),
+                    ..
+                }) if text.value() == "continue" => options.outlives_panics = true,
+                other => {
+                    let message =
+                        "on_panic = \"continue\" keeps the actor; without it a panic ends it";
+                    return Err(Error::new_spanned(other, message));
+                }
+            },
+            other => {
+                let message = "unknown option: #[pulsar::actor(local)] or \
+                               #[pulsar::actor(on_panic = \"continue\")]";
+                return Err(Error::new_spanned(other, message));
+            }
+        }
+    }
+    Ok(options)
+}
+
+fn lifetime(block: &ItemImpl) -> Option<&GenericParam> {
+    let mut params = block.generics.params.iter();
+    params.find(|param| matches!(param, GenericParam::Lifetime(_)))
+}
+
+/// The function's signature with the actor's type for `Self`: it is also written where `Self` is
+/// another.
+fn named_self(function: &ImplItemFn, self_type: &TokenStream) -> syn::Result<ImplItemFn> {
+    let mut named = function.clone();
+    for input in &mut named.sig.inputs {
+        if let FnArg::Typed(argument) = input {
+            *argument.ty = syn::parse2(replace_self(argument.ty.to_token_stream(), self_type))?;
+        }
+    }
+    if let ReturnType::Type(_, returned) = &mut named.sig.output {
+        **returned = syn::parse2(replace_self(returned.to_token_stream(), self_type))?;
+    }
+    Ok(named)
+}
+
+fn replace_self(tokens: TokenStream, self_type: &TokenStream) -> TokenStream {
+    let replace = |token: TokenTree| match token {
+        TokenTree::Ident(ident) if ident == "Self" => self_type.clone(),
+        TokenTree::Group(group) => {
+            let inner = replace_self(group.stream(), self_type);
+            let mut replaced = proc_macro2::Group::new(group.delimiter(), inner);
+            replaced.set_span(group.span());
+            quote!(#replaced)
+        }
+        other => other.into(),
+    };
+    tokens.into_iter().map(replace).collect()
+}

@@ -1,0 +1,227 @@
+//! A command of an actor's own, as its author wrote it.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, Error, FnArg, Ident, ImplItemFn, Meta, Receiver, ReceiverKind, ReturnType,
+    Signature, Token, Type,
+};
+
+use crate::signature::{argument, is_result, refuse_generics, refuse_many};
+
+/// Names that a command cannot have, since the proxy has methods of these names: they would be
+/// called in its place.
+const PROXY_METHODS: &[&str] = &[
+    "aid",
+    "as_mut",
+    "as_ref",
+    "borrow",
+    "borrow_mut",
+    "clone",
+    "clone_from",
+    "clone_into",
+    "clone_to_uninit",
+    "cmp",
+    "deref",
+    "deref_mut",
+    "eq",
+    "equivalent",
+    "fmt",
+    "from",
+    "hash",
+    "into",
+    "name",
+    "ne",
+    "serialize",
+    "to_owned",
+    "to_string",
+    "try_from",
+    "try_into",
+    "type_id",
+    "typed",
+    "untyped",
+];
+
+/// A command of an actor's own.
+pub(crate) struct Method {
+    pub(crate) function: ImplItemFn,
+    /// Its arguments, without the context.
+    pub(crate) args: Vec<(Ident, Type)>,
+    /// Whether it takes the actor's context first.
+    pub(crate) takes_context: bool,
+    pub(crate) ack: bool,
+    pub(crate) concurrent: bool,
+    /// The variant that stands for it in the message and the reply.
+    pub(crate) variant: Ident,
+}
+
+impl Method {
+    /// The `index`th command of an actor; `marker` is its `#[command]`.
+    pub(crate) fn new(function: ImplItemFn, marker: &Attribute, index: usize) -> syn::Result<Self> {
+        let Options { ack, concurrent } = options(marker)?;
+        let signature = &function.sig;
+        refuse_generics(signature)?;
+        refuse_name(&signature.ident)?;
+        refuse_cfg(&function.attrs)?;
+        let mut inputs = signature.inputs.iter().peekable();
+        check_receiver(signature, inputs.next(), concurrent)?;
+        let takes_context = inputs.next_if(|input| is_context(input)).is_some();
+        let args = inputs.map(argument).collect::<syn::Result<Vec<_>>>()?;
+        refuse_many(signature, args.len())?;
+        args.iter().try_for_each(|(_, ty)| refuse_borrowed(ty))?;
+        if !ack && let ReturnType::Type(_, returned) = &signature.output {
+            let message = "nobody waits for a command without acknowledgement: it returns nothing";
+            return Err(Error::new_spanned(returned, message));
+        }
+        Ok(Self {
+            args,
+            takes_context,
+            ack,
+            concurrent,
+            variant: format_ident!("C{index}"),
+            function,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &Ident {
+        &self.function.sig.ident
+    }
+
+    /// The name as tools and the wire have it.
+    pub(crate) fn text(&self) -> String {
+        self.name().unraw().to_string()
+    }
+
+    /// The type that it returns, as written.
+    pub(crate) fn returned(&self) -> TokenStream {
+        match &self.function.sig.output {
+            ReturnType::Default => quote!(()),
+            ReturnType::Type(_, returned) => returned.to_token_stream(),
+        }
+    }
+
+    pub(crate) fn is_fallible(&self) -> bool {
+        matches!(&self.function.sig.output, ReturnType::Type(_, returned) if is_result(returned))
+    }
+
+    /// The tuple of its arguments' types.
+    pub(crate) fn args_type(&self) -> TokenStream {
+        let types = self.args.iter().map(|(_, ty)| ty);
+        quote!((#(#types,)*))
+    }
+}
+
+struct Options {
+    ack: bool,
+    concurrent: bool,
+}
+
+fn options(marker: &Attribute) -> syn::Result<Options> {
+    let mut options = Options {
+        ack: true,
+        concurrent: false,
+    };
+    if matches!(marker.meta, Meta::Path(_)) {
+        return Ok(options);
+    }
+    let words = marker.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated)?;
+    for word in words {
+        match word.to_string().as_str() {
+            "no_ack" => options.ack = false,
+            "concurrent" => options.concurrent = true,
+            _ => {
+                let message = "unknown option: #[command(concurrent)] or #[command(no_ack)]";
+                return Err(Error::new_spanned(word, message));
+            }
+        }
+    }
+    Ok(options)
+}
+
+fn check_receiver(
+    signature: &Signature,
+    first: Option<&FnArg>,
+    concurrent: bool,
+) -> syn::Result<()> {
+    let Some(FnArg::Receiver(receiver)) = first else {
+        let message = "a command of an actor takes `&mut self`, or `&self`; one that needs no state is a \
+                       free function with #[command]";
+        let at = first.map_or_else(|| signature.to_token_stream(), ToTokens::to_token_stream);
+        return Err(Error::new_spanned(at, message));
+    };
+    if !is_borrowed(receiver) {
+        let message = "a command leaves the state where it is: take `&mut self` or `&self`";
+        return Err(Error::new_spanned(receiver, message));
+    }
+    if concurrent && is_mutable(receiver) {
+        let message = "a concurrent command shares the state with others: take `&self`";
+        return Err(Error::new_spanned(receiver, message));
+    }
+    Ok(())
+}
+
+/// True for `&self` and `&mut self`.
+pub(crate) fn is_borrowed(receiver: &Receiver) -> bool {
+    matches!(receiver.kind, ReceiverKind::Reference(..))
+}
+
+fn is_mutable(receiver: &Receiver) -> bool {
+    matches!(receiver.kind, ReceiverKind::Reference(_, _, Some(_)))
+}
+
+/// True for an argument of type `Context`.
+pub(crate) fn is_context(input: &FnArg) -> bool {
+    let FnArg::Typed(argument) = input else {
+        return false;
+    };
+    let Type::Path(path) = &*argument.ty else {
+        return false;
+    };
+    path.path
+        .segments
+        .last()
+        .is_some_and(|segment| segment.ident == "Context")
+}
+
+fn refuse_name(name: &Ident) -> syn::Result<()> {
+    let text = name.unraw().to_string();
+    if !PROXY_METHODS.contains(&text.as_str()) {
+        return Ok(());
+    }
+    let message =
+        format!("every proxy has a method `{text}` already: give the command another name");
+    Err(Error::new_spanned(name, message))
+}
+
+fn refuse_cfg(attributes: &[Attribute]) -> syn::Result<()> {
+    let conditional = attributes
+        .iter()
+        .find(|attribute| attribute.path().is_ident("cfg"));
+    match conditional {
+        Some(cfg) => {
+            let message =
+                "an actor's commands are the same in each build: put the condition into the body";
+            Err(Error::new_spanned(cfg, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// # Errors
+///
+/// For an argument that belongs to somebody else, or has no type of its own.
+pub(crate) fn refuse_borrowed(ty: &Type) -> syn::Result<()> {
+    let message = match ty {
+        Type::Reference(_) => {
+            "an argument may come from another process and is owned: take `String` for `&str`, `Vec<T>` for \
+             `&[T]`"
+        }
+        Type::ImplTrait(_) => {
+            "a command has a name of its own on the wire and so cannot be generic: write the type"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new_spanned(ty, message))
+}

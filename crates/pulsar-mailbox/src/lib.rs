@@ -1,0 +1,31 @@
+//! What a mailbox is made of: the bounded queue in which messages wait, the way back of a reply,
+//! and the counters.
+//!
+//! What a message is and when it is run is the business of the actor that owns the mailbox.
+//!
+//! # Layout
+//!
+//! * [`Queue`]: bounded, first in first out, with a policy for what finds it full; [`Put`]: what
+//!   became of a message.
+//! * [`ReplyTo`]: where a reply goes; an ask whose `ReplyTo` is dropped is answered all the same.
+//! * [`MailboxStats`]: what has come and gone.
+//!
+//! # Example
+//!
+//! ```
+//! use pulsar_mailbox::{Put, Queue};
+//! use pulsar_model::Overflow;
+//!
+//! let queue = Queue::new(1, Overflow::Reject);
+//! assert!(matches!(queue.try_put("first"), Put::Taken));
+//! assert!(matches!(queue.try_put("second"), Put::Full("second")));
+//! ```
+#![forbid(unsafe_code)]
+
+mod queue;
+mod reply_to;
+mod stats;
+
+pub use queue::{Put, Queue};
+pub use reply_to::ReplyTo;
+pub use stats::MailboxStats;
