@@ -4,6 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use linkme::distributed_slice;
 use pulsar_link::payload;
 use pulsar_sys::{CodeError, CodeOffset, FnPointer, trusting};
 use pulsar_wire::Codec;
@@ -119,15 +120,55 @@ struct RemoteFn {
 /// An actor type on its way, with the arguments of its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct TypedStart {
+    /// The type's name, by which it is registered.
+    name: String,
     /// Tells the type's [`ActorKind`].
     kind: CodeOffset,
     /// The instance of [`typed_start`] for it.
     start: CodeOffset,
     args: Vec<u8>,
+    /// Whether the arguments may name functions: they come from above.
+    trusted: bool,
 }
 
 type KindOf = fn() -> &'static ActorKind;
-type StartOf = fn(Context, Vec<u8>) -> BoxFuture<Result<Work>>;
+type StartOf = fn(Context, Vec<u8>, bool) -> BoxFuture<Result<Work>>;
+
+/// The actor types of the program that others may name: each `#[pulsar::actor]` that is portable and
+/// not generic adds itself at link time.
+#[doc(hidden)]
+#[distributed_slice]
+pub static ACTORS: [ActorDef];
+
+/// The table entry of an actor type.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ActorDef {
+    name: fn() -> &'static str,
+    kind: KindOf,
+    start: StartOf,
+}
+
+impl ActorDef {
+    /// The entry of `A`.
+    pub const fn of<A: Roaming>() -> Self {
+        Self {
+            name: std::any::type_name::<A>,
+            kind: ActorKind::of::<A>,
+            start: typed_start::<A>,
+        }
+    }
+
+    fn typed_start(&self, args: Vec<u8>, trusted: bool) -> Result<TypedStart, SpawnError> {
+        Ok(TypedStart {
+            name: (self.name)().to_owned(),
+            kind: CodeOffset::of(self.kind).map_err(hook_error)?,
+            start: CodeOffset::of(self.start).map_err(hook_error)?,
+            args,
+            trusted,
+        })
+    }
+}
 
 type Entry<R> = fn(CodeOffset, Context, Vec<u8>) -> BoxFuture<Result<R>>;
 
@@ -138,14 +179,42 @@ impl Behaviour {
     ///
     /// [`SpawnError::Hook`] if the arguments cannot be written.
     pub fn of_actor<A: Roaming>(args: &A::Start) -> Result<Self, SpawnError> {
-        let (kind, start): (KindOf, StartOf) = (ActorKind::of::<A>, typed_start::<A>);
-        let actor = TypedStart {
-            kind: CodeOffset::of(kind).map_err(hook_error)?,
-            start: CodeOffset::of(start).map_err(hook_error)?,
-            args: encode_args(args)?,
-        };
+        let actor = ActorDef::of::<A>().typed_start(encode_args(args)?, true)?;
         Ok(Self {
             actor: Some(actor),
+            ..Self::default()
+        })
+    }
+
+    /// The same behaviour with code of this process's own, found by the type's name: nothing is
+    /// taken from the description but names and data. For what a stranger has described.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Unsupported`] if it has hooks, or its type is not registered.
+    pub fn registered(self) -> Result<Self, SpawnError> {
+        let Self {
+            actor,
+            start,
+            stopping,
+            periodic_task,
+            dead_letter,
+            period,
+        } = self;
+        let has_code = start.is_some() || stopping.is_some() || periodic_task.is_some();
+        if has_code || dead_letter.is_some() {
+            return Err(unregistered("its hooks are functions"));
+        }
+        let own = |actor: TypedStart| {
+            let mut all = ACTORS.iter();
+            match all.find(|def| (def.name)() == actor.name) {
+                Some(def) => def.typed_start(actor.args, false),
+                None => Err(unregistered(&format!("{} is not registered", actor.name))),
+            }
+        };
+        Ok(Self {
+            actor: actor.map(own).transpose()?,
+            period,
             ..Self::default()
         })
     }
@@ -231,15 +300,28 @@ impl TypedStart {
     fn resolve(self) -> Result<(&'static ActorKind, Begin), SpawnError> {
         let kind: KindOf = self.kind.resolve().map_err(hook_error)?;
         let start: StartOf = self.start.resolve().map_err(hook_error)?;
-        let begin = Begin::Actor(Box::new(move |cx| start(cx, self.args)));
+        let begin = Begin::Actor(Box::new(move |cx| start(cx, self.args, self.trusted)));
         Ok((kind(), begin))
     }
 }
 
-fn typed_start<A: Roaming>(cx: Context, args: Vec<u8>) -> BoxFuture<Result<Work>> {
+/// What a process actor is told that wants what it may not have in the arbiter's process.
+fn unregistered(why: &str) -> SpawnError {
+    SpawnError::Unsupported {
+        message: format!(
+            "{why}, and would run in the arbiter's process: spawn a process or a task, or a type \
+             with #[pulsar::actor] that is not generic, without hooks"
+        ),
+    }
+}
+
+fn typed_start<A: Roaming>(cx: Context, args: Vec<u8>, trusted: bool) -> BoxFuture<Result<Work>> {
     Box::pin(async move {
-        // They come from the manager, and may name functions.
-        let args = trusting(|| payload::decode(Codec::Postcard, &args))?;
+        let read = || payload::decode(Codec::Postcard, &args);
+        let args = match trusted {
+            true => trusting(read),
+            false => read(),
+        }?;
         let state = A::start(cx.clone(), args).await?;
         Ok(state.work(cx))
     })

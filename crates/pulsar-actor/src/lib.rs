@@ -83,5 +83,6 @@ pub mod __private {
         write,
     };
     pub use crate::command::{BoxFuture, COMMANDS, Command, CommandDef, Signature};
+    pub use crate::hooks::{ACTORS, ActorDef};
     pub use crate::worker::{in_turn, side_by_side};
 }

@@ -393,7 +393,7 @@ impl<A: Actor> Spawn<A> {
     fn order(self, aid: Aid, spawner: &Context) -> Result<Order, SpawnError> {
         let node = Node::of(spawner);
         let hooking = match self.local {
-            None => Hooking::Portable(self.behaviour),
+            None => Hooking::Portable(Box::new(self.behaviour)),
             Some(local) => Hooking::Native(self.behaviour.resolve()?.beginning_as(local())),
         };
         Ok(Order {
@@ -429,7 +429,7 @@ impl<A: Actor> Spawn<A> {
             aid,
             incarnation,
             spec: described.spec,
-            hooking: Hooking::Portable(described.behaviour),
+            hooking: Hooking::Portable(Box::new(described.behaviour)),
             descriptors: described.descriptors,
             manager: monitor.aid(),
             role: Role::Worker,

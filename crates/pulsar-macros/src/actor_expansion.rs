@@ -27,6 +27,16 @@ pub(crate) fn expand(actor: &Actor, root: &TokenStream) -> TokenStream {
             impl #declared #root::__private::Roaming for #self_type #bounds {}
         }
     });
+    // The instances of a generic type are not known here.
+    let is_listed = !actor.is_local && block.generics.params.is_empty();
+    let registered = is_listed.then(|| {
+        quote! {
+            #[#root::__private::linkme::distributed_slice(#root::__private::ACTORS)]
+            #[linkme(crate = #root::__private::linkme)]
+            static __PULSAR_ACTOR: #root::__private::ActorDef =
+                #root::__private::ActorDef::of::<#self_type>();
+        }
+    });
     quote! {
         #block
         #spawn
@@ -36,6 +46,7 @@ pub(crate) fn expand(actor: &Actor, root: &TokenStream) -> TokenStream {
             #implementation
             #concurrent
             #roaming
+            #registered
         };
     }
 }

@@ -3,7 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use pulsar::FnRef;
 use pulsar::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::PLACEMENTS;
 
@@ -44,7 +47,7 @@ async fn a_name_is_held_by_one_living_actor() -> Result<()> {
 }
 
 #[pulsar::test]
-async fn a_process_actor_spawns_processes_and_tasks() -> Result<()> {
+async fn a_process_actor_spawns_all_three() -> Result<()> {
     let parent = spawn().await?;
     let child = send(&parent, spawn_one, (Placement::Process, "child".to_owned())).await?;
     let about = send("child", info, ()).await?;
@@ -57,11 +60,80 @@ async fn a_process_actor_spawns_processes_and_tasks() -> Result<()> {
     // Reached from here, through its host.
     let about = send(&task, info, ()).await?;
     assert_eq!(about.actor.pid, parent_pid);
-    let thread = send(&parent, spawn_one, (Placement::Thread, String::new())).await;
-    assert!(matches!(
-        thread,
-        Err(CallError::Command(SpawnError::Unsupported { .. }))
-    ));
+    let thread = send(&parent, spawn_one, (Placement::Thread, String::new())).await?;
+    let about = send(&thread, info, ()).await?;
+    assert_eq!(about.actor.pid, std::process::id());
+    Ok(())
+}
+
+/// Runs a function that its start was given.
+struct Runner {
+    function: fn() -> u32,
+}
+
+#[pulsar::actor]
+impl Runner {
+    fn start(_cx: Context, function: FnRef<fn() -> u32>) -> Result<Self> {
+        let function = function.get()?;
+        Ok(Self { function })
+    }
+
+    #[command]
+    fn run_it(&mut self) -> u32 {
+        (self.function)()
+    }
+}
+
+fn seven() -> u32 {
+    7
+}
+
+/// A type of which nobody has a list.
+struct Generic<T>(T);
+
+#[pulsar::actor]
+impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Generic<T> {
+    fn start(_cx: Context, value: T) -> Self {
+        Self(value)
+    }
+
+    #[command]
+    fn value(&mut self) -> T {
+        self.0.clone()
+    }
+}
+
+#[command]
+async fn spawn_runner(_cx: Context, placement: Placement) -> Result<u32, Error> {
+    let runner = Runner::spawn(FnRef::new(seven as fn() -> u32)?);
+    Ok(runner.placement(placement).await?.run_it().await?)
+}
+
+#[command]
+async fn spawn_generic(_cx: Context, placement: Placement) -> Result<u32, SpawnError> {
+    let generic = Generic::spawn(7_u32).placement(placement).await?;
+    Ok(generic.value().await.unwrap_or_default())
+}
+
+#[pulsar::test]
+async fn a_child_has_no_code_of_its_choice_run_in_the_arbiters_process() -> Result<()> {
+    let parent = spawn().await?;
+    for placement in [Placement::Process, Placement::Task] {
+        assert_eq!(send(&parent, spawn_runner, placement).await?, 7);
+        assert_eq!(send(&parent, spawn_generic, placement).await?, 7);
+    }
+    // A function in the arguments is not even read.
+    let refused = send(&parent, spawn_runner, Placement::Thread).await;
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("failed to start: arguments"), "{text}");
+    let refused = send(&parent, spawn_generic, Placement::Thread).await;
+    let Err(CallError::Command(SpawnError::Unsupported { message })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        message.contains("Generic<u32> is not registered"),
+        "{message}"
+    );
     Ok(())
 }
 
@@ -162,19 +234,19 @@ fn nothing(_cx: Context) -> std::future::Ready<()> {
 
 /// Takes a function, which nobody may pass so.
 #[command]
-async fn take_function(cx: Context, work: pulsar::FnRef<Work>) -> Result<(), SpawnError> {
+async fn take_function(cx: Context, work: FnRef<Work>) -> Result<(), SpawnError> {
     work.get()?(cx).await;
     Ok(())
 }
 
-async fn run_given(cx: Context, work: pulsar::FnRef<Work>) -> Result<()> {
+async fn run_given(cx: Context, work: FnRef<Work>) -> Result<()> {
     work.get()?(cx).await;
     Ok(())
 }
 
 #[pulsar::test]
 async fn functions_travel_in_hooks_arguments_and_nowhere_else() -> Result<()> {
-    let work = pulsar::FnRef::new(nothing as Work)?;
+    let work = FnRef::new(nothing as Work)?;
     let actor = spawn().start(run_given, work.clone()).await?;
     let passed = send(&actor, take_function, work.clone()).await;
     let refused = matches!(passed, Err(CallError::Send(SendError::Codec { .. })));

@@ -292,19 +292,45 @@ async fn restart(cx: &Context, target: &Proxy) -> Result<()> {
 
 /// The asker spawns an actor itself.
 async fn spawns(cx: &Context, placement: Placement) -> Result<()> {
-    let spawning = spawn().placement(placement).begin();
-    if cx.placement() == Placement::Process && placement == Placement::Thread {
-        // Its function would run in the arbiter's process.
-        let refused = spawning?.await;
-        let told = matches!(refused, Err(SpawnError::Unsupported { .. }));
-        return expect(told, refused);
-    }
-    let spawning = spawning?;
+    let spawning = spawn().placement(placement).begin()?;
     let aid = spawning.aid();
     let spawned = spawning.await?;
     expect(spawned.aid() == aid, &spawned)?;
     let answer = send(aid, half, 84_u32).await?;
-    expect(answer == 42, answer)
+    expect(answer == 42, answer)?;
+    let adder = Adder::spawn(40).placement(placement).await?;
+    let sum = adder.add(2).await?;
+    expect(sum == 42, sum)?;
+    let hooked = spawn().start(hook, 1_u32).placement(placement).await;
+    if cx.placement() == Placement::Process && placement == Placement::Thread {
+        // Its function would run in the arbiter's process, and nobody there knows it.
+        let told = matches!(hooked, Err(SpawnError::Unsupported { .. }));
+        return expect(told, hooked);
+    }
+    let extra = send(&hooked?, info, ()).await?.extra;
+    expect(extra.0.get("hooked") == Some(&1.into()), extra)
+}
+
+async fn hook(cx: Context, number: u32) {
+    cx.set_extra("hooked", number);
+}
+
+/// An actor type, as any placement spawns it in any other.
+struct Adder {
+    total: u32,
+}
+
+#[pulsar::actor]
+impl Adder {
+    fn start(_cx: Context, total: u32) -> Self {
+        Self { total }
+    }
+
+    #[command]
+    fn add(&mut self, by: u32) -> u32 {
+        self.total += by;
+        self.total
+    }
 }
 
 async fn timeout(cx: &Context, target: &Proxy) -> Result<()> {

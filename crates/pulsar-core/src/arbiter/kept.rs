@@ -120,7 +120,7 @@ impl Kept {
             aid: self.aid,
             incarnation,
             spec: self.spec.clone(),
-            hooking: Hooking::Portable(self.behaviour.clone()),
+            hooking: Hooking::Portable(Box::new(self.behaviour.clone())),
             descriptors: self.descriptors.clone(),
             manager: self.manager,
             role: Role::Actor,

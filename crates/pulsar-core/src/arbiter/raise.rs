@@ -32,7 +32,7 @@ pub(crate) struct Order {
 
 /// The hooks: as they travel, or of this process and for it alone.
 pub(crate) enum Hooking {
-    Portable(Behaviour),
+    Portable(Box<Behaviour>),
     Native(Hooks),
 }
 

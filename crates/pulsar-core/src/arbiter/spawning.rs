@@ -96,13 +96,16 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Spawned {
 }
 
 async fn raise_for(cx: &Context, master: &Master, request: Request) -> Result<(), SpawnError> {
-    if request.spec.placement != Placement::Process {
-        return Err(SpawnError::Unsupported {
-            message: "a process actor cannot have its functions run in the arbiter's process: \
-                      spawn a process or a task"
-                .to_owned(),
-        });
-    }
+    let behaviour = match request.spec.placement {
+        Placement::Process => request.behaviour,
+        // It will run here: only what this process knows as its own.
+        Placement::Thread => request.behaviour.registered()?,
+        Placement::Task => {
+            return Err(SpawnError::Unsupported {
+                message: "a task runs on the loop of its spawner, not on the arbiter's".to_owned(),
+            });
+        }
+    };
     let (node, aid) = (&Node::of(cx), request.aid);
     let sender = cx.sender().filter(|_| aid.host() == aid);
     let granted = sender.is_some_and(|sender| master.take_granted(aid.place(), sender.host()));
@@ -115,7 +118,7 @@ async fn raise_for(cx: &Context, master: &Master, request: Request) -> Result<()
         aid,
         manager: node.arbiter(),
         spec: request.spec,
-        behaviour: request.behaviour,
+        behaviour,
         descriptors: Vec::new(),
     };
     let raised = kept.raise(node)?;
