@@ -128,9 +128,10 @@ pub trait Concurrent: Actor + Sync {
 /// An actor that can live in a process of its own: any but a local one.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is a local actor and cannot live in a process of its own",
-    note = "spawn it as .thread() or .task(), or write #[pulsar::actor] and derive serde's traits for what \
-            it sends and returns"
+    message = "`{Self}` is a local actor: it cannot live in a process of its own, nor be restarted",
+    label = "this is for actors whose `start` can be sent to another process",
+    note = "spawn it as .thread() or .task(), or write #[pulsar::actor] without `local` and derive serde's traits \
+            for what it takes and gives"
 )]
 pub trait Roaming: Actor<Start: Portable> {}
 

@@ -68,6 +68,8 @@ async fn until_exclusive<A: Concurrent>(
             biased;
             Some(ended) = running.next() => {
                 if let Some(Worked::Panicked(message)) = ended {
+                    // Before those that run beside it are dropped: they tell their callers why.
+                    let _ = cx.cell.cause.set(Cause::Panic(message.clone()));
                     return Err(message);
                 }
             }

@@ -107,33 +107,49 @@ impl<A: Actor> Spawn<A> {
     }
 }
 
-impl<A: Roaming> Spawn<A> {
+/// What local actors cannot have. The condition stands at each method, where it can say so.
+impl<A: Actor> Spawn<A> {
     /// In a process of its own: the default.
-    pub fn process(self) -> Self {
+    pub fn process(self) -> Self
+    where
+        A: Roaming,
+    {
         self.placement(Placement::Process)
     }
 
     /// Restarts the actor if it does not end in order. Its place, name and proxies stay; what was
     /// queued or in flight when it ended fails, and its state begins anew with its `start`.
-    pub fn transient(self) -> Self {
+    pub fn transient(self) -> Self
+    where
+        A: Roaming,
+    {
         self.restart(RestartPolicy::Transient)
     }
 
     /// Restarts the actor however it ended, until the arbiter is asked to stop it.
-    pub fn permanent(self) -> Self {
+    pub fn permanent(self) -> Self
+    where
+        A: Roaming,
+    {
         self.restart(RestartPolicy::Permanent)
     }
 
     /// Whether the actor is restarted; by default it lives once. Restarts wait longer each time and
     /// end at a limit, as those of a [`Pool`](crate::Pool) of one do. One whose first life was never
     /// ready is not restarted. Workers of pools are restarted by their pool.
-    pub fn restart(mut self, policy: RestartPolicy) -> Self {
+    pub fn restart(mut self, policy: RestartPolicy) -> Self
+    where
+        A: Roaming,
+    {
         self.spec.restart = policy;
         self
     }
 
     /// The same description, of an actor of which only the runtime knows the type.
-    pub fn untyped(self) -> Spawn {
+    pub fn untyped(self) -> Spawn
+    where
+        A: Roaming,
+    {
         Spawn {
             spec: self.spec,
             behaviour: self.behaviour,

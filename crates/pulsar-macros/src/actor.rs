@@ -1,15 +1,16 @@
 //! `#[pulsar::actor]`: an `impl` block becomes an actor type.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{
-    Error, Expr, ExprLit, FnArg, GenericParam, Ident, ImplItem, ImplItemFn, ItemImpl, Lit, Meta,
-    ReturnType, Token, Type,
+    Attribute, Error, Expr, ExprLit, FnArg, GenericParam, Ident, ImplItem, ImplItemFn, ItemImpl,
+    Lit, Meta, ReturnType, Token, Type, WherePredicate,
 };
 
 use crate::actor_expansion::expand;
-use crate::method::{Method, is_borrowed, is_context, refuse_borrowed};
+use crate::method::{Method, is_borrowed, is_context, place, refuse_borrowed};
 use crate::root::root;
 use crate::signature::{argument, is_result, refuse_many};
 
@@ -17,9 +18,30 @@ use crate::signature::{argument, is_result, refuse_many};
 const START: &str = "an actor begins with `async fn start(cx: Context, …) -> Result<Self>`";
 
 pub(crate) fn actor(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let block: ItemImpl = syn::parse2(item)?;
-    let actor = Actor::new(attributes, block)?;
-    Ok(expand(&actor, &root()))
+    let block: ItemImpl = syn::parse2(item)
+        .map_err(|error| Error::new(error.span(), "#[pulsar::actor] marks an `impl` block"))?;
+    Ok(match Actor::new(attributes, block.clone()) {
+        Ok(actor) => expand(&actor, &root()),
+        Err(mistake) => unmarked(block, &mistake),
+    })
+}
+
+/// The block itself, without our markers, and what is wrong with it: so the compiler does not
+/// complain of its absence as well.
+fn unmarked(mut block: ItemImpl, mistake: &Error) -> TokenStream {
+    for item in &mut block.items {
+        if let ImplItem::Fn(function) = item {
+            function.attrs.retain(|attribute| !is_marker(attribute));
+        }
+    }
+    let mistake = mistake.to_compile_error();
+    quote!(#block #mistake)
+}
+
+/// True for `#[command]`.
+fn is_marker(attribute: &Attribute) -> bool {
+    let last = attribute.path().segments.last();
+    last.is_some_and(|segment| segment.ident == "command")
 }
 
 /// An actor type, as its author wrote it.
@@ -45,6 +67,8 @@ pub(crate) struct Start {
 pub(crate) struct Stopping {
     pub(crate) is_async: bool,
     pub(crate) takes_context: bool,
+    /// Where its return type stands.
+    pub(crate) output: Span,
 }
 
 impl Actor {
@@ -58,26 +82,29 @@ impl Actor {
         if let Some(lifetime) = lifetime(&block) {
             let message =
                 "an actor may live in another process: it owns its state and has no lifetimes";
-            return Err(Error::new_spanned(lifetime, message));
+            return Err(Error::new(lifetime, message));
         }
+        refuse_unbounded(&block, options.is_local)?;
         let (mut start, mut stopping, mut methods) = (None, None, Vec::new());
         let self_type = block.self_ty.to_token_stream();
         for item in &mut block.items {
             let ImplItem::Fn(function) = item else {
                 continue;
             };
-            let marker = function.attrs.iter().position(|attribute| {
-                let last = attribute.path().segments.last();
-                last.is_some_and(|segment| segment.ident == "command")
-            });
+            let marker = function.attrs.iter().position(is_marker);
             let name = function.sig.ident.to_string();
             match (marker, name.as_str()) {
                 (Some(at), _) => {
                     let marker = function.attrs.remove(at);
                     let named = named_self(function, &self_type)?;
-                    methods.push(Method::new(named, &marker, methods.len())?);
+                    refuse_twice(&methods, &named.sig.ident)?;
+                    let local = options.is_local;
+                    methods.push(Method::new(named, &marker, methods.len(), local)?);
                 }
-                (None, "start") => start = Some(Start::new(named_self(function, &self_type)?)?),
+                (None, "start") => {
+                    let named = named_self(function, &self_type)?;
+                    start = Some(Start::new(named, options.is_local)?);
+                }
                 (None, "stopping") => stopping = Some(Stopping::new(function)?),
                 (None, "spawn") => {
                     let message =
@@ -100,7 +127,7 @@ impl Actor {
 }
 
 impl Start {
-    fn new(function: ImplItemFn) -> syn::Result<Self> {
+    fn new(function: ImplItemFn, is_local: bool) -> syn::Result<Self> {
         let signature = &function.sig;
         if !signature.generics.params.is_empty() {
             let message = "the parameters of an actor's type are those of its `impl` block";
@@ -117,7 +144,8 @@ impl Start {
         }
         let args = inputs.map(argument).collect::<syn::Result<Vec<_>>>()?;
         refuse_many(signature, args.len())?;
-        args.iter().try_for_each(|(_, ty)| refuse_borrowed(ty))?;
+        args.iter()
+            .try_for_each(|(_, ty)| refuse_borrowed(ty, is_local))?;
         let ReturnType::Type(_, returned) = &signature.output else {
             return Err(Error::new_spanned(signature, START));
         };
@@ -143,6 +171,10 @@ impl Stopping {
         Ok(Self {
             is_async: function.sig.asyncness.is_some(),
             takes_context,
+            output: match &function.sig.output {
+                ReturnType::Type(_, returned) => place(returned),
+                ReturnType::Default => place(&function.sig.ident),
+            },
         })
     }
 }
@@ -182,9 +214,68 @@ fn options(attributes: TokenStream) -> syn::Result<Options> {
     Ok(options)
 }
 
-fn lifetime(block: &ItemImpl) -> Option<&GenericParam> {
+/// A lifetime of the actor's type, other than `'static`.
+fn lifetime(block: &ItemImpl) -> Option<Span> {
     let mut params = block.generics.params.iter();
-    params.find(|param| matches!(param, GenericParam::Lifetime(_)))
+    let declared = params.find(|param| matches!(param, GenericParam::Lifetime(_)));
+    let declared = declared.map(Spanned::span);
+    let tokens: Vec<_> = block.self_ty.to_token_stream().into_iter().collect();
+    let mut pairs = tokens.windows(2);
+    let named = pairs.find_map(|pair| match pair {
+        [TokenTree::Punct(tick), TokenTree::Ident(name)]
+            if tick.as_char() == '\'' && name != "static" =>
+        {
+            Some(name.span())
+        }
+        _ => None,
+    });
+    declared.or(named)
+}
+
+/// # Errors
+///
+/// For a type parameter without any bound: it could not be sent to where the actor lives.
+fn refuse_unbounded(block: &ItemImpl, is_local: bool) -> syn::Result<()> {
+    let conditions = block.generics.where_clause.iter();
+    let conditions: Vec<_> = conditions.flat_map(|clause| &clause.predicates).collect();
+    for param in &block.generics.params {
+        let GenericParam::Type(param) = param else {
+            continue;
+        };
+        let name = &param.ident;
+        let is_bound = conditions.iter().any(|condition| match condition {
+            WherePredicate::Type(condition) => {
+                matches!(&condition.bounded_ty, Type::Path(path) if path.path.is_ident(name))
+            }
+            _ => false,
+        });
+        if param.bounds.is_empty() && !is_bound {
+            let message = match is_local {
+                true => format!(
+                    "the state moves to where the actor runs: write `{name}: Send + 'static`"
+                ),
+                false => format!(
+                    "what an actor is told may travel between processes: write `{name}: Serialize + \
+                     DeserializeOwned + Send + 'static`"
+                ),
+            };
+            return Err(Error::new_spanned(param, message));
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+///
+/// If there is a command of this name.
+fn refuse_twice(methods: &[Method], name: &Ident) -> syn::Result<()> {
+    match methods.iter().any(|method| method.name() == name) {
+        true => Err(Error::new(
+            name.span(),
+            "the actor has a command of this name already",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// The function's signature with the actor's type for `Self`: it is also written where `Self` is

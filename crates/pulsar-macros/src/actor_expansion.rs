@@ -1,12 +1,13 @@
 //! What becomes of an actor type.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{GenericParam, Type};
 
 use crate::actor::Actor;
-use crate::method::Method;
+use crate::method::{Method, place};
 use crate::signature::{doc, reply_label, signature, spaced};
 
 /// The block itself, `spawn`, and the implementation of `Actor` with the types that it needs.
@@ -22,7 +23,9 @@ pub(crate) fn expand(actor: &Actor, root: &TokenStream) -> TokenStream {
         declared, bounds, ..
     } = &generics;
     let roaming = (!actor.is_local).then(|| {
-        quote! {
+        // What is wrong with the start's arguments is said at the type, not at the macro.
+        let (at, root) = (place(self_type), moved(root, place(self_type)));
+        quote_spanned! {at=>
             #[automatically_derived]
             impl #declared #root::__private::Roaming for #self_type #bounds {}
         }
@@ -49,6 +52,15 @@ pub(crate) fn expand(actor: &Actor, root: &TokenStream) -> TokenStream {
             #registered
         };
     }
+}
+
+/// The tokens of a path, as if they stood there.
+fn moved(path: &TokenStream, at: Span) -> TokenStream {
+    let tokens = path.clone().into_iter().map(|mut token| {
+        token.set_span(at);
+        token
+    });
+    tokens.collect()
 }
 
 /// The parameters of the actor's type, in the places where they stand.
@@ -91,7 +103,7 @@ fn spawn(actor: &Actor, root: &TokenStream) -> TokenStream {
         true => quote!(#root::__private::spawn_local_actor((#(#names,)*))),
         false => quote!(#root::__private::spawn_actor(&(#(#names,)*))),
     };
-    let allow = allow(&["dead_code"]);
+    let allow = allow(&["dead_code", "clippy::too_many_arguments"]);
     quote! {
         impl #declared #self_type #bounds {
             /// Describes an actor of this type, with the arguments of its `start`. Awaiting the
@@ -137,7 +149,7 @@ fn types(actor: &Actor, root: &TokenStream) -> TokenStream {
 fn description(method: &Method, root: &TokenStream) -> TokenStream {
     let (text, doc) = (method.text(), doc(&method.function.attrs));
     let labels = method.args.iter().map(|(name, ty)| {
-        let (name, ty) = (name.to_string(), spaced(ty.to_token_stream()));
+        let (name, ty) = (name.unraw().to_string(), spaced(ty.to_token_stream()));
         quote!((#name, #ty))
     });
     let reply = reply_label(&method.function.sig.output);
@@ -170,6 +182,7 @@ fn calls(actor: &Actor, root: &TokenStream) -> TokenStream {
         "private_interfaces",
         "missing_docs",
         "unreachable_pub",
+        "clippy::too_many_arguments",
     ]);
     quote! {
         #[doc(hidden)]
@@ -212,6 +225,8 @@ fn call(actor: &Actor, method: &Method, root: &TokenStream) -> TokenStream {
     let shown = format!("The command `{}{shown}`.", method.text());
     let (names, types) = unzipped(&method.args);
     let (reply, error) = outcome(method, root);
+    // What is wrong with the reply shall be said where it stands.
+    let at = method.output_span();
     let make = match actor.is_local {
         true => quote!(local),
         false => quote!(portable),
@@ -219,6 +234,12 @@ fn call(actor: &Actor, method: &Method, root: &TokenStream) -> TokenStream {
     let value = match method.is_fallible() {
         true => quote!(value),
         false => quote!(::core::result::Result::Ok(value)),
+    };
+    let take = quote_spanned! {at=>
+        |reply| match reply {
+            __PulsarReply::#variant(value) => ::core::option::Option::Some(#value),
+            _ => ::core::option::Option::None,
+        }
     };
     quote! {
         #(#docs)*
@@ -228,10 +249,7 @@ fn call(actor: &Actor, method: &Method, root: &TokenStream) -> TokenStream {
             #root::ActorCall::#make(
                 &self.0,
                 __PulsarMessage::#variant((#(#names,)*)),
-                |reply| match reply {
-                    __PulsarReply::#variant(value) => ::core::option::Option::Some(#value),
-                    _ => ::core::option::Option::None,
-                },
+                #take,
             )
         }
     }
@@ -341,11 +359,13 @@ fn start(actor: &Actor, root: &TokenStream) -> TokenStream {
 
 fn stopping(actor: &Actor, root: &TokenStream) -> Option<TokenStream> {
     let stopping = actor.stopping.as_ref()?;
+    let at = stopping.output;
     let cx = stopping.takes_context.then(|| quote!(, __pulsar_cx));
-    let dot_await = stopping.is_async.then(|| quote!(.await));
+    let dot_await = stopping.is_async.then(|| quote_spanned!(at=> .await));
+    let ended = quote_spanned!(at=> Self::stopping(self #cx) #dot_await);
     Some(quote! {
         async fn stopping(&mut self, __pulsar_cx: #root::Context) -> #root::Result<()> {
-            #root::HookOutput::into_result(Self::stopping(self #cx) #dot_await)
+            #root::HookOutput::into_result(#ended)
         }
     })
 }
@@ -444,25 +464,22 @@ fn refusals(root: &TokenStream) -> Bodies {
 fn codecs(actor: &Actor, root: &TokenStream) -> Bodies {
     let private = quote!(#root::__private);
     let (variants, indexes) = variants(actor);
-    let args = actor.methods.iter().map(Method::args_type);
-    let portable = actor.methods.iter();
-    let portable = portable.flat_map(|method| portable_types(method, root));
-    let start = actor.start.args.iter().map(|(_, ty)| assertion(ty, root));
-    let replies = actor.methods.iter().map(|method| {
-        let variant = &method.variant;
-        match method.is_fallible() {
-            true => quote! {
-                __PulsarReply::#variant(::core::result::Result::Ok(value)) => #private::write(value, codec),
-                __PulsarReply::#variant(::core::result::Result::Err(error)) => #private::write(error, codec)
-            },
-            false => quote!(__PulsarReply::#variant(value) => #private::write(value, codec)),
-        }
+    let portable = actor.methods.iter().flat_map(|method| &method.args);
+    let portable = portable.map(|(_, ty)| assertion(ty, root));
+    let writes = actor.methods.iter().map(|method| {
+        let (variant, at) = (&method.variant, method.args_span());
+        let args = quote_spanned!(at=> args);
+        quote!(__PulsarMessage::#variant(#args) => #private::write(#args, codec))
     });
+    let args = actor.methods.iter().map(Method::args_type);
+    let start = actor.start.args.iter().map(|(_, ty)| assertion(ty, root));
+    let replies = actor.methods.iter();
+    let replies = replies.map(|method| write_reply(method, &private));
     let write_message = quote! {
         #(#start)*
         #(#portable)*
         match message {
-            #(__PulsarMessage::#variants(args) => #private::write(args, codec),)*
+            #(#writes,)*
             __PulsarMessage::__Never(_, never) => match *never {},
         }
     };
@@ -482,16 +499,20 @@ fn codecs(actor: &Actor, root: &TokenStream) -> Bodies {
     (write_message, read_message, write_reply)
 }
 
-/// Says at the type itself that it cannot travel.
-fn portable_types(method: &Method, root: &TokenStream) -> Vec<TokenStream> {
-    let args = method.args.iter().map(|(_, ty)| assertion(ty, root));
-    let returned = match (&method.function.sig.output, method.is_fallible()) {
-        (syn::ReturnType::Type(_, ty), false) => Some(assertion(ty, root)),
-        _ => None,
-    };
-    args.chain(returned).collect()
+/// Writes the reply of one command, or its own error.
+fn write_reply(method: &Method, private: &TokenStream) -> TokenStream {
+    let (variant, at) = (&method.variant, method.output_span());
+    let (value, error) = (quote_spanned!(at=> value), quote_spanned!(at=> error));
+    match method.is_fallible() {
+        true => quote! {
+            __PulsarReply::#variant(::core::result::Result::Ok(#value)) => #private::write(#value, codec),
+            __PulsarReply::#variant(::core::result::Result::Err(#error)) => #private::write(#error, codec)
+        },
+        false => quote!(__PulsarReply::#variant(#value) => #private::write(#value, codec)),
+    }
 }
 
+/// Says at the type itself that it cannot travel.
 fn assertion(ty: &Type, root: &TokenStream) -> TokenStream {
     quote_spanned! {ty.span()=>
         #root::__private::assert_portable::<#ty>();
@@ -504,7 +525,10 @@ fn unzipped(args: &[(syn::Ident, Type)]) -> (Vec<&syn::Ident>, Vec<&Type>) {
 
 /// What is seen and used of the expansion is up to the program.
 fn allow(lints: &[&str]) -> TokenStream {
-    let (level, lints) = (format_ident!("allow"), lints.iter());
-    let lints = lints.map(|lint| format_ident!("{lint}"));
+    let level = format_ident!("allow");
+    let lints = lints.iter().map(|lint| {
+        let words = lint.split("::").map(|word| format_ident!("{word}"));
+        quote!(#(#words)::*)
+    });
     quote!(#[#level(#(#lints,)* reason = "written by #[pulsar::actor]")])
 }

@@ -1,10 +1,11 @@
 //! `#[command]`: a function becomes a command.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Error, FnArg, Ident, ItemFn, ReturnType, Type};
 
+use crate::method::{is_context, place, refuse_borrowed};
 use crate::root::{actor_root, root};
 use crate::signature::{
     argument, doc, is_result, refuse_generics, refuse_many, reply_label, signature, spaced,
@@ -62,7 +63,7 @@ impl Parsed {
         }
         let mut inputs = function.sig.inputs.iter();
         match inputs.next() {
-            Some(FnArg::Typed(_)) => {}
+            Some(first) if is_context(first) => {}
             Some(FnArg::Receiver(receiver)) => {
                 let message = "a free command takes no `self`: for a command of an actor's own, mark the \
                                whole `impl` block with #[pulsar::actor]";
@@ -77,6 +78,8 @@ impl Parsed {
         }
         let args = inputs.map(argument).collect::<syn::Result<Vec<_>>>()?;
         refuse_many(&function.sig, args.len())?;
+        args.iter()
+            .try_for_each(|(_, ty)| refuse_borrowed(ty, false))?;
         Ok(Self {
             function,
             args,
@@ -134,6 +137,9 @@ impl Parsed {
             .attrs
             .retain(|attribute| !attribute.path().is_ident("doc"));
         let dot_await = function.sig.asyncness.map(|_| quote!(.await));
+        // What is wrong with the arguments shall be said where they stand.
+        let at = types.first().map_or_else(Span::call_site, place);
+        let args = quote_spanned!(at=> (#(#types,)*));
         let run = wrap(quote!(__body(__pulsar_cx, #(#names),*) #dot_await));
         quote! {
             impl #root::__private::Command for #marker {
@@ -143,7 +149,7 @@ impl Parsed {
                 const REPLY: &'static str = #reply_label;
                 const ACK: bool = #ack;
                 const BUILTIN: bool = #builtin;
-                type Args = (#(#types,)*);
+                type Args = #args;
                 type Reply = #reply;
                 type Error = #error;
 

@@ -19,6 +19,7 @@ mod signature;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
+use quote::quote;
 
 /// Makes an actor type of a struct's `impl` block.
 ///
@@ -50,7 +51,13 @@ pub fn actor(attributes: TokenStream, item: TokenStream) -> TokenStream {
 /// The name then stands for the command: `send(&actor, greetme, "luca")`.
 #[proc_macro_attribute]
 pub fn command(attributes: TokenStream, item: TokenStream) -> TokenStream {
-    expand(command::registered(attributes.into(), item.into()))
+    let item = TokenStream2::from(item);
+    let expansion = command::registered(attributes.into(), item.clone());
+    expand(expansion.or_else(|mistake| {
+        let mistake = mistake.to_compile_error();
+        // With the function itself: so the compiler does not complain of its absence as well.
+        Ok(quote!(#item #mistake))
+    }))
 }
 
 /// `#[command]` for the built-ins, which stand in a table of their own.

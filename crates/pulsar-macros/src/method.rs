@@ -1,12 +1,13 @@
 //! A command of an actor's own, as its author wrote it.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, FnArg, Ident, ImplItemFn, Meta, Receiver, ReceiverKind, ReturnType,
-    Signature, Token, Type,
+    Attribute, Error, FnArg, GenericArgument, Ident, ImplItemFn, Lifetime, Meta, PathArguments,
+    Receiver, ReceiverKind, ReturnType, Signature, Token, Type,
 };
 
 use crate::signature::{argument, is_result, refuse_generics, refuse_many};
@@ -59,7 +60,12 @@ pub(crate) struct Method {
 
 impl Method {
     /// The `index`th command of an actor; `marker` is its `#[command]`.
-    pub(crate) fn new(function: ImplItemFn, marker: &Attribute, index: usize) -> syn::Result<Self> {
+    pub(crate) fn new(
+        function: ImplItemFn,
+        marker: &Attribute,
+        index: usize,
+        is_local: bool,
+    ) -> syn::Result<Self> {
         let Options { ack, concurrent } = options(marker)?;
         let signature = &function.sig;
         refuse_generics(signature)?;
@@ -70,7 +76,11 @@ impl Method {
         let takes_context = inputs.next_if(|input| is_context(input)).is_some();
         let args = inputs.map(argument).collect::<syn::Result<Vec<_>>>()?;
         refuse_many(signature, args.len())?;
-        args.iter().try_for_each(|(_, ty)| refuse_borrowed(ty))?;
+        args.iter()
+            .try_for_each(|(_, ty)| refuse_borrowed(ty, is_local))?;
+        if let ReturnType::Type(_, returned) = &signature.output {
+            refuse_borrowed_reply(returned, is_local)?;
+        }
         if !ack && let ReturnType::Type(_, returned) = &signature.output {
             let message = "nobody waits for a command without acknowledgement: it returns nothing";
             return Err(Error::new_spanned(returned, message));
@@ -106,11 +116,31 @@ impl Method {
         matches!(&self.function.sig.output, ReturnType::Type(_, returned) if is_result(returned))
     }
 
+    /// Where the type of its reply stands; its name, if it has none.
+    pub(crate) fn output_span(&self) -> Span {
+        match &self.function.sig.output {
+            ReturnType::Type(_, returned) => place(returned),
+            ReturnType::Default => place(self.name()),
+        }
+    }
+
+    /// Where the type of its first argument stands; its name, if it has none.
+    pub(crate) fn args_span(&self) -> Span {
+        let first = self.args.first();
+        first.map_or_else(|| place(self.name()), |(_, ty)| place(ty))
+    }
+
     /// The tuple of its arguments' types.
     pub(crate) fn args_type(&self) -> TokenStream {
         let types = self.args.iter().map(|(_, ty)| ty);
-        quote!((#(#types,)*))
+        quote_spanned!(self.args_span()=> (#(#types,)*))
     }
+}
+
+/// Where something stands, for what is made of it: the compiler then points there, and names mean
+/// what they mean in the rest of the expansion.
+pub(crate) fn place(tokens: &impl Spanned) -> Span {
+    tokens.span().resolved_at(Span::call_site())
 }
 
 struct Options {
@@ -187,6 +217,9 @@ pub(crate) fn is_context(input: &FnArg) -> bool {
 
 fn refuse_name(name: &Ident) -> syn::Result<()> {
     let text = name.unraw().to_string();
+    if let Some((_, message)) = RESERVED.iter().find(|(reserved, _)| *reserved == text) {
+        return Err(Error::new_spanned(name, message));
+    }
     if !PROXY_METHODS.contains(&text.as_str()) {
         return Ok(());
     }
@@ -194,6 +227,22 @@ fn refuse_name(name: &Ident) -> syn::Result<()> {
         format!("every proxy has a method `{text}` already: give the command another name");
     Err(Error::new_spanned(name, message))
 }
+
+/// Functions of an actor that are no commands, and what they are.
+const RESERVED: &[(&str, &str)] = &[
+    (
+        "spawn",
+        "`spawn` is made by #[pulsar::actor]: give the command another name",
+    ),
+    (
+        "start",
+        "`start` makes the actor's state and is no command: remove #[command], or give it another name",
+    ),
+    (
+        "stopping",
+        "`stopping` is the actor's last act and no command: remove #[command], or give it another name",
+    ),
+];
 
 fn refuse_cfg(attributes: &[Attribute]) -> syn::Result<()> {
     let conditional = attributes
@@ -212,16 +261,46 @@ fn refuse_cfg(attributes: &[Attribute]) -> syn::Result<()> {
 /// # Errors
 ///
 /// For an argument that belongs to somebody else, or has no type of its own.
-pub(crate) fn refuse_borrowed(ty: &Type) -> syn::Result<()> {
-    let message = match ty {
-        Type::Reference(_) => {
-            "an argument may come from another process and is owned: take `String` for `&str`, `Vec<T>` for \
-             `&[T]`"
+pub(crate) fn refuse_borrowed(ty: &Type, is_local: bool) -> syn::Result<()> {
+    if matches!(ty, Type::ImplTrait(_)) {
+        let message =
+            "a command has a name of its own on the wire and so cannot be generic: write the type";
+        return Err(Error::new_spanned(ty, message));
+    }
+    let message = "an argument may come from another process and is owned: take `String` for `&str`, `Vec<T>` for \
+                   `&[T]`";
+    borrowed(ty, is_local).map_or(Ok(()), |part| Err(Error::new_spanned(part, message)))
+}
+
+/// # Errors
+///
+/// For a reply that belongs to the actor.
+fn refuse_borrowed_reply(ty: &Type, is_local: bool) -> syn::Result<()> {
+    let message = "a reply may go to another process and is owned: give `String` for `&str`, `Vec<T>` for `&[T]`";
+    borrowed(ty, is_local).map_or(Ok(()), |part| Err(Error::new_spanned(part, message)))
+}
+
+/// The reference in a type, if there is one; what lives for ever may stay in its process.
+fn borrowed(ty: &Type, is_local: bool) -> Option<&Type> {
+    let lives_for_ever =
+        |lifetime: &Option<Lifetime>| lifetime.as_ref().is_some_and(|it| it.ident == "static");
+    match ty {
+        Type::Reference(reference) => {
+            (!is_local || !lives_for_ever(&reference.lifetime)).then_some(ty)
         }
-        Type::ImplTrait(_) => {
-            "a command has a name of its own on the wire and so cannot be generic: write the type"
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(|part| borrowed(part, is_local)),
+        Type::Array(array) => borrowed(&array.elem, is_local),
+        Type::Path(path) => {
+            let segments = path.path.segments.iter();
+            let mut arguments = segments.flat_map(|segment| match &segment.arguments {
+                PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
+                _ => Vec::new(),
+            });
+            arguments.find_map(|argument| match argument {
+                GenericArgument::Type(part) => borrowed(part, is_local),
+                _ => None,
+            })
         }
-        _ => return Ok(()),
-    };
-    Err(Error::new_spanned(ty, message))
+        _ => None,
+    }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
+use super::shutdown::ask_to_stop;
 use super::{Chance, Hooking, Order, Raised, raise};
 use crate::node::Node;
 use crate::spawn::Spec;
@@ -32,6 +34,11 @@ impl Kept {
     /// As [`raise`].
     pub(crate) fn raise(self, node: &Arc<Node>) -> Result<Raised, SpawnError> {
         let first = raise(node, self.order(Incarnation::FIRST))?;
+        let unwanted = node
+            .registry
+            .lock()
+            .get(self.aid)
+            .map(|entry| entry.unwanted.clone());
         if self.spec.restart == RestartPolicy::Temporary {
             return Ok(first);
         }
@@ -39,7 +46,8 @@ impl Kept {
         let (to_ended, ended) = oneshot::channel();
         let (keeper, is_task) = (Arc::clone(node), self.spec.placement == Placement::Task);
         let keeping = async move {
-            let cause = self.keep(&keeper, first, to_ready).await;
+            let unwanted = unwanted.unwrap_or_default();
+            let cause = self.keep(&keeper, first, &unwanted, to_ready).await;
             // What is kept of the place goes last: its name is free from here on.
             keeper.registry.lock().forget_ended(self.aid);
             keeper.release_name(self.aid, &self.spec.name);
@@ -57,6 +65,7 @@ impl Kept {
         &self,
         node: &Arc<Node>,
         first: Raised,
+        unwanted: &CancellationToken,
         to_ready: oneshot::Sender<Result<(), SpawnError>>,
     ) -> Cause {
         let mut policy = PoolPolicy::single(self.spec.restart, PoolLimits::default());
@@ -83,13 +92,17 @@ impl Kept {
             let Some(PoolDecision::StartAt { at, .. }) = decision else {
                 return cause;
             };
-            if !self.wait(node, at).await {
+            if !self.wait(node, unwanted, at).await {
                 return cause;
             }
             let Ok(raised) = raise(node, self.order(next)) else {
                 // The system stops.
                 return cause;
             };
+            // Asked for from another thread after the wait, when there was nobody to tell yet.
+            if unwanted.is_cancelled() {
+                ask_to_stop(node, self.aid).await;
+            }
             next = next.next();
             if let Ok(Ok(())) = raised.ready.await {
                 policy.on(PoolEvent::Ready { slot: 0 }, Instant::now(), chance.draw());
@@ -99,15 +112,8 @@ impl Kept {
     }
 
     /// Waits until the next life may begin. False if nobody wants one any more.
-    async fn wait(&self, node: &Node, at: Instant) -> bool {
-        let unwanted = {
-            let mut registry = node.registry.lock();
-            registry.restarts_at(self.aid, at);
-            registry.get(self.aid).map(|entry| entry.unwanted.clone())
-        };
-        let Some(unwanted) = unwanted else {
-            return false;
-        };
+    async fn wait(&self, node: &Node, unwanted: &CancellationToken, at: Instant) -> bool {
+        node.registry.lock().restarts_at(self.aid, at);
         tokio::select! {
             biased;
             () = unwanted.cancelled() => false,

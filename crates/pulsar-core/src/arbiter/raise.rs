@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Vessel};
 use crate::spawn::{Spec, is_name};
-use crate::{Cause, Placement, Role, SpawnError};
+use crate::{Cause, Placement, RestartPolicy, Role, SpawnError};
 use pulsar_actor::runtime::{Behaviour, Hooks, Identity};
 use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 
@@ -75,6 +75,7 @@ pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError
         incarnation: order.incarnation,
         name: order.spec.name.clone(),
         keep_place: order.keep_place,
+        is_transient: order.role == Role::Actor && order.spec.restart == RestartPolicy::Transient,
         ready: Some(to_ready),
         vessel: None,
         over: false,
@@ -115,6 +116,8 @@ struct Overseer {
     incarnation: Incarnation,
     name: String,
     keep_place: bool,
+    /// An end in order is its last.
+    is_transient: bool,
     ready: Option<oneshot::Sender<Result<(), SpawnError>>>,
     vessel: Option<Vessel>,
     over: bool,
@@ -269,10 +272,11 @@ impl Overseer {
         if let Some(vessel) = self.vessel.take() {
             vessel.end(cause);
         }
+        let keep_place = self.keep_place && !(self.is_transient && cause.is_orderly());
         let mut registry = self.node.registry.lock();
-        registry.ended(self.aid, cause, self.keep_place);
+        registry.ended(self.aid, cause, keep_place);
         drop(registry);
-        if !self.keep_place {
+        if !keep_place {
             self.node.release_name(self.aid, &self.name);
         }
         self.node.tell_peers(self.aid, self.incarnation, cause);

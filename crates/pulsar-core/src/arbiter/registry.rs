@@ -171,7 +171,7 @@ impl Registry {
         }
     }
 
-    /// A life has ended. The place stays if its manager keeps it for the next.
+    /// A life has ended. The place stays if it is kept for the next, and its end was not asked for.
     pub(crate) fn ended(&mut self, aid: Aid, cause: &Cause, keep: bool) {
         let Some(entry) = self.entries.get_mut(&aid) else {
             return;
@@ -194,7 +194,20 @@ impl Registry {
         entry.control = None;
         // Sent before the entry goes: who waits has its receiver.
         entry.ended.send_replace(Some(cause.clone()));
-        if !keep {
+        let unwanted = entry.role == Role::Actor && entry.unwanted.is_cancelled();
+        if !keep || unwanted {
+            self.forget(aid);
+        }
+    }
+
+    /// Nobody wants a next life in this place; between two lives it is given up at once. Pools see
+    /// to the places of their workers themselves.
+    pub(crate) fn unwanted(&mut self, aid: Aid) {
+        let Some(entry) = self.entries.get(&aid) else {
+            return;
+        };
+        entry.unwanted.cancel();
+        if entry.role == Role::Actor && entry.state == State::Terminated {
             self.forget(aid);
         }
     }

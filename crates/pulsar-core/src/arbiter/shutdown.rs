@@ -39,9 +39,7 @@ pub(crate) async fn stop_tasks(host: &Context) {
     };
     let deadline = Instant::now() + host.drain_timeout();
     for aid in &tasks {
-        if let Some(entry) = node.registry.lock().get(*aid) {
-            entry.unwanted.cancel();
-        }
+        node.registry.lock().unwanted(*aid);
         tell(node, *aid, ChildEvent::StopAsked).await;
     }
     for aid in tasks {
@@ -51,12 +49,15 @@ pub(crate) async fn stop_tasks(host: &Context) {
 
 /// Asks one actor to stop and waits for its end, or until `deadline`.
 pub(crate) async fn stop_one(node: &Arc<Node>, aid: Aid, deadline: Instant) -> bool {
-    if let Some(entry) = node.registry.lock().get(aid) {
-        // What was asked for wins over what a restart policy would do.
-        entry.unwanted.cancel();
-    }
-    tell(node, aid, ChildEvent::StopAsked).await;
+    // What was asked for wins over what a restart policy would do.
+    node.registry.lock().unwanted(aid);
+    ask_to_stop(node, aid).await;
     wait_end(node, aid, deadline).await
+}
+
+/// Asks one actor to stop.
+pub(super) async fn ask_to_stop(node: &Node, aid: Aid) {
+    tell(node, aid, ChildEvent::StopAsked).await;
 }
 
 /// Kills one actor, with all that it manages, and waits for its end.

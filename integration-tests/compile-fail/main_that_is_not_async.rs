@@ -1,0 +1,6 @@
+use pulsar::prelude::*;
+
+#[pulsar::main]
+fn main() -> Result<()> {
+    Ok(())
+}

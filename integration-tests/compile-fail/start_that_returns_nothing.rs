@@ -1,0 +1,10 @@
+use pulsar::prelude::*;
+
+struct Counter;
+
+#[pulsar::actor]
+impl Counter {
+    async fn start(_cx: Context) {}
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! Typed actors, with real processes: each test is a process of its own with an arbiter.
+#![forbid(unsafe_code)]
+
+mod calls;
+mod counter;
+mod gate;
+mod generics;
+mod life;
+mod local;
+mod mailboxes;
+mod panics;
+mod proxies;
+mod restarts;
+mod scene;
+mod strictly;
+mod tools;
+mod turns;
+
+use pulsar::prelude::*;
+
+/// Behaviour is the same in all of them.
+const PLACEMENTS: [Placement; 3] = [Placement::Process, Placement::Thread, Placement::Task];
