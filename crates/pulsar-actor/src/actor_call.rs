@@ -127,7 +127,7 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
                 Route::Local(cx) => put::<A>(&cx, self.message, deadline).await?,
                 Route::Link(..) => {
                     let parcel = parcel::<A>(&self.message)?;
-                    TypedAsk::Link(send(&system, &self.target, &parcel, deadline).await?)
+                    TypedAsk::Link(send(&system, &self.target, &parcel, deadline).await?.0)
                 }
             };
             asked.ran(self.reader).await

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::poll;
 use pulsar_link::payload::{NATIVE, Outcome, Payload};
 use pulsar_link::{self as link, AskBody, Fare, Link, PendingReply};
 use pulsar_mailbox::ReplyTo;
@@ -17,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::command::{self, CommandDef};
 use crate::context::{Context, get_actor, holds_back};
 use crate::mailbox::{Envelope, Named, died, settle};
-use crate::system::{self, LONGEST, Route, System};
+use crate::system::{self, LONGEST, Route, System, in_a_task};
 use crate::{Cause, SendError, Target};
 
 /// How long the arbiter's word on how a direct peer ended is waited for.
@@ -66,16 +68,17 @@ async fn ask_elsewhere(
     parcel: Parcel,
     deadline: Instant,
 ) -> Result<Outcome, SendError> {
-    let asked = send(system, target, &parcel, deadline).await?;
+    let (asked, aid) = send(system, target, &parcel, deadline).await?;
     let outcome = asked.outcome().await?;
     let is_lost = matches!(
         outcome,
         Outcome::Undelivered(SendError::UnknownActor { .. })
     );
-    if !is_lost || !system.forget_name(target) {
+    if !is_lost || matches!(target, Target::Aid(_)) {
         return Ok(outcome);
     }
-    let asked = send(system, target, &parcel, deadline).await?;
+    system.forget_name(target, aid);
+    let (asked, _) = send(system, target, &parcel, deadline).await?;
     asked.outcome().await
 }
 
@@ -119,10 +122,12 @@ pub(crate) async fn bounded<T>(
     limit: Duration,
     ask: impl Future<Output = Result<T, SendError>>,
 ) -> Result<T, SendError> {
-    // A send may fail without ever waiting. Whoever tries again in a loop shall not hold the
-    // event loop, on which what it waits for may have to run.
-    consume_budget().await;
     let asked = timeout(limit, ask).await;
+    if !matches!(asked, Ok(Ok(_))) {
+        // A send may fail without ever waiting. Whoever tries again in a loop shall not hold the
+        // event loop, on which what it waits for may have to run.
+        consume_budget().await;
+    }
     asked.unwrap_or(Err(SendError::Timeout { after: limit }))
 }
 
@@ -157,7 +162,8 @@ impl Outgoing {
             command,
             args,
             reply: ReplyTo::nobody(),
-            deadline: Some(deadline),
+            // Once it is accepted, nobody waits for a tell.
+            deadline: (is_text || command.ack()).then_some(deadline),
             sender: get_actor().map(|cx| cx.aid()),
         };
         Ok((envelope, is_text))
@@ -237,6 +243,7 @@ fn try_put(
 }
 
 /// A command on its way to another process.
+#[derive(Clone)]
 pub(crate) struct Parcel {
     pub(crate) command: Cow<'static, str>,
     pub(crate) codec: Codec,
@@ -266,7 +273,8 @@ impl Parcel {
     }
 
     fn body(&self, aid: Aid, deadline: Instant) -> Result<AskBody, SendError> {
-        AskBody::new(aid, &self.command, self.codec, &self.args, Some(deadline))
+        let deadline = self.ack.then_some(deadline);
+        AskBody::new(aid, &self.command, self.codec, &self.args, deadline)
     }
 
     fn fare(&self) -> Fare {
@@ -277,25 +285,72 @@ impl Parcel {
     }
 }
 
-/// Sends a command to an actor of another process, as soon as there is credit and room for it. A
-/// link that is being retired gives it back: then it goes another way.
+/// Sends a command to an actor of another process, as soon as there is credit and room for it; the
+/// actor's id. A link that is being retired gives it back: then it goes another way.
 pub(crate) async fn send(
     system: &Arc<dyn System>,
     target: &Target,
     parcel: &Parcel,
     deadline: Instant,
-) -> Result<Asked, SendError> {
+) -> Result<(Asked, Aid), SendError> {
     loop {
-        let Route::Link(link, aid) = system.route(target).await? else {
+        let sent = match system.known(target)? {
+            Some(Route::Link(link, aid)) => {
+                let sent = send_over(&link, parcel.body(aid, deadline)?, parcel).await;
+                (sent, link, aid)
+            }
             // It has moved here meanwhile: a name may.
-            let target = target.to_string();
-            return Err(SendError::UnknownActor { target });
+            Some(Route::Local(_)) => return Err(unknown(target)),
+            None => {
+                let (system, target) = (Arc::clone(system), target.clone());
+                let sending = send_in_line(system, target, parcel.clone(), deadline);
+                in_a_task(sending).await?
+            }
         };
-        match send_over(&link, parcel.body(aid, deadline)?, parcel).await {
-            Ok(asked) => return Ok(asked),
-            Err(link::Unsent::Retired(_)) => {}
-            Err(link::Unsent::Refused(error)) => return Err(better_known(&link, error).await),
+        match sent {
+            (Ok(asked), _, aid) => return Ok((asked, aid)),
+            (Err(link::Unsent::Retired(_)), ..) => {}
+            (Err(link::Unsent::Refused(error)), link, _) => {
+                return Err(better_known(&link, error).await);
+            }
         }
+    }
+}
+
+type Sent = (Result<Asked, link::Unsent>, Arc<Link>, Aid);
+
+/// Sends a command whose way has to be sought, in its turn. The next has its turn when this message
+/// has been sent, or stands in the line for credit.
+async fn send_in_line(
+    system: Arc<dyn System>,
+    target: Target,
+    parcel: Parcel,
+    deadline: Instant,
+) -> Result<Sent, SendError> {
+    let seeking = timeout_at(deadline, system.seek(target.clone())).await;
+    // The sender's own timeout tells it; this only ends the task.
+    let (route, turn) = seeking.unwrap_or(Err(SendError::NotRunning))?;
+    let Route::Link(link, aid) = route else {
+        return Err(unknown(&target));
+    };
+    let body = parcel.body(aid, deadline)?;
+    let mut sending = Box::pin(send_over(&link, body, &parcel));
+    // Polled until it waits for something of the link's own: it lets others go first once.
+    for _ in 0..2 {
+        if let Poll::Ready(sent) = poll!(&mut sending) {
+            drop(sending);
+            return Ok((sent, link, aid));
+        }
+        tokio::task::yield_now().await;
+    }
+    drop(turn);
+    let sent = sending.await;
+    Ok((sent, link, aid))
+}
+
+fn unknown(target: &Target) -> SendError {
+    SendError::UnknownActor {
+        target: target.to_string(),
     }
 }
 

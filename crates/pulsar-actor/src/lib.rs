@@ -66,7 +66,7 @@ pub mod runtime {
         DEFAULT_CAPACITY, Envelope, Inbox, Mailbox, Named, Posted, Unrun, died, settle,
     };
     pub use crate::reports::{Reports, offer_notify};
-    pub use crate::system::{LONGEST, Route, System, current, install};
+    pub use crate::system::{LONGEST, Route, System, Turn, current, install};
 }
 
 /// For the expansions of the macros; no one else's.

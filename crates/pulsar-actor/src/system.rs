@@ -1,13 +1,16 @@
 //! What an actor needs of the system that it is a part of.
 
 use std::any::Any;
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pulsar_link::Link;
 use pulsar_wire::Aid;
-use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::command::BoxFuture;
 use crate::{Context, LinksInfo, SendError, SystemInfo, Target};
 
 /// The longest time that anything is given: a year. Longer ones are cut to it, so that adding
@@ -31,21 +34,28 @@ pub trait System: Any + Send + Sync {
     /// The links of this process.
     fn links_info(&self) -> LinksInfo;
 
-    /// The way to `target` as the actor that sends sees it; `None` if it has to be sought.
+    /// The way to `target` as the actor that sends sees it; `None` if it has to be sought, and while
+    /// others seek it, who came before.
     ///
     /// # Errors
     ///
     /// [`SendError::UnknownActor`], [`SendError::Restarting`] or [`SendError::ActorDied`].
     fn known(&self, target: &Target) -> Result<Option<Route>, SendError>;
 
-    /// Seeks the way to `target`, within the time of an ask, in a task of its own: who waits for the
-    /// same way waits for this, whether or not its sender still cares.
-    fn seek(self: Arc<Self>, target: Target) -> JoinHandle<Result<Route, SendError>>;
+    /// True while somebody seeks the way to `target`.
+    fn is_sought(&self, target: &Target) -> bool;
 
-    /// An actor by this name was not found where it was known to be: looks for it anew. False if
-    /// it had been looked for just now.
-    fn forget_name(&self, target: &Target) -> bool;
+    /// Seeks the way to `target`: first come, first served. Those who seek the same wait for the
+    /// [`Turn`], so that whoever keeps it until its message is sent is overtaken by none of them.
+    fn seek(self: Arc<Self>, target: Target) -> BoxFuture<Result<(Route, Turn), SendError>>;
+
+    /// `target`, if it is a name, was not found to be `aid`, as it was known: it is to be looked for
+    /// anew.
+    fn forget_name(&self, target: &Target, aid: Aid);
 }
+
+/// A place in the line of those who seek the same way: the next has its turn when this is dropped.
+pub type Turn = Box<dyn Any + Send>;
 
 /// The way to an actor.
 #[derive(Debug)]
@@ -67,8 +77,7 @@ impl dyn System {
             return Ok(route);
         }
         let seeking = Arc::clone(self).seek(target.clone());
-        // It is only cut short where the process ends.
-        seeking.await.unwrap_or(Err(SendError::NotRunning))
+        in_a_task(async move { seeking.await.map(|(route, _)| route) }).await
     }
 
     /// The way to `target`, if it is known. If not it is sought from now on.
@@ -80,10 +89,26 @@ impl dyn System {
         if let Some(route) = self.known(target)? {
             return Ok(route);
         }
-        // Whoever sends next finds it, or learns of an error.
-        drop(Arc::clone(self).seek(target.clone()));
+        // Whoever sends next finds it, or learns of an error. One seeker at a time is enough.
+        if !self.is_sought(target) {
+            let seeking = Arc::clone(self).seek(target.clone());
+            tokio::spawn(timeout(self.ask_timeout(), seeking));
+        }
         Err(SendError::MailboxFull { capacity: 0 })
     }
+}
+
+/// Runs what others wait for behind it in a task of its own, so that it goes on whether or not its
+/// owner polls this; it ends when this is dropped.
+///
+/// # Errors
+///
+/// The task's own; [`SendError::NotRunning`] if the process ends.
+pub(crate) async fn in_a_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, SendError>> + Send + 'static,
+) -> Result<T, SendError> {
+    let task = AbortOnDropHandle::new(tokio::spawn(work));
+    task.await.unwrap_or(Err(SendError::NotRunning))
 }
 
 static SYSTEM: OnceLock<Arc<dyn System>> = OnceLock::new();

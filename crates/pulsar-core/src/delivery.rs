@@ -53,34 +53,22 @@ impl Node {
             refuse(settle(&cx, posted));
             return Ok(());
         };
+        let held = |cx, envelope| Held {
+            cx,
+            envelope,
+            receipt,
+        };
         if arrivals.waits(key) {
-            return hold(
-                arrivals,
-                key,
-                Held {
-                    cx,
-                    envelope,
-                    receipt,
-                },
-            );
+            hold(arrivals, key, held(cx, envelope));
+            return Ok(());
         }
         match cx.cell().mailbox.try_put(envelope) {
             Posted::Full(envelope) if cx.cell().mailbox.messages().overflow() == Overflow::Wait => {
-                hold(
-                    arrivals,
-                    key,
-                    Held {
-                        cx,
-                        envelope,
-                        receipt,
-                    },
-                )
+                hold(arrivals, key, held(cx, envelope));
             }
-            posted => {
-                refuse(settle(&cx, posted));
-                Ok(())
-            }
+            posted => refuse(settle(&cx, posted)),
         }
+        Ok(())
     }
 
     /// The actor here that a frame is for, and the frame's message.
@@ -126,19 +114,16 @@ impl Node {
     }
 }
 
-/// Has a message wait for room, behind those of its sender that wait already.
-///
-/// # Errors
-///
-/// If more wait than the sender had credit for.
-fn hold(arrivals: &Arc<Arrivals<Held>>, key: (u32, u32), held: Held) -> Result<(), String> {
+/// Has a message wait for room, behind those of its sender that wait already. If too many do, it is
+/// refused.
+fn hold(arrivals: &Arc<Arrivals<Held>>, key: (u32, u32), held: Held) {
     match arrivals.push(key, held) {
-        Ok(true) => {
-            tokio::spawn(move_in(Arc::clone(arrivals), key));
-            Ok(())
+        Ok(true) => drop(tokio::spawn(move_in(Arc::clone(arrivals), key))),
+        Ok(false) => {}
+        Err(held) => {
+            let full = Posted::Full(held.envelope);
+            refuse(settle(&held.cx, full));
         }
-        Ok(false) => Ok(()),
-        Err(_) => Err("it sends more than it has credit for".to_owned()),
     }
 }
 

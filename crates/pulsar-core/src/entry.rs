@@ -120,10 +120,12 @@ struct Received {
 fn receive(socket: &BootSocket) -> Result<Received> {
     socket.link.set_read_timeout(Some(BOOT_RECORD_TIMEOUT))?;
     let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
-    let (mut buffer, mut fds) = (BytesMut::new(), Vec::new());
+    let (mut buffer, mut fds, mut lost) = (BytesMut::new(), Vec::new(), 0);
     let mut chunk = vec![0; 64 << 10];
     let frame: Frame = loop {
-        let read = descriptors::recv_with_descriptors(&socket.link, &mut chunk, &mut fds)?;
+        let received = descriptors::recv_with_descriptors(&socket.link, &mut chunk, &mut fds)?;
+        lost += usize::from(received.lost_descriptors);
+        let read = received.bytes;
         if read == 0 {
             return Err(Error::msg(
                 "the arbiter has gone before it sent a boot record",
@@ -149,6 +151,7 @@ fn receive(socket: &BootSocket) -> Result<Received> {
         rest: Begun {
             bytes: buffer,
             descriptors,
+            lost,
         },
     })
 }
@@ -207,9 +210,13 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
         }
         Some(error) => Cause::Failed(error.to_string()),
     };
+    let last_word = LAST_WORD_TIMEOUT.min(cx.cell().birth.exit_timeout.mul_f64(LAST_WORD_SHARE));
+    // The replies that it owes before the news of its end.
+    if let Upward::Child { ways, .. } = &node.upward {
+        ways.close(last_word).await;
+    }
     reports.ended(&cause).await;
     link.close();
-    let last_word = LAST_WORD_TIMEOUT.min(cx.cell().birth.exit_timeout.mul_f64(LAST_WORD_SHARE));
     let _ = timeout(last_word, pump).await;
     Ok(cause)
 }
@@ -280,12 +287,16 @@ impl LinkHandler for FromArbiter {
             Kind::Credit => return link.credit_came(&frame),
             Kind::Peer => {
                 // The link first: who sought it finds it when the answer comes.
-                for descriptor in descriptors {
-                    node.link_came(&frame, descriptor)?;
+                if frame.descriptors > 0 {
+                    node.link_came(&frame, descriptors)?;
                 }
                 if frame.request != 0 {
                     link.reply_came(frame);
                 }
+            }
+            Kind::NameGone => {
+                let name = std::str::from_utf8(&frame.body).map_err(|error| error.to_string())?;
+                node.name_gone(name);
             }
             Kind::PeerEnded => {
                 let cause = decode(NATIVE, &frame.body).map_err(|error| error.to_string())?;

@@ -5,20 +5,19 @@ use std::time::Duration;
 
 use pulsar_link::{Link, Seeking};
 use pulsar_wire::Aid;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::arbiter::Reached;
 use crate::node::{Node, Upward};
 use crate::ways::Ways;
 use crate::{Cause, LinksInfo, SendError, SpawnError, SystemInfo, Target, get_actor};
-use pulsar_actor::runtime::{Entry, Route, System};
+use pulsar_actor::runtime::{BoxFuture, Entry, Route, System, Turn};
 
 /// What is known of a way without asking anybody.
-enum Known<'a> {
+enum Known {
     Route(Route),
     /// Only the arbiter knows who has this name.
-    Name(&'a str),
+    Name,
     /// Only the arbiter knows how this actor is reached.
     Place(Aid),
 }
@@ -47,48 +46,78 @@ impl System for Node {
     fn known(&self, target: &Target) -> Result<Option<Route>, SendError> {
         match self.look_up(target)? {
             Known::Route(route) => Ok(Some(route)),
-            Known::Name(_) | Known::Place(_) => Ok(None),
+            Known::Name | Known::Place(_) => Ok(None),
         }
     }
 
-    fn seek(self: Arc<Self>, target: Target) -> JoinHandle<Result<Route, SendError>> {
-        let after = self.timing.ask_timeout;
-        tokio::spawn(async move {
-            let found = timeout(after, self.find(&target)).await;
-            found.unwrap_or(Err(SendError::Timeout { after }))
-        })
+    fn is_sought(&self, target: &Target) -> bool {
+        match &self.upward {
+            Upward::Child { ways, .. } => ways.peers.is_sought(&seeking(target)),
+            Upward::Master(_) => false,
+        }
     }
 
-    fn forget_name(&self, target: &Target) -> bool {
-        match (&self.upward, target) {
-            (Upward::Child { ways, .. }, Target::Name(name)) => ways.forget_name(name),
-            _ => false,
+    fn seek(self: Arc<Self>, target: Target) -> BoxFuture<Result<(Route, Turn), SendError>> {
+        Box::pin(async move { self.find(&target).await })
+    }
+
+    fn forget_name(&self, target: &Target, aid: Aid) {
+        if let (Upward::Child { ways, .. }, Target::Name(name)) = (&self.upward, target) {
+            ways.forget_name(name, Some(aid));
         }
     }
 }
 
+/// The line in which one waits who seeks the way to `target`.
+fn seeking(target: &Target) -> Seeking {
+    match target {
+        Target::Aid(aid) => Seeking::Place(aid.place()),
+        Target::Name(name) => Seeking::Name(name.clone()),
+    }
+}
+
 impl Node {
-    async fn find(&self, target: &Target) -> Result<Route, SendError> {
-        let aid = match self.look_up(target)? {
-            Known::Route(route) => return Ok(route),
-            Known::Name(name) => self.seek_name(name).await?,
-            Known::Place(aid) => return self.seek_way(aid).await,
+    /// Seeks in turn: first who has the name, if it is one, then the way there.
+    async fn find(&self, target: &Target) -> Result<(Route, Turn), SendError> {
+        let (_, ways) = self.above()?;
+        let name = match (self.look_up(target)?, target) {
+            (Known::Route(route), _) => return Ok((route, Box::new(()))),
+            (Known::Place(aid), _) => return self.seek_way(aid).await,
+            (Known::Name, Target::Name(name)) => name,
+            (Known::Name, Target::Aid(_)) => return Err(unknown(target)),
         };
-        match self.look_up(&Target::Aid(aid))? {
-            Known::Route(route) => Ok(route),
-            Known::Place(aid) => self.seek_way(aid).await,
-            Known::Name(_) => Err(unknown(target)),
+        // Kept until this has its place in the line of the way.
+        let _turn = ways.peers.turn(&seeking(target)).await;
+        if let Some(aid) = ways.named(name) {
+            match self.find_place(aid).await {
+                // It is not where it was: whoever has the name now is looked for.
+                Err(SendError::UnknownActor { .. }) => ways.forget_name(name, Some(aid)),
+                found => return found,
+            }
+        }
+        let aid = self.seek_name(name).await?;
+        let found = self.find_place(aid).await;
+        if found.is_ok() {
+            ways.is_named(name, aid);
+        }
+        found
+    }
+
+    async fn find_place(&self, aid: Aid) -> Result<(Route, Turn), SendError> {
+        match self.look_up_aid(aid)? {
+            Known::Route(route) => Ok((route, Box::new(()))),
+            Known::Place(_) | Known::Name => self.seek_way(aid).await,
         }
     }
 
-    fn look_up<'a>(&self, target: &'a Target) -> Result<Known<'a>, SendError> {
+    fn look_up(&self, target: &Target) -> Result<Known, SendError> {
         match target {
-            Target::Aid(aid) => self.known_aid(*aid),
-            Target::Name(name) => self.known_name(name),
+            Target::Aid(aid) => self.look_up_aid(*aid),
+            Target::Name(name) => self.look_up_name(name),
         }
     }
 
-    fn known_aid<'a>(&self, aid: Aid) -> Result<Known<'a>, SendError> {
+    fn look_up_aid(&self, aid: Aid) -> Result<Known, SendError> {
         if aid.arbiter() != self.arbiter_id() {
             return Err(unknown(&Target::Aid(aid)));
         }
@@ -99,7 +128,12 @@ impl Node {
         }
         match &self.upward {
             Upward::Child { link, ways, .. } if aid.host() != self.here => {
-                let known = ways.known(aid.host(), self.arbiter(), link);
+                let line = Seeking::Place(aid.place());
+                let known = match ways.peers.is_sought(&line) {
+                    // Behind those who seek it already.
+                    true => None,
+                    false => ways.known(aid.host(), self.arbiter(), link),
+                };
                 let route = known.map(|link| Known::Route(Route::Link(link, aid)));
                 Ok(route.unwrap_or(Known::Place(aid)))
             }
@@ -107,51 +141,52 @@ impl Node {
         }
     }
 
-    fn known_name<'a>(&self, name: &'a str) -> Result<Known<'a>, SendError> {
+    fn look_up_name(&self, name: &str) -> Result<Known, SendError> {
         match name {
-            "arbiter" => return self.known_aid(self.arbiter()),
+            "arbiter" => return self.look_up_aid(self.arbiter()),
             "monitor" => {
                 let manager = get_actor().map(|cx| cx.cell().birth.manager);
-                return self.known_aid(manager.unwrap_or_else(|| self.arbiter()));
+                return self.look_up_aid(manager.unwrap_or_else(|| self.arbiter()));
             }
             _ => {}
         }
         let here = self.registry.lock().named(name);
         if let Some(aid) = here.or_else(|| self.parse(name)) {
-            return self.known_aid(aid);
+            return self.look_up_aid(aid);
         }
         match &self.upward {
-            Upward::Child { ways, .. } => match ways.named(name) {
-                Some(aid) => self.known_aid(aid),
-                None => Ok(Known::Name(name)),
-            },
+            Upward::Child { ways, .. } => {
+                let line = Seeking::Name(name.to_owned());
+                match ways.named(name).filter(|_| !ways.peers.is_sought(&line)) {
+                    // A way that is not known is found in the name's line.
+                    Some(aid) => match self.look_up_aid(aid) {
+                        Ok(Known::Route(route)) => Ok(Known::Route(route)),
+                        _ => Ok(Known::Name),
+                    },
+                    None => Ok(Known::Name),
+                }
+            }
             Upward::Master(_) => Err(unknown(&Target::Name(name.to_owned()))),
         }
     }
 
     /// Asks the arbiter who has this name.
     async fn seek_name(&self, name: &str) -> Result<Aid, SendError> {
-        let (link, ways) = self.above()?;
-        let _turn = ways.peers.turn(&Seeking::Name(name.to_owned())).await;
-        if let Some(aid) = ways.named(name) {
-            return Ok(aid);
-        }
+        let (link, _) = self.above()?;
         let (request, answer) = link.seek_name(name)?;
         let entry = Entry::new(link, request);
         let sought = answer.await.map_err(|_| gone())??;
         drop(entry);
-        let aid = Aid::task_in(self.arbiter_id(), sought.place, sought.task);
-        ways.is_named(name, aid);
-        Ok(aid)
+        Ok(Aid::task_in(self.arbiter_id(), sought.place, sought.task))
     }
 
     /// Asks the arbiter for the way to an actor elsewhere, and waits until it can be used.
-    async fn seek_way(&self, aid: Aid) -> Result<Route, SendError> {
+    async fn seek_way(&self, aid: Aid) -> Result<(Route, Turn), SendError> {
         let ((link, ways), host) = (self.above()?, aid.host());
-        let _turn = ways.peers.turn(&Seeking::Place(host.place())).await;
+        let turn = ways.peers.turn(&Seeking::Place(host.place())).await;
         loop {
             if let Some(link) = ways.known(host, self.arbiter(), link) {
-                return Ok(Route::Link(link, aid));
+                return Ok((Route::Link(link, aid), Box::new(turn)));
             }
             if let Some(before) = ways.peers.retiring(host) {
                 // What was sent over that one is to arrive before.
@@ -162,8 +197,11 @@ impl Node {
             let entry = Entry::new(link, request);
             let sought = answer.await.map_err(|_| gone())??;
             drop(entry);
-            // A direct link has been opened by now. If it is gone already so is its process, or it
-            // was not needed by the other side: the arbiter knows.
+            if sought.has_descriptor && ways.peers.get(host).is_none() {
+                // It has come and gone again, or this process had no room for it.
+                ways.check_lost(host)?;
+            }
+            // A direct link has been opened by now, or else the actor is with the arbiter.
             if !sought.has_descriptor {
                 ways.is_with_arbiter(host);
             }

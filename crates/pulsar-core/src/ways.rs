@@ -4,22 +4,31 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use pulsar_actor::runtime::VERDICT_TIMEOUT;
 use pulsar_link::{Arrivals, Begun, Link, LinkHandler, Peers, pump};
-use pulsar_wire::{Aid, Frame, Kind};
+use pulsar_wire::{Aid, Frame, Incarnation, Kind};
 use tokio::net::UnixStream;
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
 
-use crate::Cause;
 use crate::delivery::Held;
 use crate::node::{Node, Upward};
+use crate::{Cause, SendError};
 
 /// Direct links of one process that stay open; past this the least recently used one is retired.
 /// Each costs a descriptor on either side, and a process has use for few at a time.
 const MOST_LINKS: usize = 64;
 /// Names, and places, that are remembered. Past this all are forgotten and asked for again.
 const MOST_REMEMBERED: usize = 1024;
+/// Links to one life of another process: two if both sought each other at once, and as many that are
+/// being retired.
+const MOST_TO_ONE: usize = 4;
+/// How long after a peer's end what it had sent may still be on its way.
+const LINGER: Duration = Duration::from_millis(250);
+
 /// The ways out of a process actor, but for that to the arbiter itself.
 pub(crate) struct Ways {
     pub(crate) peers: Peers,
@@ -27,7 +36,15 @@ pub(crate) struct Ways {
     names: Mutex<HashMap<String, Aid>>,
     /// Whose actors live in the arbiter's process. They never move.
     with_arbiter: Mutex<HashSet<Aid>>,
+    arrivals: Mutex<HashMap<Life, Arc<Arrivals<Held>>>>,
+    /// To whom a link was passed that could not be opened here.
+    lost: Mutex<HashSet<Aid>>,
+    /// The pumps of the direct links.
+    pumps: TaskTracker,
 }
+
+/// One life of a process.
+type Life = (Aid, Incarnation);
 
 impl Default for Ways {
     fn default() -> Self {
@@ -35,6 +52,9 @@ impl Default for Ways {
             peers: Peers::new(MOST_LINKS),
             names: Mutex::default(),
             with_arbiter: Mutex::default(),
+            arrivals: Mutex::default(),
+            lost: Mutex::default(),
+            pumps: TaskTracker::new(),
         }
     }
 }
@@ -68,20 +88,62 @@ impl Ways {
         names.insert(name.to_owned(), aid);
     }
 
-    /// False if it was not remembered.
-    pub(crate) fn forget_name(&self, name: &str) -> bool {
-        self.names.lock().remove(name).is_some()
+    /// Whoever has this name is to be asked for anew, if it was thought to be `aid`.
+    pub(crate) fn forget_name(&self, name: &str, aid: Option<Aid>) {
+        let mut names = self.names.lock();
+        if aid.is_none() || names.get(name).copied() == aid {
+            names.remove(name);
+        }
+    }
+
+    /// A link to `host` came that cannot be used here.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Refused`], once for each that was lost.
+    pub(crate) fn check_lost(&self, host: Aid) -> Result<(), SendError> {
+        match self.lost.lock().remove(&host) {
+            true => Err(SendError::Refused {
+                reason: "no link can be made: this process has too many open files".to_owned(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// What waits here for room in mailboxes and came from this life of a process, over whichever of
+    /// its links.
+    fn arrivals(&self, host: Aid, life: Incarnation) -> Arc<Arrivals<Held>> {
+        let mut arrivals = self.arrivals.lock();
+        Arc::clone(arrivals.entry((host, life)).or_default())
+    }
+
+    /// No message is sent over a direct link any more; what waits is written, within `at_most`. For a
+    /// process that is about to end.
+    pub(crate) async fn close(&self, at_most: Duration) {
+        for link in self.peers.links() {
+            link.close();
+        }
+        self.pumps.close();
+        // What has not left by then is lost with the process.
+        let _ = timeout(at_most, self.pumps.wait()).await;
     }
 
     /// A direct link has come to its end: the names of those behind it may now be others'.
     fn closed(&self, link: &Arc<Link>) {
         self.peers.remove(link);
+        let host = link.peer();
+        if let Some(life) = link.incarnation()
+            && self.peers.links_to(host, life) == 0
+        {
+            self.arrivals.lock().remove(&(host, life));
+        }
         self.names.lock().retain(|_, aid| aid.host() != link.peer());
     }
 }
 
 impl Node {
-    /// The arbiter has passed an end of a direct link to the process that `frame` names.
+    /// The arbiter has passed an end of a direct link to the process that `frame` names; without a
+    /// descriptor if this process had no room for it.
     ///
     /// # Errors
     ///
@@ -89,13 +151,24 @@ impl Node {
     pub(crate) fn link_came(
         self: &Arc<Self>,
         frame: &Frame,
-        descriptor: OwnedFd,
+        descriptors: Vec<OwnedFd>,
     ) -> Result<(), String> {
         let Upward::Child { ways, .. } = &self.upward else {
             return Err("the arbiter is passed no links".to_owned());
         };
         let life = frame.incarnation.ok_or("a link to nobody's life")?;
         let host = Aid::new(self.arbiter_id(), frame.place);
+        let Some(descriptor) = descriptors.into_iter().next() else {
+            if frame.request != 0 {
+                ways.lost.lock().insert(host);
+            }
+            return Ok(());
+        };
+        if ways.peers.links_to(host, life) >= MOST_TO_ONE {
+            // It has more than it can use, and does not let go of any: the other end is closed.
+            tracing::warn!(peer = %host, "one more link to the same process refused");
+            return Ok(());
+        }
         let stream = StdUnixStream::from(descriptor);
         let stream = stream
             .set_nonblocking(true)
@@ -109,8 +182,15 @@ impl Node {
         };
         let link = Arc::new(Link::direct(host, life));
         ways.peers.add(Arc::clone(&link));
-        tokio::spawn(speak(Arc::clone(self), link, stream));
+        tokio::spawn(speak(Arc::clone(self), link, life, stream));
         Ok(())
+    }
+
+    /// The arbiter has told that a name means nobody any more, or somebody else.
+    pub(crate) fn name_gone(&self, name: &str) {
+        if let Upward::Child { ways, .. } = &self.upward {
+            ways.forget_name(name, None);
+        }
     }
 
     /// The arbiter has told how a process ended.
@@ -129,25 +209,42 @@ impl Node {
 }
 
 /// Speaks with a direct peer until the link ends. The end of the stream comes at once; how the
-/// peer ended is the arbiter's to say, a moment later.
-async fn speak(node: Arc<Node>, link: Arc<Link>, stream: UnixStream) {
+/// peer ended is the arbiter's to say, a moment later. If that comes and the stream does not end,
+/// a descendant of the dead holds its socket: nobody will speak on it any more.
+async fn speak(node: Arc<Node>, link: Arc<Link>, life: Incarnation, stream: UnixStream) {
+    let Upward::Child { ways, .. } = &node.upward else {
+        return;
+    };
     let handler = FromPeer {
         node: Arc::clone(&node),
-        arrivals: Arc::default(),
+        arrivals: ways.arrivals(link.peer(), life),
     };
-    let reason = pump(&link, &stream, Begun::default(), &handler).await;
-    tracing::debug!(peer = %link.peer(), %reason, "direct link ended");
+    let pumping = ways.pumps.token();
+    tokio::select! {
+        reason = pump(&link, &stream, Begun::default(), &handler) => {
+            tracing::debug!(peer = %link.peer(), %reason, "direct link ended");
+        }
+        () = dead_for_long(&link) => {
+            tracing::debug!(peer = %link.peer(), "direct link to a dead process is left");
+        }
+    }
     // Before anything else is waited for: the peer, if it lives, learns it too.
     drop(stream);
     link.close();
+    drop(pumping);
     let cause = match link.ended_in_order() {
         true => Cause::Unknown,
         false => link.verdict(VERDICT_TIMEOUT).await,
     };
     link.end(&cause);
-    if let Upward::Child { ways, .. } = &node.upward {
-        ways.closed(&link);
-    }
+    ways.closed(&link);
+}
+
+/// Waits until the peer has been known to be dead for as long as what it had sent may take to be
+/// read.
+async fn dead_for_long(link: &Link) {
+    link.verdict_came().await;
+    sleep(LINGER).await;
 }
 
 /// Handles what a direct peer says.
@@ -164,7 +261,10 @@ impl LinkHandler for FromPeer {
         _descriptors: Vec<OwnedFd>,
     ) -> Result<(), String> {
         match frame.kind {
-            Kind::Ask | Kind::Tell => self.node.command_came(link, frame, &self.arrivals),
+            Kind::Ask | Kind::Tell => {
+                link.touch();
+                self.node.command_came(link, frame, &self.arrivals)
+            }
             Kind::Reply | Kind::Failure | Kind::Undelivered => {
                 link.reply_came(frame);
                 Ok(())
@@ -172,12 +272,9 @@ impl LinkHandler for FromPeer {
             Kind::Credit => link.credit_came(&frame),
             Kind::Retire => {
                 link.retire_came()?;
-                let (arrivals, link) = (Arc::clone(&self.arrivals), Arc::clone(link));
-                // It ends when the actors here have taken in what waits, or have ended.
-                tokio::spawn(async move {
-                    arrivals.emptied().await;
-                    link.answer_retire();
-                });
+                // All that came before has been handled: it is in its mailbox, or waits in the arrivals
+                // that the next link will share, so that what comes over that goes behind it.
+                link.answer_retire();
                 Ok(())
             }
             Kind::Retired => link.retired_came(),

@@ -8,6 +8,10 @@ use parking_lot::Mutex;
 use crate::changes::Changes;
 use crate::credit::{Key, WINDOW};
 
+/// Messages that may wait for one target: some windows of credit. One link brings no more than one,
+/// but when it is retired the next brings another.
+pub(crate) const MOST_WAITING: usize = 4 * WINDOW;
+
 /// The messages that wait for room in their targets' mailboxes, in the order of their coming: a
 /// frame handler must not wait for it. Targets are told apart by place and task number.
 ///
@@ -23,8 +27,10 @@ use crate::credit::{Key, WINDOW};
 /// put: then it may be put directly, or begins a new entry.
 ///
 /// For this the handler asks [`waits`](Self::waits) before it puts directly, and only one
-/// handler at a time brings messages to a target: that of one link, which is called for one frame
-/// after the other. "Nothing waits" stays true until that handler itself pushes.
+/// handler at a time brings messages to a target: that of the one link over which its sender's
+/// process sends at the time, which is called for one frame after the other. "Nothing waits" stays
+/// true until that handler itself pushes. The links to one life of a process share one of these, so
+/// that what comes over the next goes behind what came over the one before.
 #[derive(Debug)]
 pub struct Arrivals<T> {
     waiting: Mutex<HashMap<Key, VecDeque<T>>>,
@@ -59,15 +65,14 @@ impl<T> Arrivals<T> {
     ///
     /// # Errors
     ///
-    /// The message, if [`WINDOW`] wait already: a peer that keeps to its credit never comes to
-    /// this, so it is not to be trusted.
+    /// The message, if four windows of credit wait already.
     pub fn push(&self, target: (u32, u32), message: T) -> Result<bool, T> {
         match self.waiting.lock().entry(target) {
             Entry::Vacant(entry) => {
                 entry.insert(VecDeque::from([message]));
                 Ok(true)
             }
-            Entry::Occupied(entry) if entry.get().len() >= WINDOW => Err(message),
+            Entry::Occupied(entry) if entry.get().len() >= MOST_WAITING => Err(message),
             Entry::Occupied(mut entry) => {
                 entry.get_mut().push_back(message);
                 Ok(false)
@@ -134,7 +139,7 @@ mod tests {
     #[test]
     fn more_than_the_window_is_given_back() {
         let arrivals = Arrivals::new();
-        for number in 0..WINDOW {
+        for number in 0..MOST_WAITING {
             assert_eq!(arrivals.push(TARGET, number), Ok(number == 0));
         }
         assert_eq!(arrivals.push(TARGET, 1000), Err(1000));
@@ -181,7 +186,7 @@ mod tests {
                     .lock()
                     .get(&TARGET)
                     .map_or(0, VecDeque::len)
-                    >= WINDOW
+                    >= MOST_WAITING
                 {
                     tokio::task::yield_now().await;
                 }

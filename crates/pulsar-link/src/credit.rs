@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use pulsar_wire::Frame;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, TryAcquireError};
+
+use crate::line::{Line, Place};
 
 /// Messages of the user's that may be on their way to one actor over one link, sent and not yet
 /// taken in. Enough to keep a target busy for a round trip; little enough that a target which
@@ -43,6 +45,8 @@ struct Target {
     available: Semaphore,
     /// Credits that the other side has yet to return.
     spent: AtomicUsize,
+    /// Who waits for a credit, or has got one and not used it.
+    line: Arc<Line>,
 }
 
 /// The right to send one message to one target. Dropped before it is spent, it goes back.
@@ -50,6 +54,8 @@ struct Target {
 pub(crate) struct Credit {
     target: Arc<Target>,
     spent: bool,
+    /// It was waited for: until the message is on its way, those who come later let it go first.
+    place: Option<Place>,
 }
 
 /// Why there is no credit.
@@ -81,13 +87,19 @@ impl Credits {
     /// [`NoCredit::Closed`].
     pub(crate) async fn acquire(&self, key: Key) -> Result<Credit, NoCredit> {
         let target = self.target(key)?;
+        if target.line.is_empty() {
+            match target.try_take() {
+                Err(NoCredit::Spent) => {}
+                taken => return taken.map(|()| Credit::new(target, None)),
+            }
+        }
+        let place = target.line.join();
         let acquired = target.available.acquire().await;
         // Nothing is awaited between the two: no permit is lost if this is dropped.
         acquired.map_err(|_| NoCredit::Closed)?.forget();
-        Ok(Credit {
-            target,
-            spent: false,
-        })
+        let credit = Credit::new(target, Some(place));
+        credit.let_others_go_first().await;
+        Ok(credit)
     }
 
     /// A credit of this target, if there is one and nobody waits for it.
@@ -97,16 +109,11 @@ impl Credits {
     /// [`NoCredit`].
     pub(crate) fn try_acquire(&self, key: Key) -> Result<Credit, NoCredit> {
         let target = self.target(key)?;
-        // With somebody waiting there are no permits: each that comes goes to the first of them.
-        match target.available.try_acquire() {
-            Ok(permit) => permit.forget(),
-            Err(tokio::sync::TryAcquireError::NoPermits) => return Err(NoCredit::Spent),
-            Err(tokio::sync::TryAcquireError::Closed) => return Err(NoCredit::Closed),
+        if !target.line.is_empty() {
+            return Err(NoCredit::Spent);
         }
-        Ok(Credit {
-            target,
-            spent: false,
-        })
+        target.try_take()?;
+        Ok(Credit::new(target, None))
     }
 
     /// A frame of credit came.
@@ -155,6 +162,7 @@ impl Credits {
         let new = Arc::new(Target {
             available: Semaphore::new(WINDOW),
             spent: AtomicUsize::new(0),
+            line: Arc::default(),
         });
         table.targets.insert(key, Arc::clone(&new));
         Ok(new)
@@ -182,7 +190,39 @@ impl Table {
     }
 }
 
+impl Target {
+    fn try_take(&self) -> Result<(), NoCredit> {
+        match self.available.try_acquire() {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::NoPermits) => return Err(NoCredit::Spent),
+            Err(TryAcquireError::Closed) => return Err(NoCredit::Closed),
+        }
+        Ok(())
+    }
+}
+
 impl Credit {
+    fn new(target: Arc<Target>, place: Option<Place>) -> Self {
+        Self {
+            target,
+            spent: false,
+            place,
+        }
+    }
+
+    /// What it is for has to wait: who comes later goes behind.
+    pub(crate) fn stand_in_line(&mut self) {
+        let line = &self.target.line;
+        self.place.get_or_insert_with(|| line.join());
+    }
+
+    /// Lets those go first who came before.
+    pub(crate) async fn let_others_go_first(&self) {
+        if let Some(place) = &self.place {
+            place.let_others_go_first().await;
+        }
+    }
+
     /// The message is about to be sent. This comes before the frame is pushed: the other side
     /// could return the credit at once, and must find it spent.
     pub(crate) fn spend(&mut self) {

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use pulsar_model::{Cause, SendError};
@@ -42,7 +42,12 @@ pub struct Link {
     cause: OnceLock<Cause>,
     /// Told of each step of the retirement, of the verdict and of the end.
     pub(crate) changes: Changes,
+    /// When it was last used, by the clock of all links of this process.
+    used: AtomicU64,
 }
+
+/// Rises with each use of any link.
+static CLOCK: AtomicU64 = AtomicU64::new(1);
 
 impl Link {
     /// This end of a link between the arbiter and a child; `peer` is the other.
@@ -59,6 +64,7 @@ impl Link {
             verdict: OnceLock::new(),
             cause: OnceLock::new(),
             changes: Changes::default(),
+            used: AtomicU64::new(0),
         }
     }
 
@@ -213,6 +219,22 @@ impl Link {
             )?;
         }
         Ok(())
+    }
+
+    /// Something of the user's goes over it, one way or the other.
+    pub fn touch(&self) {
+        // Relaxed: which of two uses at once was the later one is of no matter.
+        let now = CLOCK.fetch_add(1, Ordering::Relaxed);
+        self.used.store(now, Ordering::Relaxed);
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Descriptors that wait to be sent.
+    pub fn descriptors_waiting(&self) -> usize {
+        self.outbox.descriptors()
     }
 
     /// Replies that came and that nobody waited for any more.

@@ -111,6 +111,17 @@ impl Outbox {
         self.queue.lock().bytes.is_empty()
     }
 
+    /// Descriptors that wait to be sent.
+    pub(crate) fn descriptors(&self) -> usize {
+        let queue = self.queue.lock();
+        queue.marks.iter().map(|mark| mark.descriptors.len()).sum()
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.retired || queue.closed || queue.bytes.len() <= ASKS_LIMIT_BYTES
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.queue.lock().closed
     }
@@ -140,11 +151,7 @@ impl Outbox {
 
     /// Waits until an ask would be taken, or none ever will be.
     pub(crate) async fn room(&self) {
-        let over = || {
-            let queue = self.queue.lock();
-            queue.retired || queue.closed || queue.bytes.len() <= ASKS_LIMIT_BYTES
-        };
-        self.room.until(over).await;
+        self.room.until(|| self.has_room()).await;
     }
 
     /// Hands what waits to `write`, which says how much it took.

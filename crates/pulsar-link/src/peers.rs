@@ -30,14 +30,11 @@ pub struct Peers {
 struct Table {
     /// For each process its links, in the order in which they were added.
     hosts: HashMap<Aid, Vec<Entry>>,
-    /// Rises with each use.
-    clock: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
     link: Arc<Link>,
-    used: u64,
     /// Messages have gone over it, or may have.
     sends: bool,
 }
@@ -58,8 +55,6 @@ impl Peers {
     /// then look at [`retiring`](Self::retiring) before you seek another.
     pub fn get(&self, host: Aid) -> Option<Arc<Link>> {
         let mut table = self.table.lock();
-        table.clock += 1;
-        let now = table.clock;
         let entries = table.hosts.get_mut(&host)?;
         if unread(entries).is_some() {
             return None;
@@ -67,7 +62,7 @@ impl Peers {
         let life = latest(entries);
         let fit = |entry: &&mut Entry| entry.link.incarnation() == life && entry.is_in_use();
         let entry = entries.iter_mut().find(fit)?;
-        entry.used = now;
+        entry.link.touch();
         entry.sends = true;
         Some(Arc::clone(&entry.link))
     }
@@ -79,14 +74,13 @@ impl Peers {
     /// If more than the cap are in use now, the least recently used one but this begins to be
     /// retired, and is given back.
     pub fn add(&self, link: Arc<Link>) -> Option<Arc<Link>> {
+        link.touch();
         let mut table = self.table.lock();
-        table.clock += 1;
-        let used = table.clock;
         let entries = table.hosts.entry(link.peer()).or_default();
         let life = link.incarnation();
         let is_before = |entry: &Entry| entry.is_in_use() && entry.link.incarnation() >= life;
         let sends = !entries.iter().any(is_before);
-        entries.push(Entry { link, used, sends });
+        entries.push(Entry { link, sends });
         let in_use = || {
             let all = table.hosts.values().flatten();
             all.filter(|entry| entry.is_in_use())
@@ -95,7 +89,7 @@ impl Peers {
             return None;
         }
         // The new one was used last, and there is another, since the cap is at least one.
-        let oldest = Arc::clone(&in_use().min_by_key(|entry| entry.used)?.link);
+        let oldest = Arc::clone(&in_use().min_by_key(|entry| entry.link.used())?.link);
         // Under the lock: nobody finds it neither in use nor being retired, and seeks another way
         // past what it still carries.
         oldest.retire();
@@ -150,14 +144,28 @@ impl Peers {
 
     /// Waits for the turn to seek the way to `target`: one at a time seeks, the others wait, first
     /// come first served, and look first whether the one before has found it.
-    pub async fn turn(&self, target: &Seeking) -> TurnGuard<'_> {
+    pub async fn turn(&self, target: &Seeking) -> TurnGuard {
         self.turns.turn(target).await
+    }
+
+    /// True while somebody has that turn or waits for it: who comes now goes behind.
+    pub fn is_sought(&self, target: &Seeking) -> bool {
+        self.turns.is_busy(target)
+    }
+
+    /// How many links there are to this life of the process of `host`, whatever their state.
+    pub fn links_to(&self, host: Aid, incarnation: Incarnation) -> usize {
+        let table = self.table.lock();
+        let entries = table.hosts.get(&host).into_iter().flatten();
+        entries
+            .filter(|entry| entry.link.incarnation() == Some(incarnation))
+            .count()
     }
 }
 
 impl Entry {
     fn is_in_use(&self) -> bool {
-        !self.link.is_retiring() && !self.link.outbox.is_closed()
+        !self.link.is_retiring() && !self.link.outbox.is_closed() && !self.link.has_verdict()
     }
 }
 

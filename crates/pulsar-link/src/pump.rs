@@ -46,6 +46,8 @@ pub struct Begun {
     pub bytes: BytesMut,
     /// The descriptors that came and belong to frames in those bytes or behind them, in order.
     pub descriptors: Vec<OwnedFd>,
+    /// Reads whose descriptors this process had no room for.
+    pub lost: usize,
 }
 
 /// Why a link came to its end.
@@ -91,6 +93,7 @@ async fn run(
     let mut inbox = Inbox {
         bytes: begun.bytes,
         descriptors: begun.descriptors.into(),
+        lost: begun.lost,
         takes_descriptors: handler.takes_descriptors(),
     };
     inbox.dispatch(link, handler).await?;
@@ -156,6 +159,9 @@ struct Inbox {
     bytes: BytesMut,
     /// Those that no frame has claimed yet, in order.
     descriptors: VecDeque<OwnedFd>,
+    /// Frames whose descriptors came, and found no room in this process. One read brings those of one
+    /// frame at most.
+    lost: usize,
     takes_descriptors: bool,
 }
 
@@ -185,10 +191,15 @@ impl Inbox {
         let read = stream.try_io(Interest::READABLE, || {
             recv_with_descriptors(stream, &mut self.bytes[begin..], &mut received)
         });
-        self.bytes
-            .truncate(begin + read.as_ref().map_or(0, |count| *count));
+        let count = read.as_ref().map_or(0, |read| read.bytes);
+        self.bytes.truncate(begin + count);
         self.descriptors.extend(received);
-        read
+        let read = read?;
+        if read.lost_descriptors {
+            tracing::error!("descriptors were passed to this process, and it has no room for them");
+            self.lost += 1;
+        }
+        Ok(read.bytes)
     }
 
     async fn dispatch(
@@ -223,6 +234,10 @@ impl Inbox {
         let count = usize::from(frame.descriptors);
         if count > 0 && !self.takes_descriptors {
             return Err("it passes descriptors, which it may not".to_owned());
+        }
+        if count > self.descriptors.len() && self.lost > 0 {
+            self.lost -= 1;
+            return Ok(Vec::new());
         }
         if count > self.descriptors.len() {
             return Err(format!(

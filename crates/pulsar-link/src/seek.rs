@@ -98,6 +98,12 @@ impl Link {
         self.send_seek(named(Kind::Claim, actor, name))
     }
 
+    /// Tells a child that a name means nobody any more, or somebody else.
+    pub fn send_name_gone(&self, name: &str) {
+        let body = Bytes::copy_from_slice(name.as_bytes());
+        self.send_system(Frame::new(Kind::NameGone, body));
+    }
+
     /// Gives back a name that was claimed.
     pub fn release(&self, actor: Aid, name: &str) {
         self.send_system(named(Kind::Release, actor, name));

@@ -81,7 +81,15 @@ impl Link {
         // It loops only if others have taken the room in between. Nothing is held meanwhile that
         // others need: a send that its owner keeps, but does not poll, stops nobody else.
         loop {
-            self.outbox.room().await;
+            if !self.outbox.has_room() {
+                if let Some(credit) = &mut credit {
+                    credit.stand_in_line();
+                }
+                self.outbox.room().await;
+                if let Some(credit) = &credit {
+                    credit.let_others_go_first().await;
+                }
+            }
             match self.post(&mut letter, credit.as_mut()) {
                 Err(PushError::Full { .. }) => {}
                 Err(error) => return Err(self.unsent(error, letter.body)),
@@ -228,5 +236,45 @@ mod tests {
         for _ in 0..WINDOW {
             link.try_send_tell(body(1), Fare::Credit).unwrap();
         }
+    }
+
+    /// Who comes when there is room again overtakes who has waited for it.
+    #[tokio::test]
+    async fn nobody_overtakes_who_waits_for_room() {
+        let link = std::sync::Arc::new(link());
+        let large = MAX_FRAME_BYTES - 1024;
+        while link.try_send_tell(body(large), Fare::Free).is_ok() {}
+        let waiting = {
+            let link = std::sync::Arc::clone(&link);
+            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit, reply()).await })
+        };
+        tokio::task::yield_now().await;
+        // The other side has read.
+        let all = |bytes: &[u8], _: &[std::os::fd::BorrowedFd<'_>]| Ok(bytes.len());
+        link.outbox.write_with(all).unwrap();
+        let later = link.try_send_ask(body(1), Fare::Credit, reply());
+        let first = waiting.await.unwrap().unwrap();
+        assert!(later.is_err() || later.unwrap() > first);
+    }
+
+    /// Who comes when credit has just come back overtakes who has waited for it.
+    #[tokio::test]
+    async fn nobody_overtakes_who_waits_for_credit() {
+        let link = std::sync::Arc::new(link());
+        while link.try_send_tell(body(1), Fare::Credit).is_ok() {}
+        let waiting = {
+            let link = std::sync::Arc::clone(&link);
+            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit, reply()).await })
+        };
+        tokio::task::yield_now().await;
+        let returned = pulsar_wire::Frame {
+            place: 7,
+            request: 64,
+            ..pulsar_wire::Frame::new(Kind::Credit, bytes::Bytes::new())
+        };
+        link.credit_came(&returned).unwrap();
+        let later = link.try_send_ask(body(1), Fare::Credit, reply());
+        let first = waiting.await.unwrap().unwrap();
+        assert!(later.is_err() || later.unwrap() > first);
     }
 }

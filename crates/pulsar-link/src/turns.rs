@@ -11,8 +11,10 @@ use crate::Seeking;
 /// A line for each target that somebody seeks.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    lines: Mutex<HashMap<Seeking, Line>>,
+    lines: Lines,
 }
+
+type Lines = Arc<Mutex<HashMap<Seeking, Line>>>;
 
 #[derive(Debug, Default)]
 struct Line {
@@ -24,22 +26,22 @@ struct Line {
 /// The turn to seek the way to a target. The next gets it when this is dropped.
 #[derive(Debug)]
 #[must_use = "the turn is over when this is dropped"]
-pub struct TurnGuard<'a> {
+pub struct TurnGuard {
     // In this order: the next has its turn before the line is left.
     _turn: OwnedMutexGuard<()>,
-    _queued: Queued<'a>,
+    _queued: Queued,
 }
 
 /// Somebody's place in a line, left when this is dropped: also by who gives up waiting.
 #[derive(Debug)]
-struct Queued<'a> {
-    turns: &'a Turns,
+struct Queued {
+    lines: Lines,
     target: Seeking,
 }
 
 impl Turns {
     /// Waits for the turn to seek `target`, first come first served.
-    pub(crate) async fn turn(&self, target: &Seeking) -> TurnGuard<'_> {
+    pub(crate) async fn turn(&self, target: &Seeking) -> TurnGuard {
         let (turn, queued) = self.queue(target);
         TurnGuard {
             _turn: turn.lock_owned().await,
@@ -47,21 +49,26 @@ impl Turns {
         }
     }
 
-    fn queue(&self, target: &Seeking) -> (Arc<tokio::sync::Mutex<()>>, Queued<'_>) {
+    /// True while somebody has the turn to seek `target`, or waits for it.
+    pub(crate) fn is_busy(&self, target: &Seeking) -> bool {
+        self.lines.lock().contains_key(target)
+    }
+
+    fn queue(&self, target: &Seeking) -> (Arc<tokio::sync::Mutex<()>>, Queued) {
         let mut lines = self.lines.lock();
         let line = lines.entry(target.clone()).or_default();
         line.people += 1;
         let queued = Queued {
-            turns: self,
+            lines: Arc::clone(&self.lines),
             target: target.clone(),
         };
         (Arc::clone(&line.turn), queued)
     }
 }
 
-impl Drop for Queued<'_> {
+impl Drop for Queued {
     fn drop(&mut self) {
-        let mut lines = self.turns.lines.lock();
+        let mut lines = self.lines.lock();
         if let Some(line) = lines.get_mut(&self.target) {
             line.people -= 1;
             if line.people == 0 {

@@ -16,6 +16,16 @@ impl Link {
         self.changes.announce();
     }
 
+    /// True once the arbiter has said how the other side has ended.
+    pub fn has_verdict(&self) -> bool {
+        self.verdict.get().is_some()
+    }
+
+    /// Waits for the arbiter's word, for as long as it takes.
+    pub async fn verdict_came(&self) {
+        self.changes.until(|| self.has_verdict()).await;
+    }
+
     /// How the other side has ended: waits for the arbiter's word, which may come before or after
     /// the end of the stream. [`Cause::Unknown`] if it does not come within `at_most`.
     pub async fn verdict(&self, at_most: Duration) -> Cause {

@@ -1,11 +1,13 @@
 //! A bounded queue of messages, first in first out, from many senders to one actor.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Poll;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, TryAcquireError};
 
+use pulsar_link::Line;
 use pulsar_model::Overflow;
 
 /// Messages that wait, and what happens to those that find no room.
@@ -16,6 +18,8 @@ pub struct Queue<T> {
     overflow: Overflow,
     /// Room for messages whose senders would wait for it. Only counted under [`Overflow::Wait`].
     room: Semaphore,
+    /// Who waits for room, or has got it and not put its message in yet.
+    line: Arc<Line>,
     /// A message was put in, or the queue was closed.
     changed: Notify,
 }
@@ -51,6 +55,7 @@ impl<T> Queue<T> {
             capacity,
             overflow,
             room: Semaphore::new(capacity),
+            line: Arc::default(),
             changed: Notify::new(),
         }
     }
@@ -80,8 +85,21 @@ impl<T> Queue<T> {
         if self.overflow != Overflow::Wait {
             return self.try_put(message);
         }
+        if self.line.is_empty() {
+            match self.room.try_acquire() {
+                Ok(room) => {
+                    room.forget();
+                    return self.push(message);
+                }
+                Err(TryAcquireError::Closed) => return Put::Closed(message),
+                Err(TryAcquireError::NoPermits) => {}
+            }
+        }
+        let place = self.line.join();
         match self.room.acquire().await {
             Ok(room) => {
+                // Given back if this is dropped meanwhile.
+                place.let_others_go_first().await;
                 room.forget();
                 self.push(message)
             }
@@ -92,6 +110,8 @@ impl<T> Queue<T> {
     /// Puts a message in now, or not at all.
     pub fn try_put(&self, message: T) -> Put<T> {
         match self.overflow {
+            // Those who wait come first.
+            Overflow::Wait if !self.line.is_empty() => self.full_or_closed(message),
             Overflow::Wait => match self.room.try_acquire() {
                 Ok(room) => {
                     room.forget();
@@ -102,6 +122,13 @@ impl<T> Queue<T> {
             },
             Overflow::Reject if self.depth() >= self.capacity => Put::Full(message),
             Overflow::Reject | Overflow::DropOldest => self.push(message),
+        }
+    }
+
+    fn full_or_closed(&self, message: T) -> Put<T> {
+        match self.state.lock().closed {
+            true => Put::Closed(message),
+            false => Put::Full(message),
         }
     }
 
@@ -210,6 +237,25 @@ mod tests {
         assert!(matches!((&mut second).now_or_never(), Some(Put::Taken)));
         assert_eq!(take_now(&queue), Some(Some(2)));
         assert!(matches!((&mut third).now_or_never(), Some(Put::Taken)));
+    }
+
+    #[test]
+    fn who_comes_when_there_is_room_again_does_not_overtake_who_waited() {
+        let queue = Queue::new(2, Overflow::Wait);
+        assert!(matches!(queue.try_put(1), Put::Taken));
+        assert!(matches!(queue.try_put(2), Put::Taken));
+        let mut third = Box::pin(queue.put(3));
+        assert!((&mut third).now_or_never().is_none());
+        assert_eq!(take_now(&queue), Some(Some(1)));
+        assert_eq!(take_now(&queue), Some(Some(2)));
+        // There is room for two, and one of them is the third's, which has not run yet.
+        assert!(matches!(queue.try_put(4), Put::Full(4)));
+        let mut fourth = Box::pin(queue.put(4));
+        assert!((&mut fourth).now_or_never().is_none());
+        assert!(matches!((&mut third).now_or_never(), Some(Put::Taken)));
+        assert!(matches!((&mut fourth).now_or_never(), Some(Put::Taken)));
+        assert_eq!(take_now(&queue), Some(Some(3)));
+        assert_eq!(take_now(&queue), Some(Some(4)));
     }
 
     #[test]

@@ -55,19 +55,27 @@ pub fn send_with_descriptors(
     }
 }
 
-/// Receives bytes, and adds the descriptors that came with them to `received`; returns the number of bytes, zero at
-/// the end. The descriptors are closed by `exec`.
+/// What was received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Received {
+    /// The number of bytes; zero at the end.
+    pub bytes: usize,
+    /// Descriptors came with the bytes and could not be opened here, for want of room, or were more than
+    /// [`MAX_DESCRIPTORS`]. Those that could be are closed again.
+    pub lost_descriptors: bool,
+}
+
+/// Receives bytes, and adds the descriptors that came with them to `received`. The descriptors are closed by `exec`.
 ///
 /// # Errors
 ///
-/// `InvalidData` if the control data didn't fit or more than [`MAX_DESCRIPTORS`] came: those that arrived are closed,
-/// the bytes are lost, and the link should be closed. `WouldBlock` on a non-blocking socket that is empty.
+/// `WouldBlock` on a non-blocking socket that is empty.
 /// `InvalidInput` for an empty buffer, whose result couldn't be told from the end.
 pub fn recv_with_descriptors(
     link: impl AsFd,
     buffer: &mut [u8],
     received: &mut Vec<OwnedFd>,
-) -> io::Result<usize> {
+) -> io::Result<Received> {
     if buffer.is_empty() {
         return Err(invalid_input("the buffer is empty"));
     }
@@ -87,15 +95,16 @@ pub fn recv_with_descriptors(
             arrived.extend(descriptors);
         }
     }
-    if message.flags.contains(ReturnFlags::CTRUNC) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "control data was cut off: too many descriptors, or no room to open them",
-        ));
+    let lost_descriptors = message.flags.contains(ReturnFlags::CTRUNC);
+    if lost_descriptors {
+        arrived.clear();
     }
     platform::close_on_exec(&arrived)?;
     received.append(&mut arrived);
-    Ok(message.bytes)
+    Ok(Received {
+        bytes: message.bytes,
+        lost_descriptors,
+    })
 }
 
 /// The numbers of all open descriptors of this process, in rising order, without the one that looks.
@@ -146,7 +155,9 @@ mod tests {
         drop(passed);
 
         let (mut buffer, mut received) = ([0; 16], Vec::new());
-        let count = recv_with_descriptors(&other, &mut buffer, &mut received).unwrap();
+        let count = recv_with_descriptors(&other, &mut buffer, &mut received)
+            .unwrap()
+            .bytes;
         assert_eq!((&buffer[..count], received.len()), (&b"here"[..], 1));
         let arrived = received.remove(0);
         let flags = rustix::io::fcntl_getfd(&arrived).unwrap();
@@ -171,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_off_control_data_is_an_error_and_leaves_nothing_open() {
+    fn cut_off_control_data_is_told_and_leaves_nothing_open() {
         let (one, other) = UnixStream::pair().unwrap();
         let mut file = File::open("/proc/self/status").unwrap();
         let many = vec![file.as_fd(); MAX_DESCRIPTORS * 2];
@@ -187,8 +198,8 @@ mod tests {
         .unwrap();
 
         let mut received = Vec::new();
-        let error = recv_with_descriptors(&other, &mut [0; 8], &mut received).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        let cut = recv_with_descriptors(&other, &mut [0; 8], &mut received).unwrap();
+        assert!(cut.lost_descriptors && cut.bytes == 1);
         assert!(received.is_empty());
         file.rewind().unwrap();
     }
@@ -197,7 +208,9 @@ mod tests {
     fn the_end_is_zero_bytes_and_a_closed_peer_is_an_error() {
         let (one, other) = UnixStream::pair().unwrap();
         drop(one);
-        let count = recv_with_descriptors(&other, &mut [0; 8], &mut Vec::new()).unwrap();
+        let count = recv_with_descriptors(&other, &mut [0; 8], &mut Vec::new())
+            .unwrap()
+            .bytes;
         assert_eq!(count, 0);
         let error = send_with_descriptors(&other, b"x", &[]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);

@@ -159,13 +159,15 @@ pub enum Kind {
     Claim = 17,
     /// Child to arbiter: the task of the header needs the name that is the body no more.
     Release = 18,
+    /// Arbiter to child: whoever had the name that is the body, as the child was told, has it no more.
+    NameGone = 19,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Result<Self, FrameError> {
         use Kind::{
-            Ask, Boot, Claim, Credit, Ended, Failure, Hello, Notify, Peer, PeerEnded, Release,
-            Reply, Retire, Retired, Seek, Stop, Tell, Undelivered,
+            Ask, Boot, Claim, Credit, Ended, Failure, Hello, NameGone, Notify, Peer, PeerEnded,
+            Release, Reply, Retire, Retired, Seek, Stop, Tell, Undelivered,
         };
         [
             Boot,
@@ -186,6 +188,7 @@ impl Kind {
             Retired,
             Claim,
             Release,
+            NameGone,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
@@ -317,7 +320,7 @@ mod tests {
     use super::*;
 
     fn kinds() -> impl Strategy<Value = Kind> {
-        (1_u8..=18).prop_map(|byte| Kind::from_byte(byte).unwrap())
+        (1_u8..=19).prop_map(|byte| Kind::from_byte(byte).unwrap())
     }
 
     prop_compose! {
@@ -405,11 +408,11 @@ mod tests {
 
     #[test]
     fn each_kind_has_the_byte_that_it_is_read_by() {
-        for byte in 1..=18 {
+        for byte in 1..=19 {
             assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
         }
         assert_eq!(Kind::from_byte(0), Err(FrameError::Kind(0)));
-        assert_eq!(Kind::from_byte(19), Err(FrameError::Kind(19)));
+        assert_eq!(Kind::from_byte(20), Err(FrameError::Kind(20)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod flood;
 mod many;
 mod names;
+mod review;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

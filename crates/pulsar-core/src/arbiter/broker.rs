@@ -13,6 +13,10 @@ use crate::node::Node;
 use crate::spawn::is_name;
 use crate::{Cause, SendError};
 
+/// Ends of links that may wait for two processes to take them. A process that does not read shall not
+/// cost the arbiter its descriptors.
+const MOST_WAITING: usize = 64;
+
 /// Which processes have been given a direct link to each other, by the actors that hold them.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
@@ -64,7 +68,8 @@ impl Node {
     /// If that is not how one asks.
     pub(crate) fn claim_came(&self, from: &Arc<Link>, frame: &Frame) -> Result<(), String> {
         let (aid, name) = self.claimed(from, frame)?;
-        let holder = self.registry.lock().claim(aid, name);
+        let claimed = self.registry.lock().claim(aid, name, from);
+        let holder = claimed.ok_or("it wants more names than a process may have")?;
         from.send_peer(frame.request, holder, None);
         Ok(())
     }
@@ -83,7 +88,8 @@ impl Node {
     /// The name, and the task that it is for: one of the child's own, whatever it says.
     fn claimed(&self, from: &Link, frame: &Frame) -> Result<(Aid, String), String> {
         let name = String::from_utf8(frame.body.to_vec()).map_err(|error| error.to_string())?;
-        if frame.task == 0 || !is_name(&name) {
+        // As for any other actor: what looks like an id is none.
+        if frame.task == 0 || !is_name(&name) || self.parse(&name).is_some() {
             return Err("it wants a name that cannot be one".to_owned());
         }
         let aid = Aid::task_in(self.arbiter_id(), from.peer().place(), frame.task);
@@ -91,7 +97,7 @@ impl Node {
     }
 
     fn show_name(&self, from: &Link, request: u64, name: &str) -> Result<(), SendError> {
-        let aid = self.registry.lock().named(name);
+        let aid = self.registry.lock().tell_name(name, from.peer());
         let aid = aid.ok_or_else(|| SendError::UnknownActor {
             target: name.to_owned(),
         })?;
@@ -118,6 +124,12 @@ impl Node {
         let (Some(seekers_life), Some(targets_life)) = lives else {
             return Err(unknown());
         };
+        if from.descriptors_waiting() + to.descriptors_waiting() >= MOST_WAITING {
+            return Err(SendError::Refused {
+                reason: "no link can be made: links that were passed before have not been taken"
+                    .to_owned(),
+            });
+        }
         let (near, far) = UnixStream::pair().map_err(|error| SendError::Refused {
             reason: format!("no link can be made: {error}"),
         })?;

@@ -25,6 +25,22 @@ pub(crate) struct Kept {
     pub(crate) descriptors: Vec<(String, Arc<OwnedFd>)>,
 }
 
+/// What is kept of a place between two lives. It is given up when this is dropped: after the last
+/// life, and where the loop ends on which its lives are kept.
+struct Place {
+    node: Arc<Node>,
+    aid: Aid,
+    name: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // A life that has not ended yet gives the place up itself when it does.
+        self.node.registry.lock().unwanted(self.aid);
+        self.node.release_name(self.aid, &self.name);
+    }
+}
+
 impl Kept {
     /// Begins the first life, and those after it as the restart policy says. The end that is told
     /// is that of the last.
@@ -45,12 +61,15 @@ impl Kept {
         let (to_ready, ready) = oneshot::channel();
         let (to_ended, ended) = oneshot::channel();
         let (keeper, is_task) = (Arc::clone(node), self.spec.placement == Placement::Task);
+        let place = Place {
+            node: Arc::clone(node),
+            aid: self.aid,
+            name: self.spec.name.clone(),
+        };
         let keeping = async move {
             let unwanted = unwanted.unwrap_or_default();
             let cause = self.keep(&keeper, first, &unwanted, to_ready).await;
-            // What is kept of the place goes last: its name is free from here on.
-            keeper.registry.lock().forget_ended(self.aid);
-            keeper.release_name(self.aid, &self.spec.name);
+            drop(place);
             drop(to_ended.send(cause));
         };
         match node.master() {

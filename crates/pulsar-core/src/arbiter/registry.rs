@@ -20,6 +20,10 @@ use pulsar_policy::ChildEvent;
 /// Names that always mean somebody.
 const RESERVED: [&str; 2] = ["arbiter", "monitor"];
 
+/// Names that the tasks of one process may have: far more than anybody gives, and no more than the
+/// arbiter can bear of each.
+const MOST_GUESTS: usize = 4096;
+
 /// All actors that this process manages.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
@@ -27,6 +31,10 @@ pub(crate) struct Registry {
     names: HashMap<String, Aid>,
     /// Names of tasks in other processes, by the actor that holds the process.
     guests: HashMap<Aid, HashSet<String>>,
+    /// Whom the arbiter has told who has a name: they are told when that is over.
+    told: HashMap<String, HashSet<Aid>>,
+    /// The same, by whom it has told.
+    knows: HashMap<Aid, HashSet<String>>,
 }
 
 /// One place and its current life.
@@ -183,10 +191,6 @@ impl Registry {
                 .and_then(|pid| u32::try_from(pid.as_raw()).ok()),
             incarnation: entry.birth.incarnation,
         });
-        // The tasks in its process have ended with it.
-        for name in self.guests.remove(&aid).unwrap_or_default() {
-            self.names.remove(&name);
-        }
         entry.state = State::Terminated;
         entry.pid = None;
         entry.info = None;
@@ -195,6 +199,11 @@ impl Registry {
         // Sent before the entry goes: who waits has its receiver.
         entry.ended.send_replace(Some(cause.clone()));
         let unwanted = entry.role == Role::Actor && entry.unwanted.is_cancelled();
+        // The tasks in its process have ended with it.
+        for name in self.guests.remove(&aid).unwrap_or_default() {
+            self.free_name(&name);
+        }
+        self.tell_no_more(aid);
         if !keep || unwanted {
             self.forget(aid);
         }
@@ -212,16 +221,61 @@ impl Registry {
         }
     }
 
-    /// A task in another process wants a name; who has it now.
-    pub(crate) fn claim(&mut self, task: Aid, name: String) -> Aid {
+    /// A task in the process behind `link` wants a name; who has it now. `None` if that process has
+    /// as many as it may have, or lives no more.
+    pub(crate) fn claim(&mut self, task: Aid, name: String, link: &Arc<Link>) -> Option<Aid> {
+        let host = task.host();
+        let lives = self.entries.get(&host).is_some_and(
+            |entry| matches!(&entry.reached, Some(Reached::Link(its)) if Arc::ptr_eq(its, link)),
+        );
+        let guests = self.guests.get(&host).map_or(0, HashSet::len);
+        if !lives || guests >= MOST_GUESTS {
+            return None;
+        }
         if RESERVED.contains(&name.as_str()) {
-            return task.host();
+            return Some(host);
         }
         let holder = *self.names.entry(name.clone()).or_insert(task);
         if holder == task {
-            self.guests.entry(task.host()).or_default().insert(name);
+            self.guests.entry(host).or_default().insert(name);
         }
-        holder
+        Some(holder)
+    }
+
+    /// Who has this name, for the process of `asker`, which is told when that is over.
+    pub(crate) fn tell_name(&mut self, name: &str, asker: Aid) -> Option<Aid> {
+        let aid = self.named(name)?;
+        let told = self.told.entry(name.to_owned()).or_default();
+        told.insert(asker);
+        let knows = self.knows.entry(asker).or_default();
+        knows.insert(name.to_owned());
+        Some(aid)
+    }
+
+    /// A name is free: those who were told who had it learn that.
+    fn free_name(&mut self, name: &str) {
+        self.names.remove(name);
+        for asker in self.told.remove(name).unwrap_or_default() {
+            if let Some(knows) = self.knows.get_mut(&asker) {
+                knows.remove(name);
+            }
+            let entry = self.entries.get(&asker);
+            if let Some(Reached::Link(link)) = entry.and_then(|entry| entry.reached.as_ref()) {
+                link.send_name_gone(name);
+            }
+        }
+    }
+
+    /// A process has ended, and needs no news any more.
+    fn tell_no_more(&mut self, asker: Aid) {
+        for name in self.knows.remove(&asker).unwrap_or_default() {
+            if let Some(told) = self.told.get_mut(&name) {
+                told.remove(&asker);
+                if told.is_empty() {
+                    self.told.remove(&name);
+                }
+            }
+        }
     }
 
     /// A task in another process needs its name no more.
@@ -229,7 +283,7 @@ impl Registry {
         if self.names.get(name) != Some(&task) {
             return;
         }
-        self.names.remove(name);
+        self.free_name(name);
         if let Some(guests) = self.guests.get_mut(&task.host()) {
             guests.remove(name);
         }
@@ -240,7 +294,7 @@ impl Registry {
         if let Some(entry) = self.entries.remove(&aid) {
             let name = &entry.birth.name;
             if self.names.get(name) == Some(&aid) {
-                self.names.remove(name);
+                self.free_name(name);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pulsar_wire::Aid;
 use serde::{Deserialize, Serialize};
 
-use super::{Kept, Master};
+use super::Kept;
 use crate::node::{Node, Upward};
 use crate::spawn::{Parts, Spec, gone};
 use crate::{CallError, Context, Info, Placement, SendError, SpawnError, State, builtin, send};
@@ -86,8 +86,17 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Spawned {
             place: None,
         };
     };
-    let sender = cx.sender();
-    let outcome = raise_for(&cx, master, request).await;
+    let sender = cx.sender().filter(|sender| {
+        let aid = request.aid;
+        let is_one = aid.host() == aid && aid.arbiter() == node.arbiter_id();
+        is_one && master.take_granted(aid.place(), sender.host())
+    });
+    let outcome = match sender {
+        Some(_) => raise_for(&node, request).await,
+        None => Err(SpawnError::Unsupported {
+            message: format!("the place {} was not set aside for this actor", request.aid),
+        }),
+    };
     // One that has died meanwhile spawns nothing more.
     let lives = |sender: &Aid| node.registry.lock().get(sender.host()).is_some();
     let sender = sender.filter(lives);
@@ -95,7 +104,7 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Spawned {
     Spawned { outcome, place }
 }
 
-async fn raise_for(cx: &Context, master: &Master, request: Request) -> Result<(), SpawnError> {
+async fn raise_for(node: &Arc<Node>, request: Request) -> Result<(), SpawnError> {
     let behaviour = match request.spec.placement {
         Placement::Process => request.behaviour,
         // It will run here: only what this process knows as its own.
@@ -106,16 +115,8 @@ async fn raise_for(cx: &Context, master: &Master, request: Request) -> Result<()
             });
         }
     };
-    let (node, aid) = (&Node::of(cx), request.aid);
-    let sender = cx.sender().filter(|_| aid.host() == aid);
-    let granted = sender.is_some_and(|sender| master.take_granted(aid.place(), sender.host()));
-    if !granted || aid.arbiter() != node.arbiter_id() {
-        return Err(SpawnError::Unsupported {
-            message: format!("the place {aid} was not set aside for this actor"),
-        });
-    }
     let kept = Kept {
-        aid,
+        aid: request.aid,
         manager: node.arbiter(),
         spec: request.spec,
         behaviour,
