@@ -190,11 +190,14 @@ impl Oversight {
     }
 
     fn leave(&mut self, now: Instant) {
-        let kill_at = now + EXIT_GRACE;
-        match self.phase {
-            Phase::Killed { .. } | Phase::Lingering { .. } => {}
-            _ => self.phase = Phase::Leaving { kill_at },
-        }
+        let grace = now + EXIT_GRACE;
+        // Never later than it was: one that says its last word again and again is killed in time.
+        let kill_at = match self.phase {
+            Phase::Killed { .. } | Phase::Lingering { .. } | Phase::Leaving { .. } => return,
+            Phase::Stopping { kill_at, .. } | Phase::Terminated { kill_at } => kill_at.min(grace),
+            Phase::Booting { .. } | Phase::Ready => grace,
+        };
+        self.phase = Phase::Leaving { kill_at };
     }
 
     fn stop_asked(&mut self, now: Instant) -> Decision {
@@ -439,6 +442,18 @@ mod tests {
         };
         let end = life.on(ChildEvent::Exited(killed), later(now, 1));
         assert_eq!(end, Decision::End(Cause::Normal));
+    }
+
+    #[test]
+    fn a_process_that_says_its_last_word_again_and_again_is_killed_in_time() {
+        let now = Instant::now();
+        let mut life = process(now);
+        let _ = life.on(ChildEvent::EndSaid(Cause::Normal), now);
+        let half = now + EXIT_GRACE / 2;
+        let _ = life.on(ChildEvent::EndSaid(Cause::Normal), half);
+        assert_eq!(life.deadline(), Some(now + EXIT_GRACE));
+        let end = now + EXIT_GRACE;
+        assert_eq!(life.on(ChildEvent::TimeCame, end), Decision::Kill);
     }
 
     #[test]

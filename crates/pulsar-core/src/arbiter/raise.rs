@@ -186,10 +186,11 @@ impl Overseer {
     }
 
     fn launch(&mut self, commission: Commission) -> Result<(), SpawnError> {
-        let vessel = placement::launch(&self.node, commission)?;
-        let mut registry = self.node.registry.lock();
-        registry.launched(self.aid, vessel.reached(), vessel.pid());
-        drop(registry);
+        let enter = |reached, pid| {
+            let mut registry = self.node.registry.lock();
+            registry.launched(self.aid, reached, pid);
+        };
+        let vessel = placement::launch(&self.node, commission, &enter)?;
         self.vessel = Some(vessel);
         Ok(())
     }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::arbiter::{Hooking, Reached};
 use crate::node::Node;
 use crate::spawn::Spec;
-use crate::{Cause, Context, Placement, SpawnError};
+use crate::{Cause, Context, DeadReason, Placement, SpawnError};
 use pulsar_actor::runtime::{Hooks, Identity, Life, Reports};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
@@ -45,16 +45,28 @@ pub(crate) enum Vessel {
     Task(Context),
 }
 
-/// Begins a life.
+/// Enters an actor into the registry, so that messages find it: before anything of it can run.
+pub(crate) type Enter<'a> = &'a dyn Fn(Reached, Option<Pid>);
+
+/// Begins a life. `enter` is called before the actor's own code can run, or, where that is in another
+/// process, before it can be heard.
 ///
 /// # Errors
 ///
 /// If there will be none; then nothing is left of it.
-pub(crate) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
+pub(crate) fn launch(
+    node: &Arc<Node>,
+    commission: Commission,
+    enter: Enter<'_>,
+) -> Result<Vessel, SpawnError> {
     match commission.birth.placement {
-        Placement::Process => process::launch(node, commission),
-        Placement::Thread => thread::launch(node, commission),
-        Placement::Task => task::launch(node, commission),
+        Placement::Process => {
+            let vessel = process::launch(node, commission)?;
+            enter(vessel.reached(), vessel.pid());
+            Ok(vessel)
+        }
+        Placement::Thread => thread::launch(node, commission, enter),
+        Placement::Task => task::launch(node, commission, enter),
     }
 }
 
@@ -129,6 +141,11 @@ impl Vessel {
             Self::Thread(cx) | Self::Task(cx) => {
                 let _ = cx.cell().cause.set(cause.clone());
                 cx.cell().gone.cancel();
+                // What an abandoned one would never come to.
+                cx.cell().mailbox.messages().close();
+                for unrun in cx.cell().mailbox.messages().drain() {
+                    cx.dead_letter(unrun, DeadReason::ActorEnded(cause.clone()));
+                }
             }
         }
     }

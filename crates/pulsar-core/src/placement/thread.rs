@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Commission, Vessel, local_life};
+use super::{Commission, Enter, Vessel, local_life};
 use crate::hosting::host;
 use crate::node::Node;
 use crate::{Cause, Context, SpawnError};
@@ -15,16 +15,22 @@ const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// If its hooks cannot be resolved, its descriptors not duplicated, or there is no thread.
-pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
+pub(super) fn launch(
+    node: &Arc<Node>,
+    commission: Commission,
+    enter: Enter<'_>,
+) -> Result<Vessel, SpawnError> {
     let reports = Reports::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
+    let vessel = Vessel::Thread(cx.clone());
+    enter(vessel.reached(), vessel.pid());
     let actor = cx.clone();
     let name = cx.cell().birth.process_name();
     let thread = std::thread::Builder::new()
         .name(name)
         .spawn(move || run(&actor, life, &reports));
     match thread {
-        Ok(_) => Ok(Vessel::Thread(cx)),
+        Ok(_) => Ok(vessel),
         Err(error) => Err(SpawnError::Limit {
             message: format!("no thread can be made: {error}"),
         }),
