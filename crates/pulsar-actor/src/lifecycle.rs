@@ -7,6 +7,7 @@
 
 use std::future::{Future, pending};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::actor::Worked;
 use crate::command::{BoxFuture, CommandDef};
-use crate::context::{Context, Hold, in_turn, scope};
+use crate::context::{Cell, Context, Hold, in_turn, scope};
 use crate::hooks::{Hooks, Work};
 use crate::mailbox::{Envelope, Named};
 use crate::reports::Reports;
@@ -41,6 +42,8 @@ pub struct Life {
     /// Runs the user's commands, in their turns, once the actor has started.
     work: Option<Caught<Worked>>,
     builtins: FuturesUnordered<Running>,
+    /// The last event was a built-in command's: the actor's own futures are polled before more.
+    own_first: bool,
     next_notify: Instant,
     next_periodic_task: Option<Instant>,
 }
@@ -83,6 +86,7 @@ impl Life {
             periodic_task: None,
             work: None,
             builtins: FuturesUnordered::new(),
+            own_first: false,
             next_notify: Instant::now(),
             next_periodic_task: None,
         }
@@ -124,9 +128,14 @@ impl Life {
 
     /// The next event. Dropping this future loses nothing: what it polls stays in `self`, and
     /// channels only give a message to a branch that completes.
+    ///
+    /// Nothing starves. What is looked at first comes once, or once in its period. Then come
+    /// built-in commands and what the actor runs itself, and whichever of the two had the last
+    /// event waits for the other to be polled. The work, which gives way after its slice (see
+    /// `worker`), is an event only when it ends: pending, it keeps nobody from being polled.
     async fn next(&mut self) -> Event {
+        let cell = Arc::clone(&self.cx.cell);
         let running = self.phase == Phase::Running;
-        let stopping = matches!(self.phase, Phase::Stopping { .. });
         let deadline = match self.phase {
             Phase::Stopping { deadline } => Some(deadline),
             _ => None,
@@ -134,21 +143,47 @@ impl Life {
         let periodic_due = self
             .next_periodic_task
             .filter(|_| running && self.periodic_task.is_none());
+        let next_notify = self.next_notify;
         tokio::select! {
-            result = poll(&mut self.start) => Event::Started(result),
-            () = self.cx.cell.stop.cancelled(), if !stopping => Event::StopAsked,
-            () = self.cx.cell.kill.cancelled() => Event::KillAsked,
-            Some(ended) = self.builtins.next() => Event::BuiltinEnded(ended),
-            Some(envelope) = self.cx.cell.mailbox.builtins().take(), if self.builtins.len() < MAX_BUILTINS_RUNNING =>
-                Event::BuiltinCame(envelope),
-            ended = poll(&mut self.work) => Event::WorkEnded(ended),
-            () = sleep_until(self.next_notify), if running => Event::NotifyDue,
-            () = at(periodic_due) => Event::PeriodicTaskDue,
-            result = poll(&mut self.periodic_task) => Event::PeriodicTaskEnded(result),
-            result = poll(&mut self.stopping) => Event::StoppingHookEnded(result),
-            () = self.cx.cell.tasks.wait(), if stopping && self.only_tasks_left() => Event::TasksEnded,
+            biased;
+            () = cell.kill.cancelled() => Event::KillAsked,
+            () = cell.stop.cancelled(), if deadline.is_none() => Event::StopAsked,
             () = at(deadline) => Event::DrainTimeout,
+            () = sleep_until(next_notify), if running => Event::NotifyDue,
+            () = at(periodic_due) => Event::PeriodicTaskDue,
+            event = self.next_of_turns(&cell, deadline.is_some()) => event,
         }
+    }
+
+    async fn next_of_turns(&mut self, cell: &Cell, stopping: bool) -> Event {
+        let only_tasks_left = stopping && self.only_tasks_left();
+        let own_first = self.own_first;
+        let own = async {
+            tokio::select! {
+                biased;
+                result = poll(&mut self.start) => Event::Started(result),
+                ended = poll(&mut self.work) => Event::WorkEnded(ended),
+                result = poll(&mut self.periodic_task) => Event::PeriodicTaskEnded(result),
+                result = poll(&mut self.stopping) => Event::StoppingHookEnded(result),
+                () = cell.tasks.wait(), if only_tasks_left => Event::TasksEnded,
+            }
+        };
+        let builtins = async {
+            let takes = self.builtins.len() < MAX_BUILTINS_RUNNING;
+            tokio::select! {
+                biased;
+                Some(ended) = self.builtins.next() => Event::BuiltinEnded(ended),
+                Some(envelope) = cell.mailbox.builtins().take(), if takes =>
+                    Event::BuiltinCame(envelope),
+                else => pending().await,
+            }
+        };
+        let event = match own_first {
+            true => first(own, builtins).await,
+            false => first(builtins, own).await,
+        };
+        self.own_first = matches!(event, Event::BuiltinCame(_) | Event::BuiltinEnded(_));
+        event
     }
 
     /// Decides what an event means. `Some` ends the actor.
@@ -420,6 +455,15 @@ async fn poll<F: Future + Unpin>(slot: &mut Option<F>) -> F::Output {
     match slot {
         Some(future) => future.await,
         None => pending().await,
+    }
+}
+
+/// Whichever is ready, `one` if both are.
+async fn first(one: impl Future<Output = Event>, other: impl Future<Output = Event>) -> Event {
+    tokio::select! {
+        biased;
+        event = one => event,
+        event = other => event,
     }
 }
 

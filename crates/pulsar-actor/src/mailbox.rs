@@ -19,8 +19,8 @@ use crate::{Cause, Context, DeadReason, MailboxInfo, Overflow, SendError, State}
 
 /// Messages that may wait in a mailbox unless the spawner says otherwise.
 pub const DEFAULT_CAPACITY: usize = 1024;
-/// Built-in commands that may wait. They are answered between any two other messages, so this
-/// only fills when the loop itself is held.
+/// Built-in commands that may wait. The loop looks at them whenever a command awaits, and after
+/// each that held it for long: so this only fills when one command holds it without awaiting.
 const BUILTIN_CAPACITY: usize = 256;
 
 /// A command on its way to an actor, its types erased: a free command, or one that came from

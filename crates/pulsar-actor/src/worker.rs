@@ -1,7 +1,11 @@
 //! What runs the commands of an actor: one after the other, or side by side where they allow it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -10,45 +14,56 @@ use pulsar_mailbox::{Queue, ReplyTo};
 use pulsar_wire::Codec;
 use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::actor::{Actor, Concurrent, Worked};
 use crate::context::{Hold, in_turn as holding};
 use crate::mailbox::{Direct, Envelope, Named, Post};
-use crate::{Cause, Context, DeadReason, SendError, panic_message};
+use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
 
 /// Commands of one actor that run side by side. More wait for their turn.
 const MAX_CONCURRENT: usize = 1024;
 
 /// Runs commands one after the other, until the mailbox is closed and empty.
-pub async fn in_turn<A: Actor>(mut state: A, cx: Context) -> Worked {
+pub async fn in_turn<A: Actor>(state: A, cx: Context) -> Worked {
+    let slice = Slice::new();
+    slice.bounding(each_alone(state, &cx, &slice)).await
+}
+
+async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice) -> Worked {
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
-    while let Some(post) = next(&inbox).await {
-        if let Some(Worked::Panicked(message)) = exclusive(&mut state, &cx, post).await {
+    while let Some(post) = next(&inbox, slice).await {
+        if let Some(Worked::Panicked(message)) = exclusive(&mut state, cx, post).await {
             return Worked::Panicked(message);
         }
     }
-    last_act(state, &cx).await
+    last_act(state, cx).await
 }
 
 /// The same for an actor some of whose commands run side by side. An exclusive command waits for
 /// those that run to end; no other begins before it: so everybody gets their turn in the order in
 /// which they came.
-pub async fn side_by_side<A: Concurrent>(mut state: A, cx: Context) -> Worked {
+pub async fn side_by_side<A: Concurrent>(state: A, cx: Context) -> Worked {
+    let slice = Slice::new();
+    slice.bounding(some_beside(state, &cx, &slice)).await
+}
+
+async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &Slice) -> Worked {
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
     loop {
-        let next = match until_exclusive(&state, &cx, &inbox).await {
+        let next = match until_exclusive(&state, cx, &inbox, slice).await {
             Ok(next) => next,
             Err(message) => return Worked::Panicked(message),
         };
         let Some(post) = next else {
-            return last_act(state, &cx).await;
+            return last_act(state, cx).await;
         };
-        if let Some(Worked::Panicked(message)) = exclusive(&mut state, &cx, post).await {
+        if let Some(Worked::Panicked(message)) = exclusive(&mut state, cx, post).await {
             return Worked::Panicked(message);
         }
     }
@@ -60,12 +75,20 @@ async fn until_exclusive<A: Concurrent>(
     state: &A,
     cx: &Context,
     inbox: &Queue<Post<A>>,
+    slice: &Slice,
 ) -> Result<Option<Post<A>>, String> {
+    let refuses = cx.cell.birth.on_stop == OnStop::Refuse;
+    // Declared before those that run: it is told its end after them, in the order of their coming.
+    let mut taken = Waiting { cx, post: None };
+    let mut is_last = false;
     let mut running = FuturesUnordered::new();
-    let mut taken = None;
-    while taken.is_none() || !running.is_empty() {
+    while !(is_last || taken.post.is_some()) || !running.is_empty() {
+        let takes = !is_last && taken.post.is_none() && running.len() < MAX_CONCURRENT;
         tokio::select! {
             biased;
+            // It waits as those in the mailbox do, and is refused as they are.
+            () = cx.cell.stop.cancelled(), if refuses && taken.post.is_some() =>
+                taken.refuse(Cause::Stopped),
             Some(ended) = running.next() => {
                 if let Some(Worked::Panicked(message)) = ended {
                     // Before those that run beside it are dropped: they tell their callers why.
@@ -73,19 +96,101 @@ async fn until_exclusive<A: Concurrent>(
                     return Err(message);
                 }
             }
-            post = next(inbox), if taken.is_none() && running.len() < MAX_CONCURRENT => match post {
-                Some(post) if is_concurrent(&post) => running.push(shared(state, cx, post)),
-                other => taken = Some(other),
+            post = next(inbox, slice), if takes => match post {
+                Some(post) if is_concurrent(&post) => running.push(shared(state, cx, post, slice)),
+                None => is_last = true,
+                exclusive => taken.post = exclusive,
             },
         }
     }
-    Ok(taken.flatten())
+    Ok(taken.post.take())
 }
 
-async fn next<A: Actor>(inbox: &Queue<Post<A>>) -> Option<Post<A>> {
-    // Messages may be there without end. What else the actor's loop has to do gets its turn.
+/// An exclusive command that waits for those that run to end. Dropped, it is a dead letter like
+/// those in the mailbox: the actor has ended, and its cause has been set before.
+struct Waiting<'a, A: Actor> {
+    cx: &'a Context,
+    post: Option<Post<A>>,
+}
+
+impl<A: Actor> Waiting<'_, A> {
+    fn refuse(&mut self, cause: Cause) {
+        if let Some(post) = self.post.take() {
+            let reason = DeadReason::ActorEnded(cause);
+            self.cx.dead_letter(post.into_unrun(), reason);
+        }
+    }
+}
+
+impl<A: Actor> Drop for Waiting<'_, A> {
+    fn drop(&mut self) {
+        let cause = self.cx.cell.cause.get().cloned();
+        self.refuse(cause.unwrap_or(Cause::Unknown));
+    }
+}
+
+async fn next<A: Actor>(inbox: &Queue<Post<A>>, slice: &Slice) -> Option<Post<A>> {
+    // Messages may be there without end. What else the actor's loop has to do gets its turn: after
+    // so many of them, and after so long.
     consume_budget().await;
+    if slice.is_spent() {
+        yield_now().await;
+    }
     inbox.take().await
+}
+
+/// How long commands hold their actor's loop before it looks to whatever else it has to do. A
+/// command that does not await cannot be cut: then it is as long as that takes.
+const SLICE: Duration = Duration::from_micros(100);
+
+/// The time since an actor's work was last polled. All the work of an actor is one future: until
+/// that gives way, nothing else on the loop gets its turn.
+struct Slice {
+    origin: std::time::Instant,
+    /// Microseconds after `origin`. Written and read by the one task that polls the work.
+    begun_us: AtomicU64,
+}
+
+impl Slice {
+    fn new() -> Self {
+        Self {
+            origin: std::time::Instant::now(),
+            begun_us: AtomicU64::new(0),
+        }
+    }
+
+    /// Runs `work`, each poll of which begins anew.
+    async fn bounding<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|task| {
+            self.begun_us.store(self.now_us(), Ordering::Relaxed);
+            work.as_mut().poll(task)
+        })
+        .await
+    }
+
+    /// Polls `part` only while there is time: one of the many that run beside each other, all of
+    /// which may be ready at once. Whichever is first in a poll of the work finds time.
+    async fn sharing<T>(&self, part: impl Future<Output = T>) -> T {
+        let mut part = pin!(part);
+        poll_fn(|task| {
+            if self.is_spent() {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            part.as_mut().poll(task)
+        })
+        .await
+    }
+
+    fn is_spent(&self) -> bool {
+        let held_us = self.now_us() - self.begun_us.load(Ordering::Relaxed);
+        Duration::from_micros(held_us) >= SLICE
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
 fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
@@ -118,7 +223,12 @@ async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Opti
 }
 
 /// Runs one command that shares the state with others.
-async fn shared<A: Concurrent>(state: &A, cx: &Context, post: Post<A>) -> Option<Worked> {
+async fn shared<A: Concurrent>(
+    state: &A,
+    cx: &Context,
+    post: Post<A>,
+    slice: &Slice,
+) -> Option<Worked> {
     let (turn, work) = begin(cx, post)?;
     let its_cx = turn.cx.clone();
     let Work::Own(message) = work else {
@@ -128,7 +238,7 @@ async fn shared<A: Concurrent>(state: &A, cx: &Context, post: Post<A>) -> Option
         Hold::Shared(cx.aid()),
         state.dispatch_shared(its_cx, message),
     );
-    turn.run(run).await
+    slice.sharing(turn.run(run)).await
 }
 
 /// What is to be run.

@@ -6,6 +6,7 @@ mod counter;
 mod gate;
 mod generics;
 mod life;
+mod load;
 mod local;
 mod mailboxes;
 mod panics;
@@ -15,6 +16,7 @@ mod scene;
 mod strictly;
 mod tools;
 mod turns;
+mod waiting;
 
 use pulsar::prelude::*;
 
