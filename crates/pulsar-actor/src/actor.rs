@@ -1,8 +1,10 @@
 //! Actor types: a struct with commands of its own.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -162,7 +164,7 @@ pub enum Worked {
 /// An actor type as the runtime needs it before there is an actor: its types erased.
 #[derive(Debug)]
 pub struct ActorKind {
-    name: fn() -> &'static str,
+    pub(crate) name: TypeName,
     pub(crate) methods: &'static [Method],
     /// Makes the queue of its mailbox.
     pub(crate) inbox: fn(usize, Overflow) -> Arc<dyn Inbox>,
@@ -173,7 +175,7 @@ impl ActorKind {
     pub fn of<A: Actor>() -> &'static Self {
         const {
             &Self {
-                name: type_name::<A>,
+                name: TypeName::of::<A>(),
                 methods: A::METHODS,
                 inbox: |capacity, overflow| {
                     Arc::new(Queue::<crate::mailbox::Post<A>>::new(capacity, overflow))
@@ -182,22 +184,62 @@ impl ActorKind {
         }
     }
 
-    /// The name of a command of its own on the wire, which no other type has: the type's path,
-    /// a dot, and the command's name.
+    /// The name of a command of its own on the wire, which no other type has: the type's name, a
+    /// dot, and the command's name.
     pub(crate) fn wire_name(&self, method: &Method) -> String {
-        format!("{}.{}", (self.name)(), method.signature.name)
+        format!("{}.{}", self.name, method.signature.name)
     }
 
     /// The command of this name on the wire.
     pub(crate) fn by_wire_name(&self, name: &str) -> Option<usize> {
-        let short = name.strip_prefix((self.name)())?.strip_prefix('.')?;
-        self.by_name(short)
+        let name = name.strip_prefix((self.name.path)())?;
+        let (mark, short) = name.strip_prefix('#')?.split_once('.')?;
+        let mark = u64::from_str_radix(mark, 16).ok()?;
+        self.by_name(short).filter(|_| mark == (self.name.mark)())
+    }
+
+    /// What a command is told that another type has, or had: for people, without the mark.
+    pub(crate) fn no_such_type(wire_name: &str) -> Option<SendError> {
+        let (path, rest) = wire_name.split_once('#')?;
+        let (_, short) = rest.split_once('.')?;
+        Some(SendError::UnknownCommand {
+            command: format!("{path}.{short}"),
+            nearest: Vec::new(),
+        })
     }
 
     /// The command that a tool calls so.
     pub(crate) fn by_name(&self, name: &str) -> Option<usize> {
         let mut methods = self.methods.iter();
         methods.position(|method| method.signature.name == name)
+    }
+}
+
+/// The name of a type on the wire: its path, which it may share with types that stand in blocks of
+/// functions, and a mark that it shares with none. It is the same in all processes of one build.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TypeName {
+    path: fn() -> &'static str,
+    mark: fn() -> u64,
+}
+
+impl TypeName {
+    pub(crate) const fn of<A: 'static>() -> Self {
+        Self {
+            path: type_name::<A>,
+            mark: || {
+                // Always begins with the same keys.
+                let mut hasher = DefaultHasher::new();
+                TypeId::of::<A>().hash(&mut hasher);
+                hasher.finish()
+            },
+        }
+    }
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{:x}", (self.path)(), (self.mark)())
     }
 }
 

@@ -193,9 +193,12 @@ pub fn named(kind: &ActorKind, name: &str, codec: Codec) -> Result<Named, SendEr
         return Ok(Named::Own { method, index });
     }
     let free = table().get(name).copied().map(Named::Free);
-    free.ok_or_else(|| SendError::UnknownCommand {
-        command: name.to_owned(),
-        nearest: nearest(kind, name),
+    free.ok_or_else(|| {
+        let unknown = || SendError::UnknownCommand {
+            command: name.to_owned(),
+            nearest: nearest(kind, name),
+        };
+        ActorKind::no_such_type(name).unwrap_or_else(unknown)
     })
 }
 

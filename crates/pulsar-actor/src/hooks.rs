@@ -11,7 +11,7 @@ use pulsar_wire::Codec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, ActorKind, Anyone, Roaming, Worked};
+use crate::actor::{Actor, ActorKind, Anyone, Roaming, TypeName, Worked};
 use crate::command::BoxFuture;
 use crate::context::DeadLetterHook;
 use crate::{Context, Error, Result, SpawnError};
@@ -120,7 +120,7 @@ struct RemoteFn {
 /// An actor type on its way, with the arguments of its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct TypedStart {
-    /// The type's name, by which it is registered.
+    /// The type's name on the wire, by which it is registered.
     name: String,
     /// Tells the type's [`ActorKind`].
     kind: CodeOffset,
@@ -144,7 +144,7 @@ pub static ACTORS: [ActorDef];
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ActorDef {
-    name: fn() -> &'static str,
+    name: TypeName,
     kind: KindOf,
     start: StartOf,
 }
@@ -153,7 +153,7 @@ impl ActorDef {
     /// The entry of `A`.
     pub const fn of<A: Roaming>() -> Self {
         Self {
-            name: std::any::type_name::<A>,
+            name: TypeName::of::<A>(),
             kind: ActorKind::of::<A>,
             start: typed_start::<A>,
         }
@@ -161,7 +161,7 @@ impl ActorDef {
 
     fn typed_start(&self, args: Vec<u8>, trusted: bool) -> Result<TypedStart, SpawnError> {
         Ok(TypedStart {
-            name: (self.name)().to_owned(),
+            name: self.name.to_string(),
             kind: CodeOffset::of(self.kind).map_err(hook_error)?,
             start: CodeOffset::of(self.start).map_err(hook_error)?,
             args,
@@ -207,9 +207,12 @@ impl Behaviour {
         }
         let own = |actor: TypedStart| {
             let mut all = ACTORS.iter();
-            match all.find(|def| (def.name)() == actor.name) {
+            match all.find(|def| def.name.to_string() == actor.name) {
                 Some(def) => def.typed_start(actor.args, false),
-                None => Err(unregistered(&format!("{} is not registered", actor.name))),
+                None => {
+                    let path = actor.name.split('#').next().unwrap_or_default();
+                    Err(unregistered(&format!("{path} is not registered")))
+                }
             }
         };
         Ok(Self {

@@ -41,8 +41,9 @@ pub enum SendError {
         /// The id or name as it was given.
         target: String,
     },
-    /// The program registers no such command.
-    #[error("no command is named {command:?}; {}", hint(nearest))]
+    /// The program registers no such command, or the actor is of another type than that whose
+    /// command it is.
+    #[error("no command is named {command:?}; {}", hint(command, nearest))]
     UnknownCommand {
         /// The name as it was given.
         command: String,
@@ -79,7 +80,9 @@ pub enum SendError {
         /// Why.
         reason: String,
     },
-    /// The sender is itself the target, and holds the turn that the command would need.
+    /// The sender is itself the target, and the command would wait for the end of the one that
+    /// runs. A concurrent command is refused to a concurrent one too: behind an exclusive one, which
+    /// waits for the asker, it would wait for ever.
     #[error(
         "the actor asks itself while it holds its own turn: call the function, or send from a task \
          that it has spawned"
@@ -110,8 +113,12 @@ pub enum SendError {
     NotRunning,
 }
 
-fn hint(nearest: &[String]) -> String {
+fn hint(command: &str, nearest: &[String]) -> String {
     match nearest {
+        // With its type's path: it is one of a type's own.
+        [] if command.contains("::") => {
+            "the actor is of another type than its proxy says, or has no type".to_owned()
+        }
         [] => "mark a function with #[command] to register it".to_owned(),
         some => format!("the nearest are {}", some.join(", ")),
     }

@@ -175,3 +175,61 @@ async fn a_free_command_calls_those_whose_proxies_it_was_given() -> Result<()> {
     }
     Ok(())
 }
+
+/// Two types of one path: each in a block of one function.
+#[pulsar::test]
+async fn types_of_one_path_are_told_apart() -> Result<()> {
+    let doubles = {
+        struct Twin;
+        #[pulsar::actor]
+        impl Twin {
+            fn start(_cx: Context) -> Self {
+                Self
+            }
+
+            #[command]
+            fn twice(&mut self, n: u32) -> u32 {
+                n * 2
+            }
+        }
+        Twin::spawn().await?.untyped()
+    };
+    {
+        struct Twin;
+        #[pulsar::actor]
+        impl Twin {
+            fn start(_cx: Context) -> Self {
+                Self
+            }
+
+            #[command]
+            fn twice(&mut self, n: i32) -> i32 {
+                n * 2
+            }
+        }
+        let told = doubles.typed::<Twin>().twice(-3).await;
+        let unknown = matches!(told, Err(CallError::Send(SendError::UnknownCommand { .. })));
+        assert!(unknown, "{told:?}");
+        assert_eq!(Twin::spawn().await?.twice(-3).await?, -6);
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_mistaken_type_is_told_alike_in_each_placement() -> Result<()> {
+    for placement in PLACEMENTS {
+        let counter = counter().placement(placement).await?;
+        let told = counter.typed::<Other>().add(1).await;
+        let text = told.map_err(|error| error.to_string());
+        let path = concat!(module_path!(), "::Other.add");
+        assert_eq!(
+            text,
+            Err(format!(
+                "no command is named {path:?}; the actor is of another type than its proxy says, \
+                 or has no type"
+            )),
+            "{placement}"
+        );
+    }
+    Ok(())
+}
