@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::actor::{Actor, ActorKind, Method, Portable, local_only};
 use crate::ask::{Asked, Parcel, answer_of, begin, bounded, refuse_deadlock, send, try_send};
-use crate::context::{Context, get_actor};
+use crate::context::{Context, get_actor, holds_back};
 use crate::mailbox::{Direct, Post, died, put_direct, settle, try_put_direct};
 use crate::system::Route;
 use crate::try_send::{Sent, Unsent};
@@ -87,12 +87,22 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
     ///
     /// The call, unsent, with the reason: above all [`SendError::MailboxFull`], which is also what
     /// is said while the way to the target is still being made. It can be tried again, or awaited.
+    ///
+    /// An actor may send to itself so. Awaited within the actor's own turn, the reply is
+    /// [`SendError::WouldDeadlock`]; the command is run all the same.
     pub fn try_send(self) -> Result<Sent<R, E>, Unsent<Self>> {
         let (reader, limit) = (self.reader, self.timeout);
         match try_ask::<A>(&self.target, self.message, limit) {
             Ok((asked, after, deadline)) => Ok(Sent::new(async move {
-                let ran = timeout_at(deadline, asked.ran(reader)).await;
-                result(ran.unwrap_or(Err(SendError::Timeout { after })))
+                let is_held_back = asked.is_held_back();
+                let ran = tokio::select! {
+                    biased;
+                    ran = timeout_at(deadline, asked.ran(reader)) =>
+                        ran.unwrap_or(Err(SendError::Timeout { after })),
+                    // It has been sent, and is run later: only waiting for it here would be in vain.
+                    () = std::future::ready(()), if is_held_back => Err(SendError::WouldDeadlock),
+                };
+                result(ran)
             })),
             Err((error, message)) => {
                 let call = Self { message, ..self };
@@ -159,6 +169,11 @@ enum TypedAsk<A: Actor> {
 }
 
 impl<A: Actor> TypedAsk<A> {
+    /// True where whoever waits for it here would wait for ever.
+    fn is_held_back(&self) -> bool {
+        matches!(self, Self::Local { answer: Some(_), cx } if holds_back(cx.aid(), false))
+    }
+
     async fn ran<R: 'static, E>(self, reader: Reader<A, R, E>) -> Ran<R, E> {
         match self {
             Self::Local {
@@ -188,6 +203,8 @@ async fn put<A: Actor>(
     deadline: Instant,
 ) -> Result<TypedAsk<A>, SendError> {
     let queue = queue::<A>(cx, &message)?;
+    let method = method::<A>(&message);
+    refuse_deadlock(cx, method.ack, method.concurrent)?;
     let (direct, asked) = addressed::<A>(cx, message, deadline);
     let posted = tokio::select! {
         biased;
@@ -220,16 +237,14 @@ fn try_put<A: Actor>(
 ///
 /// # Errors
 ///
-/// [`SendError::UnknownCommand`] if the actor is no `A`; [`SendError::WouldDeadlock`].
+/// [`SendError::UnknownCommand`] if the actor is no `A`.
 fn queue<A: Actor>(cx: &Context, message: &A::Message) -> Result<Arc<Queue<Post<A>>>, SendError> {
-    let method = method::<A>(message);
     let queue = cx.cell.mailbox.of_type::<A>();
-    let queue = queue.ok_or_else(|| SendError::UnknownCommand {
-        command: ActorKind::of::<A>().wire_name(method),
-        nearest: Vec::new(),
-    })?;
-    refuse_deadlock(cx, method.ack, method.concurrent)?;
-    Ok(queue)
+    queue.ok_or_else(|| {
+        let name = ActorKind::of::<A>().wire_name(method::<A>(message));
+        let other_type = ActorKind::no_such_type(&name);
+        other_type.unwrap_or_else(|| SendError::codec("the mailbox is of another type"))
+    })
 }
 
 fn method<A: Actor>(message: &A::Message) -> &'static Method {

@@ -187,7 +187,8 @@ impl Context {
     }
 
     /// Who sent the command that runs, where this process can tell by itself: `None` outside of
-    /// commands, and for senders in other processes than the manager's own children.
+    /// commands, and for senders in other processes than the manager's own children. Over a direct
+    /// link it is the actor of the sending process, also where one of its tasks has sent.
     pub fn sender(&self) -> Option<Aid> {
         self.sender
     }
@@ -305,6 +306,7 @@ impl Context {
     }
 
     /// A message was not run: counts and logs it, tells the hook, and answers its sender.
+    #[doc(hidden)]
     pub fn dead_letter(&self, message: Unrun, reason: DeadReason) {
         let stats = self.cell.mailbox.stats();
         let before = stats.count(&stats.dead_letters);
@@ -332,7 +334,7 @@ impl Context {
     }
 
     /// Drops the descriptors that the spawner gave: the actor stops, or has ended.
-    pub fn drop_descriptors(&self) {
+    pub(crate) fn drop_descriptors(&self) {
         self.cell.descriptors.lock().clear();
     }
 }
@@ -345,32 +347,20 @@ impl std::fmt::Debug for Context {
 
 tokio::task_local! {
     static TASK_ACTOR: Context;
-    /// The turn that the running future holds: other commands of that actor wait for its end.
-    static TURN: Hold;
+    /// The actor whose turn the running future holds, alone or beside others.
+    static TURN: Aid;
 }
 
-/// How a command has its actor's turn.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Hold {
-    /// For itself.
-    Whole(Aid),
-    /// Beside other commands that share it.
-    Shared(Aid),
+/// Runs a future that holds the turn of the actor `of`.
+pub(crate) fn in_turn<F: Future>(of: Aid, future: F) -> impl Future<Output = F::Output> {
+    TURN.scope(of, future)
 }
 
-/// Runs a future that holds the turn of its actor.
-pub(crate) fn in_turn<F: Future>(hold: Hold, future: F) -> impl Future<Output = F::Output> {
-    TURN.scope(hold, future)
-}
-
-/// True in a future for whose end a command of the actor `of` would wait, so that it must not
-/// wait for that command.
-pub(crate) fn holds_back(of: Aid, concurrent: bool) -> bool {
-    let holds = |hold: &Hold| match hold {
-        Hold::Whole(holder) => *holder == of,
-        Hold::Shared(holder) => *holder == of && !concurrent,
-    };
-    TURN.try_with(holds).unwrap_or(false)
+/// True in a future for whose end a command of the actor `of` may have to wait, so that it must not
+/// wait for that command. That holds for one that would run beside it as well: it waits behind any
+/// exclusive command that has come before it, and that for this future.
+pub(crate) fn holds_back(of: Aid, _concurrent: bool) -> bool {
+    TURN.try_with(|holder| *holder == of).unwrap_or(false)
 }
 
 thread_local! {

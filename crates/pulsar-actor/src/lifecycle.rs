@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::actor::Worked;
 use crate::command::{BoxFuture, CommandDef};
-use crate::context::{Cell, Context, Hold, in_turn, scope};
+use crate::context::{Cell, Context, in_turn, scope};
 use crate::hooks::{Hooks, Work};
 use crate::mailbox::{Envelope, Named};
 use crate::reports::Reports;
@@ -116,8 +116,7 @@ impl Life {
         let begin = std::mem::take(&mut self.hooks.begin);
         let cx = self.cx.clone();
         // Before it has started the actor takes no commands: its start holds their turn.
-        let hold = Hold::Whole(cx.aid());
-        self.start = Some(caught(in_turn(hold, begin.begin(cx))));
+        self.start = Some(caught(in_turn(cx.aid(), begin.begin(cx))));
         loop {
             let event = self.next().await;
             if let Some(cause) = self.handle(event) {
@@ -268,10 +267,7 @@ impl Life {
     fn begin(&mut self, envelope: Envelope) -> Option<Running> {
         let stats = self.cx.cell.mailbox.stats();
         stats.count(&stats.received);
-        if envelope
-            .deadline
-            .is_some_and(|deadline| deadline <= Instant::now())
-        {
+        if envelope.is_expired() {
             self.cx.dead_letter(envelope.into(), DeadReason::Expired);
             return None;
         }

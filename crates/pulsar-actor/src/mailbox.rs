@@ -33,10 +33,21 @@ pub struct Envelope {
     pub args: Payload,
     /// Where its outcome goes.
     pub reply: ReplyTo,
-    /// Not run after this.
+    /// Not run after this, if it is acknowledged.
     pub deadline: Option<Instant>,
     /// Who sent it, as far as this process can tell by itself.
     pub sender: Option<Aid>,
+}
+
+impl Envelope {
+    /// As [`Post::is_expired`].
+    pub(crate) fn is_expired(&self) -> bool {
+        self.command.ack() && is_past(self.deadline)
+    }
+}
+
+fn is_past(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
 /// A command, as the process of its target knows it.
@@ -112,6 +123,16 @@ pub(crate) enum Post<A: Actor> {
 }
 
 impl<A: Actor> Post<A> {
+    /// True if it came too late to be run. Where nobody waits for the reply, its time bounds the
+    /// putting only: what was taken is run.
+    pub(crate) fn is_expired(&self) -> bool {
+        let (ack, deadline) = match self {
+            Self::Direct(direct) => (direct.reply.is_some(), direct.deadline),
+            Self::General(envelope) => return envelope.is_expired(),
+        };
+        ack && is_past(deadline)
+    }
+
     pub(crate) fn into_unrun(self) -> Unrun {
         match self {
             Self::Direct(direct) => direct.into(),

@@ -15,10 +15,9 @@ use pulsar_wire::Codec;
 use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
-use tokio::time::Instant;
 
 use crate::actor::{Actor, Concurrent, Worked};
-use crate::context::{Hold, in_turn as holding};
+use crate::context::in_turn as holding;
 use crate::mailbox::{Direct, Envelope, Named, Post};
 use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
 
@@ -206,17 +205,16 @@ fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
 async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Option<Worked> {
     let (turn, work) = begin(cx, post)?;
     let its_cx = turn.cx.clone();
-    let hold = Hold::Whole(cx.aid());
     match work {
         Work::Own(message) => {
-            let run = holding(hold, state.dispatch(its_cx, message));
+            let run = holding(cx.aid(), state.dispatch(its_cx, message));
             turn.run(run).await
         }
         Work::Free(args) => {
             let Named::Free(command) = turn.command else {
                 return None;
             };
-            let run = holding(hold, (command.invoke)(its_cx, args));
+            let run = holding(cx.aid(), (command.invoke)(its_cx, args));
             turn.run_free(run).await
         }
     }
@@ -234,10 +232,7 @@ async fn shared<A: Concurrent>(
     let Work::Own(message) = work else {
         return None;
     };
-    let run = holding(
-        Hold::Shared(cx.aid()),
-        state.dispatch_shared(its_cx, message),
-    );
+    let run = holding(cx.aid(), state.dispatch_shared(its_cx, message));
     slice.sharing(turn.run(run)).await
 }
 
@@ -251,11 +246,11 @@ enum Work<A: Actor> {
 fn begin<A: Actor>(cx: &Context, post: Post<A>) -> Option<(Turn<A>, Work<A>)> {
     let stats = cx.cell.mailbox.stats();
     stats.count(&stats.received);
-    let (deadline, sender) = match &post {
-        Post::Direct(direct) => (direct.deadline, direct.sender),
-        Post::General(envelope) => (envelope.deadline, envelope.sender),
+    let sender = match &post {
+        Post::Direct(direct) => direct.sender,
+        Post::General(envelope) => envelope.sender,
     };
-    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+    if post.is_expired() {
         cx.dead_letter(post.into_unrun(), DeadReason::Expired);
         return None;
     }
@@ -421,7 +416,7 @@ async fn unwound<T>(work: impl Future<Output = T>) -> Result<T, String> {
 }
 
 async fn last_act<A: Actor>(mut state: A, cx: &Context) -> Worked {
-    let stopping = holding(Hold::Whole(cx.aid()), state.stopping(cx.clone()));
+    let stopping = holding(cx.aid(), state.stopping(cx.clone()));
     match unwound(stopping).await {
         Ok(Ok(())) => Worked::Drained,
         Ok(Err(error)) => {

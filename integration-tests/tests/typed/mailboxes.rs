@@ -1,5 +1,7 @@
 //! Bounded mailboxes of typed actors: what becomes of calls that find no room.
 
+use std::time::Duration;
+
 use pulsar::prelude::*;
 use pulsar::{ActorCall, Never, Unsent};
 
@@ -241,6 +243,25 @@ async fn own_and_free_commands_stand_in_one_queue() -> Result<()> {
         }
         let order = written(&send(&diary, info, ()).await?);
         expect_eq(order, [0, 1, 2, 3, 4, 5])
+    })
+    .await
+}
+
+const BRIEF: Duration = Duration::from_millis(100);
+
+/// Nobody waits for it, and it was taken: it is run, however late.
+#[pulsar::test]
+async fn a_command_without_acknowledgement_does_not_expire() -> Result<()> {
+    everywhere(counter, |_, (counter, gate): Scene<Counter>| async move {
+        let first = in_flight(&counter, counter.add_behind(gate.clone(), 1)).await?;
+        gate.arrivals(1).await?;
+        counter.note("noted".to_owned()).timeout(BRIEF).await?;
+        // Its time is over when this has had as much.
+        let late = counter.total().timeout(BRIEF).await;
+        expect(late.is_err(), late)?;
+        gate.open(1).await?;
+        first.await??;
+        expect_eq(counter.notes().await?, ["noted"])
     })
     .await
 }
