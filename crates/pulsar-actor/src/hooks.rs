@@ -226,7 +226,7 @@ impl Behaviour {
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Hook`] if it cannot travel.
+    /// [`SpawnError::Hook`] if it cannot travel; [`SpawnError::Unsupported`] if the actor has a type.
     pub fn set_start<A, Fut>(
         &mut self,
         hook: fn(Context, A) -> Fut,
@@ -236,6 +236,12 @@ impl Behaviour {
         A: Serialize + DeserializeOwned + Send + 'static,
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
+        if self.actor.is_some() {
+            return Err(SpawnError::Unsupported {
+                message: "an actor of a type begins with its own `start`: it has no start hook"
+                    .to_owned(),
+            });
+        }
         self.start = Some(RemoteFn::new(hook_with_args::<A, Fut>, hook, args)?);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What runs the commands of an actor: one after the other, or side by side where they allow it.
 
 use std::future::{Future, poll_fn};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -203,7 +203,10 @@ fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
 
 /// Runs one command that has the state for itself. `Some` ends the actor.
 async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Option<Worked> {
-    let (turn, work) = begin(cx, post)?;
+    let (turn, work) = match begin(cx, post) {
+        Ok(begun) => begun,
+        Err(ended) => return ended,
+    };
     let its_cx = turn.cx.clone();
     match work {
         Work::Own(message) => {
@@ -214,8 +217,9 @@ async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Opti
             let Named::Free(command) = turn.command else {
                 return None;
             };
-            let run = holding(cx.aid(), (command.invoke)(its_cx, args));
-            turn.run_free(run).await
+            // It reads the arguments before its first await: that may panic as well.
+            let run = async { (command.invoke)(its_cx, args).await };
+            turn.run_free(holding(cx.aid(), run)).await
         }
     }
 }
@@ -227,7 +231,10 @@ async fn shared<A: Concurrent>(
     post: Post<A>,
     slice: &Slice,
 ) -> Option<Worked> {
-    let (turn, work) = begin(cx, post)?;
+    let (turn, work) = match begin(cx, post) {
+        Ok(begun) => begun,
+        Err(ended) => return ended,
+    };
     let its_cx = turn.cx.clone();
     let Work::Own(message) = work else {
         return None;
@@ -242,8 +249,11 @@ enum Work<A: Actor> {
     Free(Payload),
 }
 
-/// Begins a command; `None` if it is not to be run, which its sender has then been told.
-fn begin<A: Actor>(cx: &Context, post: Post<A>) -> Option<(Turn<A>, Work<A>)> {
+/// A command that is to be run; or its end without, which its sender has been told, and the
+/// actor's if it is `Some`.
+type Begun<A> = Result<(Turn<A>, Work<A>), Option<Worked>>;
+
+fn begin<A: Actor>(cx: &Context, post: Post<A>) -> Begun<A> {
     let stats = cx.cell.mailbox.stats();
     stats.count(&stats.received);
     let sender = match &post {
@@ -252,29 +262,25 @@ fn begin<A: Actor>(cx: &Context, post: Post<A>) -> Option<(Turn<A>, Work<A>)> {
     };
     if post.is_expired() {
         cx.dead_letter(post.into_unrun(), DeadReason::Expired);
-        return None;
+        return Err(None);
     }
     let cx = cx.with_sender(sender);
     match post {
         Post::Direct(Direct { message, reply, .. }) => {
             let index = A::index(&message);
             let method = &A::METHODS[index];
-            let command = Named::Own { method, index };
-            let answer = Some(Answer::Direct(reply));
-            Some((
-                Turn {
-                    cx,
-                    command,
-                    answer,
-                },
-                Work::Own(message),
-            ))
+            let turn = Turn {
+                cx,
+                command: Named::Own { method, index },
+                answer: Some(Answer::Direct(reply)),
+            };
+            Ok((turn, Work::Own(message)))
         }
         Post::General(envelope) => begin_general(cx, envelope),
     }
 }
 
-fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Option<(Turn<A>, Work<A>)> {
+fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Begun<A> {
     let Envelope {
         command,
         args,
@@ -282,13 +288,14 @@ fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Option<(Turn<A>, 
         ..
     } = envelope;
     let (codec, work) = match (command, args) {
-        (Named::Free(_), args) => (Codec::Postcard, Ok(Work::Free(args))),
+        (Named::Free(_), args) => (Codec::Postcard, Ok(Ok(Work::Free(args)))),
         (Named::Own { index, .. }, Payload::Wire(codec, bytes)) => {
-            (codec, A::read_message(index, codec, &bytes).map(Work::Own))
+            let read = || A::read_message(index, codec, &bytes).map(Work::Own);
+            (codec, unwound_at_once(read))
         }
         (Named::Own { .. }, Payload::Local(_)) => {
             let error = SendError::codec("the arguments of an actor's own command have its type");
-            (Codec::Postcard, Err(error))
+            (Codec::Postcard, Ok(Err(error)))
         }
     };
     let answer = Some(Answer::General(reply, codec));
@@ -298,11 +305,12 @@ fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Option<(Turn<A>, 
         answer,
     };
     match work {
-        Ok(work) => Some((turn, work)),
-        Err(error) => {
+        Ok(Ok(work)) => Ok((turn, work)),
+        Ok(Err(error)) => {
             turn.end(Ok(Outcome::Undelivered(error)));
-            None
+            Err(None)
         }
+        Err(message) => Err(turn.panicked(message)),
     }
 }
 
@@ -329,8 +337,10 @@ impl<A: Actor> Turn<A> {
             Err(message) => return self.panicked(message),
         };
         if let Some(Answer::General(_, codec)) = self.answer {
-            self.end(Ok(written::<A>(&reply, codec)));
-            return None;
+            return match unwound_at_once(|| written::<A>(&reply, codec)) {
+                Ok(outcome) => self.ended(outcome),
+                Err(message) => self.panicked(message),
+            };
         }
         self.count(A::is_failure(&reply));
         if let Some(Answer::Direct(Some(caller))) = self.answer.take() {
@@ -343,12 +353,14 @@ impl<A: Actor> Turn<A> {
     /// Runs a free command to its end. `Some` ends the actor.
     async fn run_free(mut self, work: impl Future<Output = Outcome>) -> Option<Worked> {
         match unwound(work).await {
-            Ok(outcome) => {
-                self.end(Ok(outcome));
-                None
-            }
+            Ok(outcome) => self.ended(outcome),
             Err(message) => self.panicked(message),
         }
+    }
+
+    fn ended(&mut self, outcome: Outcome) -> Option<Worked> {
+        let panic = self.end(Ok(outcome))?;
+        self.panicked(panic)
     }
 
     /// After a panic the state is suspect: the actor ends, unless its author says otherwise.
@@ -361,21 +373,35 @@ impl<A: Actor> Turn<A> {
         (!A::OUTLIVES_PANICS).then_some(Worked::Panicked(message))
     }
 
-    /// Counts and answers.
-    fn end(&mut self, ended: Result<Outcome, SendError>) {
+    /// Counts and answers. `Some` is the message of a panic in the writing of the outcome, which
+    /// its caller has been told.
+    fn end(&mut self, ended: Result<Outcome, SendError>) -> Option<String> {
         let failed = !matches!(ended, Ok(Outcome::Reply(_)));
+        // First: whoever has the reply may look at the counters.
         self.count(failed);
         match self.answer.take() {
             Some(Answer::Direct(Some(caller))) => {
                 let error = ended.err().unwrap_or_else(|| SendError::codec("no reply"));
                 drop(caller.send(Err(error)));
+                None
             }
             Some(Answer::General(reply, _)) => {
                 let outcome = ended.unwrap_or_else(Outcome::Undelivered);
-                let command = self.command;
-                reply.send(outcome, |outcome, codec| command.encode(outcome, codec));
+                let mut panic = None;
+                reply.send(outcome, |outcome, codec| {
+                    let written = unwound_at_once(|| self.command.encode(outcome, codec));
+                    let written = written.unwrap_or_else(|message| {
+                        panic = Some(message.clone());
+                        Err(SendError::Panicked { message })
+                    });
+                    if written.is_err() && !failed {
+                        self.count_again();
+                    }
+                    written
+                });
+                panic
             }
-            Some(Answer::Direct(None)) | None => {}
+            Some(Answer::Direct(None)) | None => None,
         }
     }
 
@@ -385,6 +411,13 @@ impl<A: Actor> Turn<A> {
             true => &stats.failed,
             false => &stats.replied,
         });
+    }
+
+    /// A reply that was counted as such could not be written.
+    fn count_again(&self) {
+        let stats = self.cx.cell.mailbox.stats();
+        stats.replied.fetch_sub(1, Ordering::Relaxed);
+        stats.count(&stats.failed);
     }
 }
 
@@ -415,16 +448,23 @@ async fn unwound<T>(work: impl Future<Output = T>) -> Result<T, String> {
     ended.map_err(|panic| panic_message(&*panic).to_owned())
 }
 
+/// The same of what does not await: the reading and writing of values, which users may write.
+fn unwound_at_once<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let ended = catch_unwind(AssertUnwindSafe(work));
+    ended.map_err(|panic| panic_message(&*panic).to_owned())
+}
+
+/// Its failure is logged: the actor was asked to stop, and ends so.
 async fn last_act<A: Actor>(mut state: A, cx: &Context) -> Worked {
     let stopping = holding(cx.aid(), state.stopping(cx.clone()));
     match unwound(stopping).await {
-        Ok(Ok(())) => Worked::Drained,
+        Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::error!(aid = %cx.aid(), error = error.one_line(), "stopping failed");
-            Worked::Drained
         }
-        Err(message) => Worked::Panicked(message),
+        Err(message) => tracing::error!(aid = %cx.aid(), message, "stopping panicked"),
     }
+    Worked::Drained
 }
 
 /// An actor's mailbox is made for its type: see `ActorKind`.
