@@ -244,7 +244,7 @@ fn a_child_dies_with_its_parent() {
     let middle = start_in(&mut children, &["middle"]);
     let (mut bytes, mut received) = ([0; 4], Vec::new());
     let count = descriptors::recv_with_descriptors(&middle.link, &mut bytes, &mut received);
-    assert_eq!((count.unwrap(), received.len()), (4, 1));
+    assert_eq!((count.unwrap().bytes, received.len()), (4, 1));
     let grandchild = Pid::new(i32::from_le_bytes(bytes)).unwrap();
     assert_eq!(usage::parent_of(grandchild), Some(middle.pid));
     let below = processes_below(Pid::current());
