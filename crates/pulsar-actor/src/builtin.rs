@@ -8,16 +8,16 @@ use crate::{CommandInfo, Context, Error, Info, SendError};
 
 /// Those that an actor answers by itself; others are added by the layers above.
 pub(crate) static ALL: &[&CommandDef] = &[
-    &CommandDef::of::<__PingCommand>(),
-    &CommandDef::of::<__EchoCommand>(),
-    &CommandDef::of::<__InfoCommand>(),
-    &CommandDef::of::<__RunCommand>(),
-    &CommandDef::of::<__StopCommand>(),
-    &CommandDef::of::<__CommandsCommand>(),
+    &CommandDef::of::<__pingCommand>(),
+    &CommandDef::of::<__echoCommand>(),
+    &CommandDef::of::<__infoCommand>(),
+    &CommandDef::of::<__runCommand>(),
+    &CommandDef::of::<__stopCommand>(),
+    &CommandDef::of::<__commandsCommand>(),
 ];
 
 /// The name of the command that runs function pointers.
-pub const RUN: &str = __RunCommand::NAME;
+pub const RUN: &str = __runCommand::NAME;
 
 /// The commands whose arguments name code by its address. They travel between processes of one
 /// build, in the codec of such, and only the runtime writes them.

@@ -11,10 +11,10 @@ use crate::arbiter::{self, Request, Spawned};
 use crate::{Context, Info};
 
 #[distributed_slice(BUILTINS)]
-static NOTIFY: CommandDef = CommandDef::of::<__NotifyCommand>();
+static NOTIFY: CommandDef = CommandDef::of::<__notifyCommand>();
 
 #[distributed_slice(BUILTINS)]
-static SPAWN: CommandDef = CommandDef::of::<__SpawnCommand>();
+static SPAWN: CommandDef = CommandDef::of::<__spawnCommand>();
 
 /// Tells a manager that one of its actors is alive, with that actor's status. The runtime sends
 /// it; who sends it is told by the link that it comes over.

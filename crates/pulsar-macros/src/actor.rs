@@ -10,7 +10,7 @@ use syn::{
 };
 
 use crate::actor_expansion::expand;
-use crate::method::{Method, is_borrowed, is_context, place, refuse_borrowed};
+use crate::method::{Method, is_borrowed, is_context, place, refuse_borrowed, refuse_cfg};
 use crate::root::root;
 use crate::signature::{argument, is_result, refuse_many};
 
@@ -128,6 +128,7 @@ impl Actor {
 
 impl Start {
     fn new(function: ImplItemFn, is_local: bool) -> syn::Result<Self> {
+        refuse_cfg(&function.attrs)?;
         let signature = &function.sig;
         if !signature.generics.params.is_empty() {
             let message = "the parameters of an actor's type are those of its `impl` block";
@@ -159,6 +160,7 @@ impl Start {
 
 impl Stopping {
     fn new(function: &ImplItemFn) -> syn::Result<Self> {
+        refuse_cfg(&function.attrs)?;
         let inputs: Vec<_> = function.sig.inputs.iter().collect();
         let takes_context = match inputs[..] {
             [FnArg::Receiver(receiver)] if is_borrowed(receiver) => false,

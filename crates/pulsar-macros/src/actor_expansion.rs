@@ -8,7 +8,7 @@ use syn::{GenericParam, Type};
 
 use crate::actor::Actor;
 use crate::method::{Method, place};
-use crate::signature::{doc, reply_label, signature, spaced};
+use crate::signature::{deprecated, doc, docs, reply_label, signature, spaced};
 
 /// The block itself, `spawn`, and the implementation of `Actor` with the types that it needs.
 pub(crate) fn expand(actor: &Actor, root: &TokenStream) -> TokenStream {
@@ -219,8 +219,10 @@ fn calls(actor: &Actor, root: &TokenStream) -> TokenStream {
 fn call(actor: &Actor, method: &Method, root: &TokenStream) -> TokenStream {
     let self_type = &actor.block.self_ty;
     let (vis, name, variant) = (&method.function.vis, method.name(), &method.variant);
-    let docs = method.function.attrs.iter();
-    let docs = docs.filter(|attribute| attribute.path().is_ident("doc"));
+    let (docs, deprecated) = (
+        docs(&method.function.attrs),
+        deprecated(&method.function.attrs),
+    );
     let shown = signature(&method.args, &method.function.sig.output);
     let shown = format!("The command `{}{shown}`.", method.text());
     let (names, types) = unzipped(&method.args);
@@ -245,6 +247,7 @@ fn call(actor: &Actor, method: &Method, root: &TokenStream) -> TokenStream {
         #(#docs)*
         #[doc = ""]
         #[doc = #shown]
+        #deprecated
         #vis fn #name(&self, #(#names: #types),*) -> #root::ActorCall<#self_type, #reply, #error> {
             #root::ActorCall::#make(
                 &self.0,
@@ -293,6 +296,8 @@ fn implementation(actor: &Actor, root: &TokenStream) -> TokenStream {
         false => quote!(in_turn),
     };
     let wire = wire(actor, root);
+    // Of their callers, not of what runs them.
+    let allow_deprecated = allow(&["deprecated"]);
     quote! {
         #[automatically_derived]
         impl #declared #root::Actor for #self_type #bounds {
@@ -316,6 +321,7 @@ fn implementation(actor: &Actor, root: &TokenStream) -> TokenStream {
                 }
             }
 
+            #allow_deprecated
             async fn dispatch(
                 &mut self,
                 __pulsar_cx: #root::Context,
@@ -399,9 +405,11 @@ fn concurrent(actor: &Actor, root: &TokenStream) -> Option<TokenStream> {
     let self_type = &actor.block.self_ty;
     let arms = actor.methods.iter().filter(|method| method.concurrent);
     let arms = arms.map(arm);
+    let allow_deprecated = allow(&["deprecated"]);
     Some(quote! {
         #[automatically_derived]
         impl #declared #root::__private::Concurrent for #self_type #bounds {
+            #allow_deprecated
             async fn dispatch_shared(
                 &self,
                 __pulsar_cx: #root::Context,
@@ -524,11 +532,11 @@ fn unzipped(args: &[(syn::Ident, Type)]) -> (Vec<&syn::Ident>, Vec<&Type>) {
 }
 
 /// What is seen and used of the expansion is up to the program.
-fn allow(lints: &[&str]) -> TokenStream {
+pub(crate) fn allow(lints: &[&str]) -> TokenStream {
     let level = format_ident!("allow");
     let lints = lints.iter().map(|lint| {
         let words = lint.split("::").map(|word| format_ident!("{word}"));
         quote!(#(#words)::*)
     });
-    quote!(#[#level(#(#lints,)* reason = "written by #[pulsar::actor]")])
+    quote!(#[#level(#(#lints,)* reason = "written by a macro of Pulsar")])
 }

@@ -5,10 +5,12 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Error, FnArg, Ident, ItemFn, ReturnType, Type};
 
+use crate::actor_expansion::allow;
 use crate::method::{is_context, place, refuse_borrowed};
 use crate::root::{actor_root, root};
 use crate::signature::{
-    argument, doc, is_result, refuse_generics, refuse_many, reply_label, signature, spaced,
+    argument, deprecated, doc, docs, is_result, refuse_generics, refuse_many, reply_label,
+    signature, spaced,
 };
 
 /// A command that adds itself to the program's table.
@@ -89,18 +91,16 @@ impl Parsed {
     }
 
     fn marker(&self) -> Ident {
-        let name = self.function.sig.ident.unraw().to_string();
-        let camel: String = name.split('_').map(capitalised).collect();
-        format_ident!("__{camel}Command", span = self.function.sig.ident.span())
+        // The name as it is: two names that differ have markers that differ.
+        let name = self.function.sig.ident.unraw();
+        format_ident!("__{name}Command", span = self.function.sig.ident.span())
     }
 
     fn expand(&self, root: &TokenStream) -> TokenStream {
         let (vis, name, marker) = (&self.function.vis, &self.function.sig.ident, self.marker());
-        let docs = self
-            .function
-            .attrs
-            .iter()
-            .filter(|attribute| attribute.path().is_ident("doc"));
+        let attributes = &self.function.attrs;
+        let (docs, deprecated) = (docs(attributes), deprecated(attributes));
+        let allow = allow(&["non_camel_case_types"]);
         let text = name.unraw().to_string();
         let signature = format!("The command `{text}{}`.", self.signature());
         let implementation = self.implementation(root, &marker);
@@ -108,10 +108,12 @@ impl Parsed {
             #(#docs)*
             #[doc = ""]
             #[doc = #signature]
+            #deprecated
             #vis fn #name() -> #marker {
                 #marker
             }
             #[doc(hidden)]
+            #allow
             #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             #vis struct #marker;
             #implementation
@@ -133,9 +135,10 @@ impl Parsed {
         function.vis = syn::Visibility::Inherited;
         // Under another name: in its own body the command's name shall mean the command.
         function.sig.ident = format_ident!("__body", span = name.span());
-        function
-            .attrs
-            .retain(|attribute| !attribute.path().is_ident("doc"));
+        function.attrs.retain(|attribute| {
+            let path = attribute.path();
+            !path.is_ident("doc") && !path.is_ident("deprecated")
+        });
         let dot_await = function.sig.asyncness.map(|_| quote!(.await));
         // What is wrong with the arguments shall be said where they stand.
         let at = types.first().map_or_else(Span::call_site, place);
@@ -189,13 +192,6 @@ impl Parsed {
 
 fn ok(value: TokenStream) -> TokenStream {
     quote!(::core::result::Result::Ok(#value))
-}
-
-fn capitalised(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
 }
 
 #[cfg(test)]

@@ -29,10 +29,12 @@ use quote::quote;
 ///   arguments. `async` or not. It returns the reply, or a `Result` whose error reaches the caller
 ///   with its type. `#[command(no_ack)]`: nobody waits for it. `#[command(concurrent)]`: it takes
 ///   `&self` and runs beside others of its kind, before and after those that take `&mut self`.
-/// * `stopping`, if there is one, runs last: `async fn stopping(&mut self, cx: Context)`.
+/// * `stopping`, if there is one, runs last: `async fn stopping(&mut self, cx: Context)`. It does
+///   not run after a panic, nor when the drain timeout cuts a command. Its own failure is logged.
 ///
-/// The type then has `spawn`, with the arguments of `start`, and each command is a method of its
-/// `Proxy`, as visible as it is here.
+/// The type then has `spawn`, with the arguments of `start` and as visible as that, and each command
+/// is a method of its `Proxy`, as visible as it is here. A command cannot have the name of a built-in
+/// one.
 ///
 /// `#[pulsar::actor(local)]`: arguments and replies need not be serde types; such actors are
 /// threads or tasks. `#[pulsar::actor(on_panic = "continue")]`: a panic costs one command and does

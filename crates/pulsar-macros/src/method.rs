@@ -10,10 +10,11 @@ use syn::{
     Receiver, ReceiverKind, ReturnType, Signature, Token, Type,
 };
 
-use crate::signature::{argument, is_result, refuse_generics, refuse_many};
+use crate::signature::{argument, bare, is_named, is_result, refuse_generics, refuse_many};
 
-/// Names that a command cannot have, since the proxy has methods of these names: they would be
-/// called in its place.
+/// Names that a command cannot have, since the proxy has methods of these names, by itself or by
+/// traits that are implemented for any type in libraries that many use: they would be called in its
+/// place.
 const PROXY_METHODS: &[&str] = &[
     "aid",
     "as_mut",
@@ -32,10 +33,16 @@ const PROXY_METHODS: &[&str] = &[
     "fmt",
     "from",
     "hash",
+    "in_current_span",
+    "instrument",
     "into",
+    "into_args",
+    "into_either",
     "name",
     "ne",
+    "pipe",
     "serialize",
+    "tap",
     "to_owned",
     "to_string",
     "try_from",
@@ -43,6 +50,24 @@ const PROXY_METHODS: &[&str] = &[
     "type_id",
     "typed",
     "untyped",
+    "with_current_subscriber",
+    "with_subscriber",
+];
+
+/// The built-in commands, those to come too: each actor has them, and tools and older processes
+/// know them by name.
+const BUILTINS: &[&str] = &[
+    "actors",
+    "commands",
+    "config",
+    "echo",
+    "info",
+    "kill_actor",
+    "metrics",
+    "notify",
+    "ping",
+    "run",
+    "stop",
 ];
 
 /// A command of an actor's own.
@@ -203,21 +228,19 @@ fn is_mutable(receiver: &Receiver) -> bool {
 
 /// True for an argument of type `Context`.
 pub(crate) fn is_context(input: &FnArg) -> bool {
-    let FnArg::Typed(argument) = input else {
-        return false;
-    };
-    let Type::Path(path) = &*argument.ty else {
-        return false;
-    };
-    path.path
-        .segments
-        .last()
-        .is_some_and(|segment| segment.ident == "Context")
+    matches!(input, FnArg::Typed(argument) if is_named(&argument.ty, "Context"))
 }
 
 fn refuse_name(name: &Ident) -> syn::Result<()> {
     let text = name.unraw().to_string();
     if let Some((_, message)) = RESERVED.iter().find(|(reserved, _)| *reserved == text) {
+        return Err(Error::new_spanned(name, message));
+    }
+    if BUILTINS.contains(&text.as_str()) {
+        let message = format!(
+            "every actor has a built-in command `{text}`, which tools would mean: give this one another \
+             name"
+        );
         return Err(Error::new_spanned(name, message));
     }
     if !PROXY_METHODS.contains(&text.as_str()) {
@@ -244,14 +267,16 @@ const RESERVED: &[(&str, &str)] = &[
     ),
 ];
 
-fn refuse_cfg(attributes: &[Attribute]) -> syn::Result<()> {
+/// # Errors
+///
+/// For a function that some builds have and others do not.
+pub(crate) fn refuse_cfg(attributes: &[Attribute]) -> syn::Result<()> {
     let conditional = attributes
         .iter()
         .find(|attribute| attribute.path().is_ident("cfg"));
     match conditional {
         Some(cfg) => {
-            let message =
-                "an actor's commands are the same in each build: put the condition into the body";
+            let message = "an actor is the same in each build: put the condition into the body";
             Err(Error::new_spanned(cfg, message))
         }
         None => Ok(()),
@@ -262,7 +287,7 @@ fn refuse_cfg(attributes: &[Attribute]) -> syn::Result<()> {
 ///
 /// For an argument that belongs to somebody else, or has no type of its own.
 pub(crate) fn refuse_borrowed(ty: &Type, is_local: bool) -> syn::Result<()> {
-    if matches!(ty, Type::ImplTrait(_)) {
+    if matches!(bare(ty), Type::ImplTrait(_)) {
         let message =
             "a command has a name of its own on the wire and so cannot be generic: write the type";
         return Err(Error::new_spanned(ty, message));
@@ -284,7 +309,7 @@ fn refuse_borrowed_reply(ty: &Type, is_local: bool) -> syn::Result<()> {
 fn borrowed(ty: &Type, is_local: bool) -> Option<&Type> {
     let lives_for_ever =
         |lifetime: &Option<Lifetime>| lifetime.as_ref().is_some_and(|it| it.ident == "static");
-    match ty {
+    match bare(ty) {
         Type::Reference(reference) => {
             (!is_local || !lives_for_ever(&reference.lifetime)).then_some(ty)
         }

@@ -47,13 +47,38 @@ pub(crate) fn refuse_generics(signature: &Signature) -> syn::Result<()> {
 
 /// True for `Result`, whatever its parameters.
 pub(crate) fn is_result(returned: &Type) -> bool {
-    let Type::Path(path) = returned else {
+    is_named(returned, "Result")
+}
+
+/// True for a path that ends with this name.
+pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
+    let Type::Path(path) = bare(ty) else {
         return false;
     };
-    path.path
-        .segments
-        .last()
-        .is_some_and(|segment| segment.ident == "Result")
+    let last = path.path.segments.last();
+    last.is_some_and(|segment| segment.ident == name)
+}
+
+/// The type without what is around it: parentheses, or the invisible ones of what a macro wrote.
+pub(crate) fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(paren) => bare(&paren.elem),
+        ty => ty,
+    }
+}
+
+/// The documentation, as attributes.
+pub(crate) fn docs(attributes: &[Attribute]) -> Vec<&Attribute> {
+    let docs = attributes.iter();
+    docs.filter(|attribute| attribute.path().is_ident("doc"))
+        .collect()
+}
+
+/// The word to callers that they should use something else.
+pub(crate) fn deprecated(attributes: &[Attribute]) -> Option<&Attribute> {
+    let mut all = attributes.iter();
+    all.find(|attribute| attribute.path().is_ident("deprecated"))
 }
 
 /// The text of the documentation.
@@ -103,4 +128,21 @@ pub(crate) fn spaced(tokens: TokenStream) -> String {
         text = text.replace(from, to);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_around_a_type_does_not_hide_it() {
+        let ty: Type = syn::parse_quote!((pulsar::Result<u8>));
+        assert!(is_result(&ty));
+        let group = Type::Group(syn::TypeGroup {
+            attrs: Vec::new(),
+            group_token: syn::token::Group::default(),
+            elem: Box::new(ty),
+        });
+        assert!(is_result(&group));
+    }
 }

@@ -228,3 +228,63 @@ async fn an_actor_type_may_stand_in_a_function() -> Result<()> {
     }
     Ok(())
 }
+
+#[command]
+fn part_1(_cx: Context) -> u32 {
+    1
+}
+
+/// Its name differs by an underscore only.
+#[command]
+fn part1(_cx: Context) -> u32 {
+    2
+}
+
+/// Some of what it does is not to be used any more.
+struct Old;
+
+#[pulsar::actor]
+impl Old {
+    fn start(_cx: Context) -> Self {
+        Self
+    }
+
+    #[command]
+    #[deprecated = "there is a newer one"]
+    fn worn(&self) -> u32 {
+        1
+    }
+
+    #[command(concurrent)]
+    #[deprecated = "there is a newer one"]
+    fn shared(&self) -> u32 {
+        2
+    }
+}
+
+#[command]
+#[deprecated = "there is a newer one"]
+fn worn(_cx: Context) -> u32 {
+    3
+}
+
+#[pulsar::test]
+async fn names_that_differ_little_differ() -> Result<()> {
+    let actor = spawn().task().await?;
+    let parts = (
+        send(&actor, part_1, ()).await?,
+        send(&actor, part1, ()).await?,
+    );
+    assert_eq!(parts, (1, 2));
+    Ok(())
+}
+
+#[pulsar::test]
+#[expect(deprecated, reason = "callers are told, and only they")]
+async fn commands_may_be_deprecated() -> Result<()> {
+    let old = Old::spawn().await?;
+    assert_eq!(old.worn().await?, 1);
+    assert_eq!(old.shared().await?, 2);
+    assert_eq!(send(&old, worn, ()).await?, 3);
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! Panics in commands: told to the caller, and the end of the actor or not.
 
 use pulsar::prelude::*;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::task::yield_now;
 
 use crate::PLACEMENTS;
@@ -105,4 +106,98 @@ async fn an_actor_may_outlive_a_panic_with_its_state() -> Result<()> {
 fn is_panic(answer: &Result<u64, CallError<pulsar::Never>>, should: &str) -> bool {
     matches!(answer,
         Err(CallError::Send(SendError::Panicked { message })) if message.contains(should))
+}
+
+/// It cannot be written if it is 13, or panics as it is.
+#[derive(Clone, Debug, Deserialize)]
+struct Mute(u32);
+
+impl Serialize for Mute {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(self.0 != 13, "thirteen");
+        match self.0 {
+            14 => Err(serde::ser::Error::custom("fourteen")),
+            other => serializer.serialize_u32(other),
+        }
+    }
+}
+
+/// It panics as it is read if it is 13.
+#[derive(Clone, Debug, Serialize)]
+struct Deaf(u32);
+
+impl<'de> Deserialize<'de> for Deaf {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = u32::deserialize(deserializer)?;
+        assert!(read != 13, "thirteen");
+        Ok(Self(read))
+    }
+}
+
+struct Talker;
+
+#[pulsar::actor(on_panic = "continue")]
+impl Talker {
+    fn start(_cx: Context) -> Self {
+        Self
+    }
+
+    #[command]
+    fn say(&self, what: u32) -> Mute {
+        Mute(what)
+    }
+
+    #[command]
+    fn hear(&self, what: Deaf) -> u32 {
+        what.0
+    }
+}
+
+#[command]
+fn say(_cx: Context, what: u32) -> Mute {
+    Mute(what)
+}
+
+#[command]
+fn hear(_cx: Context, what: Deaf) -> u32 {
+    what.0
+}
+
+fn is_thirteen<R, E>(told: Result<R, CallError<E>>) -> bool {
+    let Err(CallError::Send(SendError::Panicked { message })) = told else {
+        return false;
+    };
+    message == "thirteen"
+}
+
+#[pulsar::test]
+async fn a_panic_in_the_reading_or_writing_of_a_value_is_one_in_the_command() -> Result<()> {
+    let talker = Talker::spawn().await?;
+    assert!(is_thirteen(talker.say(13).await));
+    assert!(is_thirteen(talker.hear(Deaf(13)).await));
+    assert!(is_thirteen(send(&talker, say, 13).await));
+    assert!(is_thirteen(send(&talker, hear, Deaf(13)).await));
+    // It outlives them.
+    assert_eq!(talker.say(1).await?.0, 1);
+    let handle = arbiter();
+    let counter = spawn().await?;
+    let (cause, told) = tokio::join!(
+        handle.ended(&counter),
+        send(&counter, say, 13).into_future()
+    );
+    assert!(is_thirteen(told));
+    assert_eq!(cause?, Cause::Panic("thirteen".to_owned()));
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_reply_that_cannot_be_written_is_counted_as_failed() -> Result<()> {
+    let talker = Talker::spawn().await?;
+    for told in [talker.say(14).await, send(&talker, say, 14).await] {
+        let told = told.map(|mute| mute.0);
+        let unwritten = matches!(told, Err(CallError::Send(SendError::Codec { .. })));
+        assert!(unwritten, "{told:?}");
+    }
+    assert_eq!(send(&talker, info, ()).await?.mailbox.failed, 2);
+    Ok(())
 }
