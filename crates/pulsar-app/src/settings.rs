@@ -24,7 +24,7 @@ pub struct Settings {
     #[arg(long, env = "PULSAR_CONCURRENCY", value_enum, default_value_t)]
     pub concurrency: Concurrency,
 
-    /// Seconds that a worker may be silent before it is given up
+    /// Seconds that a worker may be silent: it notifies about three times as often
     #[arg(long, env = "PULSAR_TIMEOUT", value_name = "S", default_value = "30", allow_negative_numbers = true,
         value_parser = seconds_from_one)]
     pub timeout: f64,

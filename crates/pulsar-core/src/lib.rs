@@ -11,18 +11,16 @@
 //!
 //! # Layout
 //!
-//! * `spawn`, `hooks`: what a user says of an actor; `placement`: how it comes to be.
-//! * `lifecycle`: the one loop that runs an actor; `hosting`: a loop that an actor owns;
-//!   `context`:
-//!   the handle its code has; `reports`: what it tells its manager.
-//! * `command`, `builtin`, `json_args`: what can be sent; `send`: from a call to its reply; `mailbox`,
-//!   `queue`, `route`: the ways there.
+//! * `spawn`: what a user says of an actor; `placement`: how it comes to be; `hosting`: a loop that
+//!   an actor owns.
 //! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
-//! * `node`: one process's share; `entry`: where a child enters the program; `last_word`: what a
-//!   process says that a panic aborts.
+//! * `node`: one process's share; `route`, `ways`, `delivery`: the ways to other processes, and from
+//!   a frame to a mailbox; `builtin`: the built-in commands of this layer.
+//! * `entry`: where a child enters the program; `last_word`: what a process says that a panic aborts.
 //! * `log`: what a process says.
 //!
-//! What is said of actors stands in `pulsar-model`, the decisions of supervision in
+//! What an actor is once it lives (its loop, mailbox, commands, types and handle) stands in
+//! `pulsar-actor`. What is said of actors stands in `pulsar-model`, the decisions of supervision in
 //! `pulsar-policy`, the connections between processes in `pulsar-link`.
 //!
 //! # Example

@@ -25,8 +25,9 @@ use pulsar_actor::runtime::{
 /// Describes an actor to spawn: a process, unless said otherwise.
 ///
 /// Awaiting it spawns the actor, and gives a proxy once the actor is ready: it has said hello,
-/// its `start` hook has returned, and its first notify has come. An actor spawned so dies once;
-/// monitors restart.
+/// its `start` hook has returned, and its first notify has come. It lives once, unless it is
+/// [`transient`](Spawn::transient) or [`permanent`](Spawn::permanent), or the worker of a
+/// [`Pool`](crate::Pool).
 ///
 /// ```no_run
 /// # use pulsar_core as pulsar;
@@ -126,7 +127,9 @@ impl<A: Actor> Spawn<A> {
         self.restart(RestartPolicy::Transient)
     }
 
-    /// Restarts the actor however it ended, until the arbiter is asked to stop it.
+    /// Restarts the actor however it ended, also after the command [`stop`](crate::stop), until the
+    /// arbiter is asked to stop it: by [`Arbiter::stop_actor`](crate::Arbiter::stop_actor), in the
+    /// arbiter's process.
     pub fn permanent(self) -> Self
     where
         A: Roaming,
@@ -312,7 +315,8 @@ impl<A: Actor> Spawn<A> {
     }
 
     /// How long the actor may be silent; by default 30 s. It notifies its manager about three
-    /// times as often, at least every 10 s.
+    /// times as often, at least every 10 s. Today this sets that period only: that an actor which
+    /// is silent for longer is ended comes later.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.spec.timeout = Some(timeout.min(LONGEST));
         self

@@ -233,6 +233,25 @@ impl Error {
         Self(message.to_string().into())
     }
 
+    /// What is a boxed error, or becomes one, with its chain: also the errors of libraries like
+    /// this one, which do not implement [`std::error::Error`] and so need more than a `?`.
+    ///
+    /// ```
+    /// use pulsar_model::{Error, Result};
+    ///
+    /// fn boxed() -> std::result::Result<u8, Box<dyn std::error::Error + Send + Sync>> {
+    ///     Ok("7".parse()?)
+    /// }
+    ///
+    /// fn ours() -> Result<u8> {
+    ///     boxed().map_err(Error::from_boxed)
+    /// }
+    /// # assert_eq!(ours().ok(), Some(7));
+    /// ```
+    pub fn from_boxed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+
     /// The error and its sources, outermost first.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
         let first: &(dyn std::error::Error + 'static) = &*self.0;

@@ -12,6 +12,7 @@ pub enum RestartPolicy {
     /// It is restarted if it did not end in order: not after [`Normal`](crate::Cause::Normal) and
     /// [`Stopped`](crate::Cause::Stopped).
     Transient,
-    /// It is restarted however it ended, unless its manager was asked to stop it.
+    /// It is restarted however it ended, also where it was asked to stop by a message; only the
+    /// arbiter ends it for good, asked by `arbiter().stop_actor(…)` in its own process.
     Permanent,
 }

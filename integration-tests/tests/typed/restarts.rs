@@ -297,7 +297,7 @@ impl Never {
 #[pulsar::test]
 async fn a_pool_keeps_typed_workers() -> Result<()> {
     for placement in [Placement::Process, Placement::Thread] {
-        let worker = Counter::spawn(1).placement(placement).untyped();
+        let worker = Counter::spawn(1).placement(placement);
         let pool = Pool::new("counters", 2, worker).start().await?;
         assert!(pool.all_ready(2).await);
         let added = send_json("counters-1", "add", vec![json!(4)]).await;

@@ -14,7 +14,7 @@ use crate::{
     Cause, Context, OnStop, Overflow, Placement, Proxy, RawProxy, RestartPolicy, Role, SendError,
     Spawn, SpawnError, get_actor,
 };
-use pulsar_actor::runtime::{DEFAULT_CAPACITY, Hooks, OnceHook};
+use pulsar_actor::runtime::{DEFAULT_CAPACITY, Hooks, OnceHook, Roaming};
 use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
 
 /// A monitor that keeps a number of like workers alive.
@@ -37,13 +37,32 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of `workers` of the actor that `worker` describes. They are named after the pool,
-    /// with a number each.
-    pub fn new(name: impl Into<String>, workers: usize, worker: Spawn) -> Self {
+    /// A pool of `workers` of the actor that `worker` describes, of whatever type. They are named
+    /// after the pool, with a number each.
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// # use pulsar::{Context, Pool, Proxy, Result, find};
+    /// # struct Counter;
+    /// # #[pulsar::actor]
+    /// # impl Counter {
+    /// #     fn start(_cx: Context, _first: u64) -> Self {
+    /// #         Self
+    /// #     }
+    /// # }
+    /// # async fn example() -> Result<()> {
+    /// let pool = Pool::new("counters", 2, Counter::spawn(0)).start().await?;
+    /// pool.all_ready(2).await;
+    /// let first: Proxy<Counter> = find("counters-1").await?;
+    /// # Ok(())
+    /// # }
+    /// # fn main() {}
+    /// ```
+    pub fn new<A: Roaming>(name: impl Into<String>, workers: usize, worker: Spawn<A>) -> Self {
         Self {
             name: name.into(),
             workers,
-            worker,
+            worker: worker.untyped(),
             limits: PoolLimits::default(),
         }
     }
