@@ -284,13 +284,7 @@ fn implementation(actor: &Actor, root: &TokenStream) -> TokenStream {
     let stopping = stopping(actor, root);
     let (variants, indexes) = variants(actor);
     let arms = actor.methods.iter().map(arm);
-    let failures = actor.methods.iter().map(|method| {
-        let variant = &method.variant;
-        match method.is_fallible() {
-            true => quote!(__PulsarReply::#variant(value) => value.is_err()),
-            false => quote!(__PulsarReply::#variant(_) => false),
-        }
-    });
+    let is_failure = is_failure(actor);
     let work = match actor.methods.iter().any(|method| method.concurrent) {
         true => quote!(side_by_side),
         false => quote!(in_turn),
@@ -333,14 +327,27 @@ fn implementation(actor: &Actor, root: &TokenStream) -> TokenStream {
                 }
             }
 
-            fn is_failure(reply: &Self::Reply) -> bool {
-                match reply {
-                    #(#failures,)*
-                    __PulsarReply::__Never(_, never) => match *never {},
-                }
-            }
-
+            #is_failure
             #wire
+        }
+    }
+}
+
+/// Tells an error of a command's own from a reply.
+fn is_failure(actor: &Actor) -> TokenStream {
+    let arms = actor.methods.iter().map(|method| {
+        let variant = &method.variant;
+        match method.is_fallible() {
+            true => quote!(__PulsarReply::#variant(value) => value.is_err()),
+            false => quote!(__PulsarReply::#variant(_) => false),
+        }
+    });
+    quote! {
+        fn is_failure(reply: &Self::Reply) -> bool {
+            match reply {
+                #(#arms,)*
+                __PulsarReply::__Never(_, never) => match *never {},
+            }
         }
     }
 }
