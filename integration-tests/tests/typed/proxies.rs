@@ -233,3 +233,24 @@ async fn a_mistaken_type_is_told_alike_in_each_placement() -> Result<()> {
     }
     Ok(())
 }
+
+#[command]
+async fn total_of(_cx: Context, name: String) -> Result<u64> {
+    let found: Proxy<Counter> = find(&name).await?;
+    Ok(found.total().await?)
+}
+
+#[pulsar::test]
+async fn a_name_is_found_where_it_is_now() -> Result<()> {
+    let seeker = spawn().await?;
+    for placement in PLACEMENTS {
+        for total in [1, 2, 3] {
+            let counter = Counter::spawn(total).placement(placement);
+            let counter = counter.name("counter").await?;
+            let found = send(&seeker, total_of, "counter").await?;
+            assert_eq!(found, total, "{placement}");
+            arbiter().stop_actor(&counter).await?;
+        }
+    }
+    Ok(())
+}
