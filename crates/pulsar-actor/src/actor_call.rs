@@ -10,10 +10,12 @@ use pulsar_link::payload::{NATIVE, Outcome};
 use pulsar_mailbox::Queue;
 use pulsar_model::RawProxy;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::actor::{Actor, ActorKind, Method, Portable, local_only};
-use crate::ask::{Asked, Parcel, answer_of, begin, bounded, refuse_deadlock, send, try_send};
+use crate::ask::{
+    Asked, Parcel, after_try_send, answer_of, begin, bounded, refuse_deadlock, send, try_send,
+};
 use crate::context::{Context, get_actor, holds_back};
 use crate::mailbox::{Direct, Post, died, put_direct, settle, try_put_direct};
 use crate::system::Route;
@@ -95,14 +97,7 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
         match try_ask::<A>(&self.target, self.message, limit) {
             Ok((asked, after, deadline)) => Ok(Sent::new(async move {
                 let is_held_back = asked.is_held_back();
-                let ran = tokio::select! {
-                    biased;
-                    ran = timeout_at(deadline, asked.ran(reader)) =>
-                        ran.unwrap_or(Err(SendError::Timeout { after })),
-                    // It has been sent, and is run later: only waiting for it here would be in vain.
-                    () = std::future::ready(()), if is_held_back => Err(SendError::WouldDeadlock),
-                };
-                result(ran)
+                result(after_try_send(is_held_back, after, deadline, asked.ran(reader)).await)
             })),
             Err((error, message)) => {
                 let call = Self { message, ..self };
@@ -171,7 +166,7 @@ enum TypedAsk<A: Actor> {
 impl<A: Actor> TypedAsk<A> {
     /// True where whoever waits for it here would wait for ever.
     fn is_held_back(&self) -> bool {
-        matches!(self, Self::Local { answer: Some(_), cx } if holds_back(cx.aid(), false))
+        matches!(self, Self::Local { answer: Some(_), cx } if holds_back(cx.aid()))
     }
 
     async fn ran<R: 'static, E>(self, reader: Reader<A, R, E>) -> Ran<R, E> {
@@ -204,7 +199,7 @@ async fn put<A: Actor>(
 ) -> Result<TypedAsk<A>, SendError> {
     let queue = queue::<A>(cx, &message)?;
     let method = method::<A>(&message);
-    refuse_deadlock(cx, method.ack, method.concurrent)?;
+    refuse_deadlock(cx, method.ack)?;
     let (direct, asked) = addressed::<A>(cx, message, deadline);
     let posted = tokio::select! {
         biased;

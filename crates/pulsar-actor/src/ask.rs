@@ -1,7 +1,8 @@
 //! From a message to what becomes of it: to an actor of this process, or over a link.
 
 use std::borrow::Cow;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::command::{self, CommandDef};
 use crate::context::{Context, get_actor, holds_back};
 use crate::mailbox::{Envelope, Named, died, settle};
 use crate::system::{self, LONGEST, Route, System, in_a_task};
-use crate::{Cause, SendError, Target};
+use crate::{Cause, SendError, Target, panic_message};
 
 /// How long the arbiter's word on how a direct peer ended is waited for.
 pub const VERDICT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -89,28 +90,47 @@ async fn ask_elsewhere(
 /// Why it was not sent, and its arguments.
 pub(crate) fn try_dispatch(
     target: &Target,
-    message: Outgoing,
+    command: &'static CommandDef,
+    args: Payload,
     limit: Option<Duration>,
 ) -> Result<impl Future<Output = Outcome> + Send + 'static, (SendError, Payload)> {
     let (system, limit, deadline) = match begin(limit) {
         Ok(begun) => begun,
-        Err(error) => return Err((error, message.into_args())),
+        Err(error) => return Err((error, args)),
     };
     let asked = match system.try_route(target) {
-        Ok(Route::Local(cx)) => try_put(&cx, message, deadline),
+        Ok(Route::Local(cx)) => try_put(&cx, command, args, deadline),
         Ok(Route::Link(link, aid)) => {
-            let sent =
-                Parcel::of(&message).and_then(|parcel| try_send(&link, aid, &parcel, deadline));
-            sent.map_err(|error| (error, message.into_args()))
+            let parcel = Parcel::of_free(command, &args);
+            let sent = parcel.and_then(|parcel| try_send(&link, aid, &parcel, deadline));
+            sent.map_err(|error| (error, args))
         }
-        Err(error) => Err((error, message.into_args())),
+        Err(error) => Err((error, args)),
     }?;
     Ok(async move {
-        let outcome = timeout_at(deadline, asked.outcome()).await;
-        outcome
-            .unwrap_or(Err(SendError::Timeout { after: limit }))
-            .unwrap_or_else(Outcome::Undelivered)
+        let is_held_back = asked.is_held_back();
+        let outcome = after_try_send(is_held_back, limit, deadline, asked.outcome()).await;
+        outcome.unwrap_or_else(Outcome::Undelivered)
     })
+}
+
+/// Waits for what becomes of a message that was sent without waiting, and only within its time.
+///
+/// # Errors
+///
+/// What it ended with; [`SendError::Timeout`]; [`SendError::WouldDeadlock`] if whoever waits here holds
+/// up what it waits for. The message has been sent all the same, and is run later.
+pub(crate) async fn after_try_send<T>(
+    is_held_back: bool,
+    after: Duration,
+    deadline: Instant,
+    asked: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    tokio::select! {
+        biased;
+        asked = timeout_at(deadline, asked) => asked.unwrap_or(Err(SendError::Timeout { after })),
+        () = ready(()), if is_held_back => Err(SendError::WouldDeadlock),
+    }
 }
 
 /// Runs an ask within its time.
@@ -141,8 +161,8 @@ pub(crate) fn begin(
 }
 
 /// An actor that asks itself for what waits for its own end would wait for ever.
-pub(crate) fn refuse_deadlock(cx: &Context, ack: bool, concurrent: bool) -> Result<(), SendError> {
-    match ack && holds_back(cx.aid(), concurrent) {
+pub(crate) fn refuse_deadlock(cx: &Context, waits: bool) -> Result<(), SendError> {
+    match waits && holds_back(cx.aid()) {
         true => Err(SendError::WouldDeadlock),
         false => Ok(()),
     }
@@ -168,13 +188,6 @@ impl Outgoing {
         };
         Ok((envelope, is_text))
     }
-
-    fn into_args(self) -> Payload {
-        match self {
-            Self::Free(_, args) => args,
-            Self::Text(_, args) => Payload::Wire(Codec::Json, args),
-        }
-    }
 }
 
 /// The envelope with its way back, and where its outcome will come.
@@ -185,29 +198,25 @@ fn addressed(
 ) -> Result<(Envelope, Asked), SendError> {
     let (mut envelope, is_text) = message.into_envelope(cx, deadline)?;
     let command = envelope.command;
-    let concurrent = matches!(command, Named::Own { method, .. } if method.concurrent);
     // Whoever writes to an actor as a tool does waits also where there is no acknowledgement.
     let waits = command.ack() || is_text;
-    refuse_deadlock(cx, waits && !command.is_builtin(), concurrent)?;
     if !waits {
         return Ok((envelope, Asked::Nothing));
     }
     let (caller, answer) = oneshot::channel();
     envelope.reply = ReplyTo::local(caller);
-    let written = is_text.then_some(command);
-    let cx = cx.clone();
-    Ok((
-        envelope,
-        Asked::Local {
-            answer,
-            cx,
-            written,
-        },
-    ))
+    let asked = Asked::Local {
+        answer,
+        cx: cx.clone(),
+        in_turn: !command.is_builtin(),
+        written: is_text.then_some(command),
+    };
+    Ok((envelope, asked))
 }
 
 async fn put(cx: &Context, message: Outgoing, deadline: Instant) -> Result<Asked, SendError> {
     let (envelope, asked) = addressed(cx, message, deadline)?;
+    refuse_deadlock(cx, asked.is_held_back())?;
     let posted = tokio::select! {
         biased;
         posted = cx.cell.mailbox.put(envelope) => posted,
@@ -221,21 +230,13 @@ async fn put(cx: &Context, message: Outgoing, deadline: Instant) -> Result<Asked
 
 fn try_put(
     cx: &Context,
-    message: Outgoing,
+    command: &'static CommandDef,
+    args: Payload,
     deadline: Instant,
 ) -> Result<Asked, (SendError, Payload)> {
-    let (envelope, asked) = match message {
-        Outgoing::Free(command, args) => {
-            // Checked before the arguments go, so that they can be given back.
-            let check = refuse_deadlock(cx, command.ack && !command.builtin, false);
-            if let Err(error) = check {
-                return Err((error, args));
-            }
-            addressed(cx, Outgoing::Free(command, args), deadline)
-        }
-        text => addressed(cx, text, deadline),
-    }
-    .map_err(|error| (error, Payload::local(())))?;
+    let addressed = addressed(cx, Outgoing::Free(command, args), deadline);
+    // Only a tool's command can be unknown here.
+    let (envelope, asked) = addressed.map_err(|error| (error, Payload::local(())))?;
     match settle(cx, cx.cell.mailbox.try_put(envelope)) {
         Ok(()) => Ok(asked),
         Err((envelope, error)) => Err((error, envelope.args)),
@@ -254,21 +255,25 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     fn of(message: &Outgoing) -> Result<Self, SendError> {
-        Ok(match message {
-            Outgoing::Free(command, args) => Self {
-                command: command.signature.name.into(),
-                codec: NATIVE,
-                args: (command.encode_args)(args, NATIVE)?,
-                ack: command.ack,
-                builtin: command.builtin,
-            },
-            Outgoing::Text(name, args) => Self {
+        match message {
+            Outgoing::Free(command, args) => Self::of_free(command, args),
+            Outgoing::Text(name, args) => Ok(Self {
                 command: name.clone().into(),
                 codec: Codec::Json,
                 args: args.clone(),
                 ack: true,
                 builtin: command::is_builtin(name),
-            },
+            }),
+        }
+    }
+
+    fn of_free(command: &CommandDef, args: &Payload) -> Result<Self, SendError> {
+        Ok(Self {
+            command: command.signature.name.into(),
+            codec: NATIVE,
+            args: (command.encode_args)(args, NATIVE)?,
+            ack: command.ack,
+            builtin: command.builtin,
         })
     }
 
@@ -417,6 +422,8 @@ pub(crate) enum Asked {
     Local {
         answer: oneshot::Receiver<Outcome>,
         cx: Context,
+        /// It waits for the actor's turn, as all but the built-in ones do.
+        in_turn: bool,
         /// The command whose outcome is to be written for a tool.
         written: Option<Named>,
     },
@@ -427,6 +434,11 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
+    /// True where whoever waits for it here would wait for ever.
+    pub(crate) fn is_held_back(&self) -> bool {
+        matches!(self, Self::Local { cx, in_turn: true, .. } if holds_back(cx.aid()))
+    }
+
     /// Waits for the outcome.
     ///
     /// # Errors
@@ -439,6 +451,7 @@ impl Asked {
                 answer,
                 cx,
                 written,
+                ..
             } => {
                 let outcome = answer_of(&cx, answer).await?;
                 match written {
@@ -474,7 +487,12 @@ pub(crate) async fn answer_of<T>(
 /// An outcome as a tool reads it.
 fn write(command: Named, outcome: Outcome) -> Result<Outcome, SendError> {
     let failed = matches!(outcome, Outcome::Failure(_));
-    let (_, bytes) = command.encode(outcome, Codec::Json)?;
+    // The user's own code writes it. Unwind safe: nothing of ours is used by it.
+    let written = catch_unwind(AssertUnwindSafe(|| command.encode(outcome, Codec::Json)));
+    let (_, bytes) = written.unwrap_or_else(|panic| {
+        let message = panic_message(&*panic).to_owned();
+        Err(SendError::Panicked { message })
+    })?;
     let json = Payload::Wire(Codec::Json, bytes);
     Ok(match failed {
         true => Outcome::Failure(json),

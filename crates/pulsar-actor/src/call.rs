@@ -81,14 +81,16 @@ impl<C: Command> Call<C> {
     ///
     /// The call, unsent, with the reason: above all [`SendError::MailboxFull`], which is also what
     /// is said while the way to the target is still being made. It can be tried again, or awaited.
+    ///
+    /// An actor may send to itself so. Awaited within the actor's own turn, the reply is
+    /// [`SendError::WouldDeadlock`]; the command is run all the same.
     pub fn try_send(self) -> Result<Sent<C::Reply, C::Error>, Unsent<Self>> {
         let Self {
             target,
             args,
             timeout,
         } = self;
-        let message = Outgoing::Free(Self::COMMAND, Payload::local(args));
-        match ask::try_dispatch(&target, message, timeout) {
+        match ask::try_dispatch(&target, Self::COMMAND, Payload::local(args), timeout) {
             Ok(outcome) => Ok(Sent::new(async move { result::<C>(outcome.await) })),
             Err((error, args)) => match args.take() {
                 Ok(args) => {

@@ -359,7 +359,7 @@ pub(crate) fn in_turn<F: Future>(of: Aid, future: F) -> impl Future<Output = F::
 /// True in a future for whose end a command of the actor `of` may have to wait, so that it must not
 /// wait for that command. That holds for one that would run beside it as well: it waits behind any
 /// exclusive command that has come before it, and that for this future.
-pub(crate) fn holds_back(of: Aid, _concurrent: bool) -> bool {
+pub(crate) fn holds_back(of: Aid) -> bool {
     TURN.try_with(|holder| *holder == of).unwrap_or(false)
 }
 

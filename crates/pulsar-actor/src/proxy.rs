@@ -75,9 +75,6 @@ impl<A: Actor> Proxy<A> {
 pub async fn find<A: Actor>(name: &str) -> Result<Proxy<A>, SendError> {
     let (system, limit, _) = begin(None)?;
     let target = Target::Name(name.to_owned());
-    // Where it was found before, another may live by now, or nobody: a proxy is kept for long and
-    // cannot tell, as a send by name can.
-    system.forget_name(&target);
     let route = bounded(limit, system.route(&target)).await?;
     let aid = match route {
         Route::Local(cx) => cx.aid(),
