@@ -1,7 +1,6 @@
 //! The names of actors that begin anew, once they do not any more.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pulsar::prelude::*;
 use rustix::process::Signal;
@@ -34,9 +33,6 @@ async fn the_name_of_a_kept_actor_is_free_once_it_was_stopped_in_back_off() -> R
     Ok(())
 }
 
-/// Time that an actor here has to end, which it does not use well.
-const EXIT_TIMEOUT: Duration = Duration::from_millis(500);
-
 /// Has a kept task in this thread that does not end by itself.
 #[command]
 async fn host_slow(_cx: Context, name: String) -> Result<(), Error> {
@@ -50,7 +46,7 @@ async fn host_slow(_cx: Context, name: String) -> Result<(), Error> {
 
 #[pulsar::test]
 async fn the_name_of_a_kept_task_is_free_once_its_thread_has_ended() -> Result<()> {
-    let thread = spawn().thread().exit_timeout(EXIT_TIMEOUT).await?;
+    let thread = spawn().thread().await?;
     send(&thread, host_slow, "inside").await?;
     arbiter().stop_actor(&thread).await?;
     // Its place is given up where the thread's loop ends, a moment after the actor.
@@ -89,8 +85,8 @@ async fn a_kept_actor_can_be_stopped_while_it_boots_again() -> Result<()> {
     }
     let folder = tempfile::tempdir()?;
     let mark = folder.path().join("booting");
-    let kept = spawn().name("kept").permanent().start(boot, mark.clone());
-    let kept = kept.exit_timeout(EXIT_TIMEOUT).await?;
+    let kept = spawn().name("kept").permanent();
+    let kept = kept.start(boot, mark.clone()).await?;
     signal(send(&kept, pid, ()).await?, Signal::KILL)?;
     while !mark.exists() {
         yield_now().await;
