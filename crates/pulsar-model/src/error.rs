@@ -88,8 +88,12 @@ pub enum SendError {
          that it has spawned"
     )]
     WouldDeadlock,
-    /// The message is over the limit of a frame.
-    #[error("message of {size} bytes is over the limit of {limit} bytes")]
+    /// The message is over the limit of a frame. Large bodies do not belong in a link: they are to
+    /// travel in shared memory, by descriptor.
+    #[error(
+        "message of {size} bytes is over the limit of {limit} bytes: send it in parts (`SharedBytes` is \
+         to carry such as a whole)"
+    )]
     TooLarge {
         /// Bytes of the whole frame.
         size: usize,
@@ -362,6 +366,17 @@ mod tests {
         let back: Error = postcard::from_bytes(&bytes).unwrap();
         assert_eq!(back.one_line(), "outer: inner");
         assert_eq!(back.chain().count(), 2);
+    }
+
+    #[test]
+    fn a_message_that_is_too_large_is_told_the_limit_and_what_to_do() {
+        let (size, limit) = (20_000_000, 16_777_216);
+        let text = SendError::TooLarge { size, limit }.to_string();
+        assert!(text.contains("over the limit of 16777216 bytes"), "{text}");
+        assert!(
+            text.contains("in parts") && text.contains("SharedBytes"),
+            "{text}"
+        );
     }
 
     #[test]
