@@ -156,6 +156,9 @@ async fn what_nobody_waits_for_any_more_is_not_run() -> Result<()> {
             late,
             Err(CallError::Send(SendError::Timeout { .. }))
         ));
+        // It has come by the answer to this, and its time, as the actor counts it, began before.
+        send(&actor, ping, ()).await?;
+        tokio::time::sleep(2 * short).await;
         run(&actor, let_go, ()).await?;
         assert_eq!(send(&actor, turn, 2_u32).await?, 2);
         let about = send(&actor, info, ()).await?;
