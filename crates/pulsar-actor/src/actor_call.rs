@@ -128,9 +128,9 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
     async fn ran(self) -> Ran<R, E> {
         let (system, limit, deadline) = begin(self.timeout)?;
         let ran = async {
-            let asked = match system.route(&self.target).await? {
-                Route::Local(cx) => put::<A>(&cx, self.message, deadline).await?,
-                Route::Link(..) => {
+            let asked = match system.known(&self.target)? {
+                Some(Route::Local(cx)) => put::<A>(&cx, self.message, deadline).await?,
+                Some(Route::Link(..)) | None => {
                     let parcel = parcel::<A>(&self.message)?;
                     TypedAsk::Link(send(&system, &self.target, &parcel, deadline).await?.0)
                 }

@@ -51,9 +51,10 @@ async fn ask(
 ) -> Result<Outcome, SendError> {
     let (system, limit, deadline) = begin(limit)?;
     let asked = async {
-        match system.route(target).await? {
-            Route::Local(cx) => put(&cx, message, deadline).await?.outcome().await,
-            Route::Link(..) => {
+        match system.known(target)? {
+            Some(Route::Local(cx)) => put(&cx, message, deadline).await?.outcome().await,
+            // Where the way is not known yet, it is sought in line with the sending.
+            Some(Route::Link(..)) | None => {
                 ask_elsewhere(&system, target, Parcel::of(&message)?, deadline).await
             }
         }
@@ -182,8 +183,7 @@ impl Outgoing {
             command,
             args,
             reply: ReplyTo::nobody(),
-            // Once it is accepted, nobody waits for a tell.
-            deadline: (is_text || command.ack()).then_some(deadline),
+            deadline: Some(deadline),
             sender: get_actor().map(|cx| cx.aid()),
         };
         Ok((envelope, is_text))
@@ -278,8 +278,7 @@ impl Parcel {
     }
 
     fn body(&self, aid: Aid, deadline: Instant) -> Result<AskBody, SendError> {
-        let deadline = self.ack.then_some(deadline);
-        AskBody::new(aid, &self.command, self.codec, &self.args, deadline)
+        AskBody::new(aid, &self.command, self.codec, &self.args, Some(deadline))
     }
 
     fn fare(&self) -> Fare {

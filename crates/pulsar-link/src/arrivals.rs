@@ -5,7 +5,6 @@ use std::collections::hash_map::{Entry, HashMap};
 
 use parking_lot::Mutex;
 
-use crate::changes::Changes;
 use crate::credit::{Key, WINDOW};
 
 /// Messages that may wait for one target: some windows of credit. One link brings no more than one,
@@ -34,14 +33,12 @@ pub(crate) const MOST_WAITING: usize = 4 * WINDOW;
 #[derive(Debug)]
 pub struct Arrivals<T> {
     waiting: Mutex<HashMap<Key, VecDeque<T>>>,
-    emptied: Changes,
 }
 
 impl<T> Default for Arrivals<T> {
     fn default() -> Self {
         Self {
             waiting: Mutex::default(),
-            emptied: Changes::default(),
         }
     }
 }
@@ -88,22 +85,7 @@ impl<T> Arrivals<T> {
             return Some(message);
         }
         waiting.remove(&target);
-        let empty = waiting.is_empty();
-        drop(waiting);
-        if empty {
-            self.emptied.announce();
-        }
         None
-    }
-
-    /// True if no target is busy.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.lock().is_empty()
-    }
-
-    /// Waits until no target is busy: all that had come has been put.
-    pub async fn emptied(&self) {
-        self.emptied.until(|| self.is_empty()).await;
     }
 }
 
@@ -147,27 +129,6 @@ mod tests {
         assert_eq!(arrivals.push(TARGET, 1000), Ok(false));
     }
 
-    #[tokio::test]
-    async fn emptied_waits_for_all_targets() {
-        let arrivals = Arc::new(Arrivals::new());
-        arrivals.emptied().await;
-        for key in [(1, 0), (2, 0)] {
-            assert_eq!(arrivals.push(key, ()), Ok(true));
-        }
-        let waiter = {
-            let arrivals = Arc::clone(&arrivals);
-            tokio::spawn(async move { arrivals.emptied().await })
-        };
-        for key in [(1, 0), (2, 0)] {
-            assert_eq!(arrivals.next(key), Some(()));
-            tokio::task::yield_now().await;
-            assert!(!waiter.is_finished());
-            assert_eq!(arrivals.next(key), None);
-        }
-        waiter.await.unwrap();
-    }
-
-    /// As a handler and its movers do it, against a mailbox with room for one.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_order_is_kept_however_handler_and_mover_meet() {
         const MESSAGES: u32 = 50_000;

@@ -88,8 +88,9 @@ impl Link {
         self.give_up_on(pushed);
     }
 
-    /// A `Retire` came. This side retires the link too; when all that came before has been put
-    /// into the mailboxes that it is for, call [`answer_retire`](Self::answer_retire).
+    /// A `Retire` came. This side retires the link too; when all that came before has been handed
+    /// on, to a mailbox or to the [`Arrivals`](crate::Arrivals) that the next link shares, call
+    /// [`answer_retire`](Self::answer_retire).
     ///
     /// # Errors
     ///

@@ -50,14 +50,14 @@ impl Kept {
     /// As [`raise`].
     pub(crate) fn raise(self, node: &Arc<Node>) -> Result<Raised, SpawnError> {
         let first = raise(node, self.order(Incarnation::FIRST))?;
+        if self.spec.restart == RestartPolicy::Temporary {
+            return Ok(first);
+        }
         let unwanted = node
             .registry
             .lock()
             .get(self.aid)
             .map(|entry| entry.unwanted.clone());
-        if self.spec.restart == RestartPolicy::Temporary {
-            return Ok(first);
-        }
         let (to_ready, ready) = oneshot::channel();
         let (to_ended, ended) = oneshot::channel();
         let (keeper, is_task) = (Arc::clone(node), self.spec.placement == Placement::Task);
