@@ -7,23 +7,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use pulsar_link::payload::{self, Outcome, Payload};
 use pulsar_wire::Codec;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::ask::{self, Outgoing};
 use crate::builtin;
 use crate::command::{Command, CommandDef};
-use crate::context::get_actor;
-use crate::hooks::RemoteCall;
-use crate::system;
 use crate::try_send::{Sent, Unsent};
-use crate::{CallError, Context, Error, IntoArgs, SendError, Target};
+use crate::{CallError, IntoArgs, Target};
 
 /// Sends a command to an actor: by proxy, id or name.
 ///
 /// Awaiting the call sends it and gives the reply. It ends within its timeout, by default 30 s,
-/// with the reply, the command's own error, or one [`SendError`] that says why there is none.
+/// with the reply, the command's own error, or one [`SendError`](crate::SendError) that says why there is none.
 /// The arguments are a tuple; for one argument the value itself.
 ///
 /// ```no_run
@@ -79,11 +74,11 @@ impl<C: Command> Call<C> {
     ///
     /// # Errors
     ///
-    /// The call, unsent, with the reason: above all [`SendError::MailboxFull`], which is also what
+    /// The call, unsent, with the reason: above all [`SendError::MailboxFull`](crate::SendError::MailboxFull), which is also what
     /// is said while the way to the target is still being made. It can be tried again, or awaited.
     ///
     /// An actor may send to itself so. Awaited within the actor's own turn, the reply is
-    /// [`SendError::WouldDeadlock`]; the command is run all the same.
+    /// [`SendError::WouldDeadlock`](crate::SendError::WouldDeadlock); the command is run all the same.
     pub fn try_send(self) -> Result<Sent<C::Reply, C::Error>, Unsent<Self>> {
         let Self {
             target,
@@ -150,39 +145,5 @@ pub async fn send_json(
         Outcome::Reply(reply) => Ok(json(reply)?),
         Outcome::Failure(error) => Err(CallError::Command(json(error)?)),
         Outcome::Undelivered(error) => Err(error.into()),
-    }
-}
-
-/// Runs a function on another actor, on that actor's event loop, and gives its result.
-///
-/// Plain functions travel downwards only: from the arbiter or a monitor to the actors below.
-///
-/// # Errors
-///
-/// [`SendError::Refused`] from anywhere else; any other [`SendError`] if it did not run to its
-/// end.
-pub async fn run<A, Fut>(
-    target: impl Into<Target>,
-    function: fn(Context, A) -> Fut,
-    args: A,
-) -> Result<Fut::Output, SendError>
-where
-    A: Serialize + DeserializeOwned + Send + 'static,
-    Fut: Future<Output: Serialize + DeserializeOwned> + Send + 'static,
-{
-    let call = RemoteCall::new(function, &args).map_err(|error| SendError::Refused {
-        reason: error.to_string(),
-    })?;
-    let manages = get_actor().is_none_or(|cx| cx.aid().host() == cx.cell.system.arbiter_aid());
-    let in_master = system::current().is_some_and(|system| system.is_master());
-    if !in_master || !manages {
-        return Err(builtin::refuse_code());
-    }
-    match send(target, builtin::run, call).await {
-        Ok(bytes) => payload::decode(Codec::Postcard, &bytes),
-        Err(CallError::Command(error)) => Err(SendError::Refused {
-            reason: Error::one_line(&error),
-        }),
-        Err(CallError::Send(error)) => Err(error),
     }
 }

@@ -16,6 +16,7 @@ use crate::actor::ActorKind;
 use crate::builtin;
 use crate::json_args::read_json_args;
 use crate::mailbox::Named;
+use crate::remote;
 use crate::{ArgInfo, CommandInfo, Context, SendError};
 use pulsar_link::payload::{Outcome, Payload};
 
@@ -233,21 +234,21 @@ pub(crate) fn all(kind: &ActorKind) -> Vec<CommandInfo> {
     own.chain(free).collect()
 }
 
-/// Names that more than one command of the program claims, or that a built-in has.
+/// Names that more than one command of the program claims, or that a built-in has; and those of more
+/// than one function that runs anywhere.
 pub fn duplicates() -> Vec<&'static str> {
     let builtins = builtins().map(|def| def.signature.name);
     let builtins = builtins.chain(builtin::RESERVED);
-    let mut names: Vec<_> = COMMANDS
-        .iter()
-        .map(|def| def.signature.name)
-        .chain(builtins)
-        .collect();
+    let commands = COMMANDS.iter().map(|def| def.signature.name);
+    let mut all = twice(commands.chain(builtins).collect());
+    all.extend(twice(remote::names().collect()));
+    all
+}
+
+fn twice(mut names: Vec<&'static str>) -> Vec<&'static str> {
     names.sort_unstable();
-    let mut twice: Vec<_> = names
-        .windows(2)
-        .filter(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0])
-        .collect();
+    let pairs = names.windows(2).filter(|pair| pair[0] == pair[1]);
+    let mut twice: Vec<_> = pairs.map(|pair| pair[0]).collect();
     twice.dedup();
     twice
 }

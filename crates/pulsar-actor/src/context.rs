@@ -8,11 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use pulsar_policy::StateCell;
 use pulsar_wire::{Aid, Incarnation};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -21,10 +22,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::ActorKind;
+use crate::hooks::Amend;
 use crate::mailbox::{Mailbox, Unrun};
+use crate::period::Period;
+use crate::settings::{Declaration, Settings};
 use crate::system::System;
-use crate::{ActorInfo, Extra, Info, LoopInfo};
-use crate::{Cause, DeadLetter, DeadReason, OnStop, Placement, Proxy, State};
+use crate::{
+    ActorInfo, Cause, DeadLetter, DeadReason, Extra, Info, LoopInfo, OnStop, ParamError, Placement,
+    Proxy, SpawnParams, State, panic_message,
+};
 
 /// An actor's own handle: cheap to clone, and given to every hook and command.
 #[derive(Clone)]
@@ -45,6 +51,10 @@ pub struct Cell {
     pub mailbox: Mailbox,
     /// The user's hook for messages that were not run.
     pub(crate) on_dead_letter: OnceLock<DeadLetterHook>,
+    /// The user's hook that amends the info.
+    pub(crate) on_info: OnceLock<Amend<Info>>,
+    /// The user's hook that amends what is spawned from here.
+    pub(crate) on_params: OnceLock<Amend<SpawnParams>>,
     pub(crate) state: StateCell,
     /// Asked to stop, by whomever. Only ever set.
     pub(crate) stop: CancellationToken,
@@ -60,7 +70,8 @@ pub struct Cell {
     pub(crate) tasks: TaskTracker,
     /// How it ended, once it has.
     pub cause: OnceLock<Cause>,
-    pub(crate) next_periodic_task: Mutex<Option<Instant>>,
+    pub(crate) period: Period,
+    pub(crate) settings: Settings,
     pub(crate) lag_us: AtomicU64,
     pub(crate) thread_id: AtomicI64,
     since: Instant,
@@ -91,6 +102,8 @@ pub struct Identity {
     pub notify_every: Duration,
     /// What becomes of messages that wait at a stop.
     pub on_stop: OnStop,
+    /// What else it was given, by name.
+    pub params: Extra,
 }
 
 /// Told of a message that was not run.
@@ -117,11 +130,14 @@ impl Context {
         descriptors: HashMap<String, OwnedFd>,
     ) -> Self {
         let cell = Cell {
+            period: Period::new(birth.notify_every),
             birth,
             kind,
             system,
             mailbox,
             on_dead_letter: OnceLock::new(),
+            on_info: OnceLock::new(),
+            on_params: OnceLock::new(),
             state: StateCell::default(),
             stop: CancellationToken::new(),
             gone: CancellationToken::new(),
@@ -130,7 +146,7 @@ impl Context {
             end: CancellationToken::new(),
             tasks: TaskTracker::new(),
             cause: OnceLock::new(),
-            next_periodic_task: Mutex::default(),
+            settings: Settings::default(),
             lag_us: AtomicU64::default(),
             thread_id: AtomicI64::default(),
             since: Instant::now(),
@@ -275,10 +291,74 @@ impl Context {
         self.cell.descriptors.lock().remove(name)
     }
 
-    /// The actor's status now.
+    /// A parameter that the actor was spawned with: by `.param(name, value)`, or by an `on_params` hook
+    /// of its spawner.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`] if there is none of this name, or it is no `T`.
+    pub fn param<T: DeserializeOwned>(&self, name: &str) -> Result<T, ParamError> {
+        let value = self.cell.birth.params.get(name);
+        let value = value.ok_or_else(|| ParamError::Missing {
+            name: name.to_owned(),
+        })?;
+        T::deserialize(value).map_err(|error| ParamError::Invalid {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Declares a setting: a value that tools see. The last word of the declaration says whether they
+    /// may change it: see [`Setting`](crate::Setting).
+    pub fn setting<T>(&self, name: impl Into<String>, value: T) -> Declaration<'_, T> {
+        self.cell.settings.begin(name.into(), value)
+    }
+
+    /// The period of the periodic task.
+    pub fn period(&self) -> Duration {
+        self.cell.period.get()
+    }
+
+    /// Sets the period of the periodic task, at least a millisecond, counted from the end of its last
+    /// run. A run that is under way goes on.
+    pub fn set_period(&self, period: Duration) {
+        self.cell.period.set(period);
+    }
+
+    /// The actor's status now, amended by the `on_info` hook.
     pub fn info(&self) -> Info {
+        let mut info = self.plain_info();
+        if let Some(hook) = self.cell.on_info.get() {
+            self.amend("on_info", hook, &mut info);
+        }
+        info
+    }
+
+    /// Has the `on_params` hook amend what this actor is about to spawn with.
+    #[doc(hidden)]
+    pub fn amend_params(&self, params: &mut SpawnParams) {
+        if let Some(hook) = self.cell.on_params.get() {
+            self.amend("on_params", hook, params);
+        }
+    }
+
+    /// A callback's error, or its panic, is logged; what it has done so far stays.
+    fn amend<T>(&self, name: &str, hook: &Amend<T>, value: &mut T) {
+        // Unwind safe: the value is plain data, and nothing else of ours is used by it.
+        let amended = catch_unwind(AssertUnwindSafe(|| hook(self.clone(), value)));
+        let aid = self.aid();
+        match amended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%aid, error = error.one_line(), "{name} failed"),
+            Err(panic) => {
+                tracing::error!(%aid, message = panic_message(&*panic), "{name} panicked");
+            }
+        }
+    }
+
+    fn plain_info(&self) -> Info {
         let (birth, cell) = (&self.cell.birth, &self.cell);
-        let next = *cell.next_periodic_task.lock();
+        let next = cell.period.next();
         Info {
             actor: ActorInfo {
                 name: birth.name.clone(),

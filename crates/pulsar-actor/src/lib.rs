@@ -6,13 +6,17 @@
 //!
 //! # Layout
 //!
-//! * `actor`: actor types; `hooks`: what runs at the points of an actor's life.
+//! * `actor`: actor types; `hooks`: what runs at the points of an actor's life; `behaviour`,
+//!   `remote_fn`, `fn_ref`: the same as it travels to where the actor will live.
 //! * `lifecycle`: **the one loop** that runs an actor; `worker`: what runs its commands in their
-//!   turns; `mailbox`: where they wait; `reports`: what it tells its manager.
-//! * `context`: the handle that its code has; `proxy`: the reference that others have.
+//!   turns; `mailbox`: where they wait; `reports`: what it tells its manager; `period`: how often
+//!   its periodic task runs.
+//! * `context`: the handle that its code has; `proxy`: the reference that others have; `settings`:
+//!   values that tools see and change.
 //! * `command`, `builtin`, `json_args`: what can be sent.
 //! * `call`, `actor_call`: a free command, or one of an actor's own, from the call to its reply;
-//!   `try_send`: without waiting; `ask`: the ways there.
+//!   `try_send`: without waiting; `run`, `remote`: a function instead of a
+//!   command; `ask`: the ways there.
 //! * `system`: what an actor needs of the system.
 //! * [`runtime`]: the inside, for the layers above.
 #![forbid(unsafe_code)]
@@ -20,34 +24,45 @@
 mod actor;
 mod actor_call;
 mod ask;
+mod behaviour;
 mod builtin;
 mod call;
 mod command;
 mod context;
+mod fn_ref;
 mod hooks;
 mod json_args;
 mod lifecycle;
 mod mailbox;
+mod period;
 mod proxy;
+mod remote;
+mod remote_fn;
 mod reports;
+mod run;
+mod settings;
 mod system;
 mod try_send;
 mod worker;
 
 pub use actor::{Actor, Anyone};
 pub use actor_call::ActorCall;
-pub use builtin::{commands, echo, info, ping, stop};
-pub use call::{Call, run, send, send_json};
+pub use builtin::{commands, config, config_get, config_set, echo, info, ping, stop};
+pub use call::{Call, send, send_json};
 pub use command::Command;
 pub use context::{Context, get_actor};
-pub use hooks::{FnRef, HookOutput};
+pub use fn_ref::FnRef;
+pub use hooks::HookOutput;
 pub use proxy::{Proxy, find};
 pub use pulsar_model::{
     ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
-    Error, Extra, Incarnation, Info, IntoArgs, LastExit, LinksInfo, LoopInfo, MailboxInfo, Never,
-    OnStop, Overflow, ParseAidError, Placement, RawProxy, RestartPolicy, Result, Role, SendError,
-    SpawnError, State, SystemInfo, Target, panic_message,
+    Error, Extra, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo, MailboxInfo,
+    Never, OnStop, Overflow, ParamError, ParseAidError, Placement, RawProxy, RestartPolicy, Result,
+    Role, SendError, SettingError, SettingInfo, SpawnError, SpawnParams, State, SystemInfo, Target,
+    panic_message,
 };
+pub use run::{Run, run};
+pub use settings::{Declaration, Setting};
 pub use try_send::{Sent, Unsent};
 
 /// The inside of actors, for the layers of the runtime above. Programs have no use for it, and it
@@ -55,12 +70,13 @@ pub use try_send::{Sent, Unsent};
 pub mod runtime {
     pub use crate::actor::{ActorKind, Roaming};
     pub use crate::ask::{Entry, VERDICT_TIMEOUT};
-    pub use crate::builtin::{NAMING_CODE, RUN, refuse_code};
+    pub use crate::behaviour::Behaviour;
+    pub use crate::builtin::{NAMING_CODE, RUN_POINTER, refuse_code};
     pub use crate::command::{
         BUILTINS, BoxFuture, Command, CommandDef, duplicates, is_builtin, named,
     };
     pub use crate::context::{Cell, DeadLetterHook, Identity, own_thread, release_thread, scope};
-    pub use crate::hooks::{Behaviour, Hooks, OnceHook};
+    pub use crate::hooks::{Hooks, OnceHook};
     pub use crate::lifecycle::Life;
     pub use crate::mailbox::{
         DEFAULT_CAPACITY, Envelope, Inbox, Mailbox, Named, Posted, Unrun, died, settle,
@@ -82,7 +98,8 @@ pub mod __private {
         Concurrent, Method, Portable, Roaming, Worked, assert_portable, local_only, read_args,
         write,
     };
+    pub use crate::behaviour::{ACTORS, ActorDef};
     pub use crate::command::{BoxFuture, COMMANDS, Command, CommandDef, Signature};
-    pub use crate::hooks::{ACTORS, ActorDef};
+    pub use crate::remote::{REMOTES, RemoteDef, Which, Written, run_written};
     pub use crate::worker::{in_turn, side_by_side};
 }

@@ -45,7 +45,6 @@ pub struct Life {
     /// The last event was a built-in command's: the actor's own futures are polled before more.
     own_first: bool,
     next_notify: Instant,
-    next_periodic_task: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +64,7 @@ enum Event {
     WorkEnded(Unwound<Worked>),
     NotifyDue,
     PeriodicTaskDue,
+    PeriodChanged,
     PeriodicTaskEnded(Unwound<Result<()>>),
     StoppingHookEnded(Unwound<Result<()>>),
     TasksEnded,
@@ -88,7 +88,6 @@ impl Life {
             builtins: FuturesUnordered::new(),
             own_first: false,
             next_notify: Instant::now(),
-            next_periodic_task: None,
         }
     }
 
@@ -110,9 +109,7 @@ impl Life {
         let _ = cell.event_loop.set(Handle::current());
         let _ = cell.state.come_alive();
         let _ = cell.state.begin_start();
-        if let Some(hook) = self.hooks.dead_letter {
-            let _ = self.cx.cell.on_dead_letter.set(hook);
-        }
+        self.install_hooks();
         let begin = std::mem::take(&mut self.hooks.begin);
         let cx = self.cx.clone();
         // Before it has started the actor takes no commands: its start holds their turn.
@@ -122,6 +119,23 @@ impl Life {
             if let Some(cause) = self.handle(event) {
                 return cause;
             }
+        }
+    }
+
+    /// Hands the actor's handles the hooks that they run.
+    fn install_hooks(&mut self) {
+        let cell = &self.cx.cell;
+        if let Some(hook) = self.hooks.dead_letter {
+            let _ = cell.on_dead_letter.set(hook);
+        }
+        if let Some(hook) = self.hooks.on_info.take() {
+            let _ = cell.on_info.set(hook);
+        }
+        if let Some(hook) = self.hooks.on_params.take() {
+            let _ = cell.on_params.set(hook);
+        }
+        if let Some(period) = self.hooks.period {
+            cell.period.set(period);
         }
     }
 
@@ -139,9 +153,7 @@ impl Life {
             Phase::Stopping { deadline } => Some(deadline),
             _ => None,
         };
-        let periodic_due = self
-            .next_periodic_task
-            .filter(|_| running && self.periodic_task.is_none());
+        let periodic_due = cell.period.next().filter(|_| running);
         let next_notify = self.next_notify;
         tokio::select! {
             biased;
@@ -150,6 +162,7 @@ impl Life {
             () = at(deadline) => Event::DrainTimeout,
             () = sleep_until(next_notify), if running => Event::NotifyDue,
             () = at(periodic_due) => Event::PeriodicTaskDue,
+            () = cell.period.changed(), if running => Event::PeriodChanged,
             event = self.next_of_turns(&cell, deadline.is_some()) => event,
         }
     }
@@ -202,6 +215,8 @@ impl Life {
             }
             Event::NotifyDue => self.notify(),
             Event::PeriodicTaskDue => self.begin_periodic_task(),
+            // The time of the next run is looked at anew.
+            Event::PeriodChanged => {}
             Event::PeriodicTaskEnded(result) => self.periodic_task_ended(result),
             Event::StoppingHookEnded(result) => {
                 self.stopping = None;
@@ -225,9 +240,7 @@ impl Life {
         }
         let _ = self.cx.cell.state.run();
         self.phase = Phase::Running;
-        if self.hooks.periodic_task.is_some() {
-            self.schedule_periodic_task();
-        }
+        self.cx.cell.period.count_from(Instant::now());
         // Last: this first notify says that the actor is ready.
         self.notify();
         None
@@ -241,6 +254,7 @@ impl Life {
         if !started {
             return Some(Cause::Stopped);
         }
+        self.cx.cell.period.suspend();
         self.cx.cell.mailbox.messages().close();
         if self.cx.cell.birth.on_stop == OnStop::Refuse {
             self.leave_unrun(&Cause::Stopped);
@@ -318,24 +332,21 @@ impl Life {
         self.reports.notify(&self.cx);
     }
 
+    /// Never two at once: none is due until this one has ended.
     fn begin_periodic_task(&mut self) {
-        if let Some(hook) = &self.hooks.periodic_task {
-            let task = hook(self.cx.clone());
-            self.periodic_task = Some(caught(task));
+        self.cx.cell.period.suspend();
+        match &self.hooks.periodic_task {
+            Some(hook) => self.periodic_task = Some(caught(hook(self.cx.clone()))),
+            None => self.periodic_task_ended(Ok(Ok(()))),
         }
     }
 
-    /// The next one is counted from the end of this one: a slow task delays, it never piles up.
     fn periodic_task_ended(&mut self, result: Unwound<Result<()>>) {
         self.periodic_task = None;
-        self.schedule_periodic_task();
+        if self.phase == Phase::Running {
+            self.cx.cell.period.count_from(Instant::now());
+        }
         self.log_failure("periodic task", result);
-    }
-
-    fn schedule_periodic_task(&mut self) {
-        let next = Instant::now() + self.hooks.period.unwrap_or(self.notify_every);
-        self.next_periodic_task = Some(next);
-        *self.cx.cell.next_periodic_task.lock() = Some(next);
     }
 
     /// A callback's error is logged and does not end the actor.

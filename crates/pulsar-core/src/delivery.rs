@@ -12,7 +12,7 @@ use crate::arbiter::Reached;
 use crate::node::Node;
 use crate::{Context, Overflow, SendError};
 use pulsar_actor::runtime::{
-    Envelope, NAMING_CODE, Posted, RUN, is_builtin, named, refuse_code, settle,
+    Envelope, NAMING_CODE, Posted, RUN_POINTER, is_builtin, named, refuse_code, settle,
 };
 
 /// A message that came over a link and waits for room in its mailbox. Its sender has one credit
@@ -93,7 +93,7 @@ impl Node {
         // beside, and not for what tools wrote.
         let names_code = NAMING_CODE.contains(&body.command.as_str());
         let is_manager = self.master().is_none() && !from.is_direct();
-        let is_spawn = body.command != RUN && self.master().is_some();
+        let is_spawn = body.command != RUN_POINTER && self.master().is_some();
         if names_code && (frame.codec != NATIVE || !(is_manager || is_spawn)) {
             return Err(refuse_code());
         }

@@ -9,18 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulsar_wire::{Aid, Incarnation};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::arbiter::{Hooking, Kept, Order, Raised, raise, spawn_from_child};
 use crate::node::Node;
 use crate::{
-    Actor, Anyone, Context, DeadLetter, HookOutput, OnStop, Overflow, Placement, Proxy, RawProxy,
-    RestartPolicy, Role, SendError, SpawnError, get_actor,
+    Actor, Anyone, Context, DeadLetter, HookOutput, Info, OnStop, Overflow, Placement, Proxy,
+    RawProxy, RestartPolicy, Role, SendError, SpawnError, SpawnParams, get_actor,
 };
-use pulsar_actor::runtime::{
-    ActorKind, Behaviour, DEFAULT_CAPACITY, Hooks, LONGEST, Mailbox, Roaming,
-};
+use pulsar_actor::runtime::{Behaviour, DEFAULT_CAPACITY, Hooks, LONGEST, Roaming};
 
 /// Describes an actor to spawn: a process, unless said otherwise.
 ///
@@ -73,7 +71,7 @@ pub fn spawn_local_actor<A: Actor>(args: A::Start) -> Spawn<A> {
 /// An actor that is described and not yet spawned.
 #[must_use = "nothing is spawned until this is awaited"]
 pub struct Spawn<A: Actor = Anyone> {
-    spec: Spec,
+    spec: SpawnParams,
     behaviour: Behaviour,
     /// What begins a local actor, whose `start` and its arguments do not travel.
     local: Option<Box<dyn FnOnce() -> Hooks + Send>>,
@@ -85,20 +83,8 @@ pub struct Spawn<A: Actor = Anyone> {
 
 impl<A: Actor> Spawn<A> {
     fn new(behaviour: Behaviour) -> Self {
-        let spec = Spec {
-            name: String::new(),
-            placement: Placement::Process,
-            mailbox_capacity: DEFAULT_CAPACITY,
-            overflow: Overflow::default(),
-            on_stop: OnStop::default(),
-            boot_timeout: None,
-            exit_timeout: None,
-            timeout: None,
-            generation: 1,
-            restart: RestartPolicy::default(),
-        };
         Self {
-            spec,
+            spec: SpawnParams::new(DEFAULT_CAPACITY),
             behaviour,
             local: None,
             descriptors: Vec::new(),
@@ -198,27 +184,6 @@ impl<A: Actor> fmt::Debug for Spawn<A> {
     }
 }
 
-/// What is said of an actor besides its hooks.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Spec {
-    pub(crate) name: String,
-    pub(crate) placement: Placement,
-    pub(crate) mailbox_capacity: usize,
-    pub(crate) overflow: Overflow,
-    pub(crate) on_stop: OnStop,
-    pub(crate) boot_timeout: Option<Duration>,
-    pub(crate) exit_timeout: Option<Duration>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) generation: u32,
-    pub(crate) restart: RestartPolicy,
-}
-
-impl Spec {
-    pub(crate) fn mailbox(&self, kind: &ActorKind) -> Mailbox {
-        Mailbox::new(kind, self.mailbox_capacity, self.overflow)
-    }
-}
-
 impl<A: Actor> Spawn<A> {
     /// Names the actor: up to 64 ASCII letters, digits and `-_.:`, not of the form of an id. Among
     /// the living a name is unique; `arbiter` and `monitor` are taken.
@@ -252,6 +217,16 @@ impl<A: Actor> Spawn<A> {
         self.keep_mistake(set)
     }
 
+    /// As [`stopping`](Self::stopping), with arguments.
+    pub fn stopping_with<Args, Fut>(mut self, hook: fn(Context, Args) -> Fut, args: Args) -> Self
+    where
+        Args: Serialize + DeserializeOwned + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        let set = self.behaviour.set_stopping_with(hook, &args);
+        self.keep_mistake(set)
+    }
+
     /// Runs `hook` again and again while the actor runs, never two at once: each period is
     /// counted from the end of the run before. An error is logged and ends nothing.
     pub fn periodic_task<Fut>(mut self, hook: fn(Context) -> Fut) -> Self
@@ -262,7 +237,109 @@ impl<A: Actor> Spawn<A> {
         self.keep_mistake(set)
     }
 
-    /// The period of the periodic task; by default that of the notifies.
+    /// As [`periodic_task`](Self::periodic_task), with arguments.
+    pub fn periodic_task_with<Args, Fut>(
+        mut self,
+        hook: fn(Context, Args) -> Fut,
+        args: Args,
+    ) -> Self
+    where
+        Args: Serialize + DeserializeOwned + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        let set = self.behaviour.set_periodic_task_with(hook, &args);
+        self.keep_mistake(set)
+    }
+
+    /// Calls `hook` each time that the actor's info is made, so that it adds to it: for the command
+    /// `info` and for each notify. It must not block. An error is logged and ends nothing.
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// use pulsar::{Context, Info, info, send, spawn};
+    ///
+    /// fn extra_info(_cx: Context, info: &mut Info) {
+    ///     info.extra.insert("message", "Hello");
+    /// }
+    ///
+    /// # async fn example() -> pulsar::Result<()> {
+    /// let actor = spawn().on_info(extra_info).await?;
+    /// let info = send(&actor, info, ()).await?;
+    /// assert_eq!(info.extra.get("message"), Some(&"Hello".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_info<R: HookOutput + 'static>(mut self, hook: fn(Context, &mut Info) -> R) -> Self {
+        let set = self.behaviour.set_on_info(hook);
+        self.keep_mistake(set)
+    }
+
+    /// As [`on_info`](Self::on_info), with arguments.
+    pub fn on_info_with<Args, R>(
+        mut self,
+        hook: fn(Context, &mut Info, Args) -> R,
+        args: Args,
+    ) -> Self
+    where
+        Args: Serialize + DeserializeOwned + 'static,
+        R: HookOutput + 'static,
+    {
+        let set = self.behaviour.set_on_info_with(hook, &args);
+        self.keep_mistake(set)
+    }
+
+    /// Calls `hook` each time that the actor is about to spawn another: it sees what is said of that
+    /// one, and may change it. It must not block. An error is logged, and the spawn goes on.
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// use pulsar::{Context, SpawnParams, spawn};
+    ///
+    /// fn same_region(cx: Context, params: &mut SpawnParams) -> pulsar::Result<()> {
+    ///     params.params.insert("region", cx.param::<String>("region")?);
+    ///     Ok(())
+    /// }
+    ///
+    /// # async fn example() -> pulsar::Result<()> {
+    /// let root = spawn().param("region", "north").on_params(same_region).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_params<R: HookOutput + 'static>(
+        mut self,
+        hook: fn(Context, &mut SpawnParams) -> R,
+    ) -> Self {
+        let set = self.behaviour.set_on_params(hook);
+        self.keep_mistake(set)
+    }
+
+    /// As [`on_params`](Self::on_params), with arguments.
+    pub fn on_params_with<Args, R>(
+        mut self,
+        hook: fn(Context, &mut SpawnParams, Args) -> R,
+        args: Args,
+    ) -> Self
+    where
+        Args: Serialize + DeserializeOwned + 'static,
+        R: HookOutput + 'static,
+    {
+        let set = self.behaviour.set_on_params_with(hook, &args);
+        self.keep_mistake(set)
+    }
+
+    /// Gives the actor a value under a name, by which its code asks for it: see
+    /// [`Context::param`]. All of them travel with its boot record, so they are for small things.
+    pub fn param(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
+        let name = name.into();
+        let value = serde_json::to_value(value).map_err(|error| SpawnError::Hook {
+            message: format!("the parameter {name} cannot be written: {error}"),
+        });
+        let set = value.map(|value| self.spec.params.insert(name, value));
+        self.keep_mistake(set)
+    }
+
+    /// The period of the periodic task, at least a millisecond; by default that of the notifies.
+    /// While the actor runs, [`Context::set_period`] changes it, and its setting `period_s`.
     pub fn every(mut self, period: Duration) -> Self {
         self.behaviour.period = Some(period.min(LONGEST));
         self
@@ -332,7 +409,7 @@ impl<A: Actor> Spawn<A> {
         self.descriptors.clear();
     }
 
-    pub(crate) fn spec(&self) -> &Spec {
+    pub(crate) fn spec(&self) -> &SpawnParams {
         &self.spec
     }
 
@@ -351,7 +428,8 @@ impl<A: Actor> Spawn<A> {
         let not_running = || SpawnError::Arbiter(SendError::NotRunning);
         let node = Node::current().ok_or(SpawnError::NoEntry)?;
         let spawner = get_actor().ok_or_else(not_running)?;
-        let described = self.checked()?;
+        let mut described = self.checked()?;
+        described.amend(&spawner);
         let is_task = described.spec.placement == Placement::Task;
         if described.local.is_some() && !is_task && node.master().is_none() {
             return Err(SpawnError::Unsupported {
@@ -389,6 +467,12 @@ impl<A: Actor> Spawn<A> {
             });
         }
         Ok(self)
+    }
+
+    /// Has the spawner's `on_params` hook change what is said.
+    fn amend(&mut self, spawner: &Context) {
+        spawner.amend_params(&mut self.spec);
+        self.spec.bound_times(LONGEST);
     }
 
     fn raise(self, node: &Arc<Node>, aid: Aid, spawner: &Context) -> Result<Raised, SpawnError> {
@@ -444,7 +528,8 @@ impl<A: Actor> Spawn<A> {
         incarnation: Incarnation,
         monitor: &Context,
     ) -> Result<Order, SpawnError> {
-        let described = self.checked()?;
+        let mut described = self.checked()?;
+        described.amend(monitor);
         Ok(Order {
             aid,
             incarnation,
@@ -460,7 +545,7 @@ impl<A: Actor> Spawn<A> {
 }
 
 /// A description without its types, and whether it had descriptors.
-pub(crate) type Parts = (Spec, Behaviour, bool);
+pub(crate) type Parts = (SpawnParams, Behaviour, bool);
 
 /// The longest name, in bytes.
 const MAX_NAME_BYTES: usize = 64;

@@ -6,6 +6,7 @@
 //! * `actor`, `method`: an actor type as its author wrote it; `actor_expansion`: what becomes of it.
 //! * `command`: a function becomes a command; `signature`: what its signature says.
 //! * `program`: `main` and tests get an arbiter, and an entry for child processes.
+//! * `remote`: a function that runs on any actor.
 //! * `root`: finds the name under which the user's crate knows Pulsar.
 #![forbid(unsafe_code)]
 
@@ -14,6 +15,7 @@ mod actor_expansion;
 mod command;
 mod method;
 mod program;
+mod remote;
 mod root;
 mod signature;
 
@@ -60,6 +62,16 @@ pub fn command(attributes: TokenStream, item: TokenStream) -> TokenStream {
         // With the function itself: so the compiler does not complain of its absence as well.
         Ok(quote!(#item #mistake))
     }))
+}
+
+/// Registers a function, so that `run` may be given it anywhere: its name
+/// travels, and each actor of the program runs it on its event loop.
+///
+/// It is an `async fn` that takes the actor's `Context` and one value, a serde type as what it returns.
+/// Otherwise it stays as it is: it may be called, and passed as a function pointer.
+#[proc_macro_attribute]
+pub fn remote(attributes: TokenStream, item: TokenStream) -> TokenStream {
+    expand(remote::remote(&attributes.into(), item.into()))
 }
 
 /// `#[command]` for the built-ins, which stand in a table of their own.

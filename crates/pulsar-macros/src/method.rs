@@ -60,13 +60,17 @@ const BUILTINS: &[&str] = &[
     "actors",
     "commands",
     "config",
+    "config_get",
+    "config_set",
     "echo",
+    "halt",
     "info",
     "kill_actor",
     "metrics",
     "notify",
     "ping",
     "run",
+    "run_pointer",
     "stop",
 ];
 

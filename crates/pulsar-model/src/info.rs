@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use pulsar_wire::Incarnation;
-use serde::de::Error as _;
-use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::json::{as_text, from_text};
 use crate::{Placement, State};
 
 /// An actor's status, as `info` shows it and each notify carries it.
@@ -53,7 +52,7 @@ pub struct ActorInfo {
     pub generation: u32,
     /// How often its place was filled anew.
     pub restarts: u32,
-    /// Seconds until its periodic task runs next; null if it has none.
+    /// Seconds until its periodic task runs next; null while it runs, and before and after the actor does.
     pub next_periodic_task_s: Option<f64>,
 }
 
@@ -96,30 +95,31 @@ pub struct LoopInfo {
 
 /// What the user adds to an actor's info: JSON values by name.
 ///
-/// The codec between processes cannot carry JSON values as such; there they travel as text.
+/// As [`Json`](crate::Json) they travel between processes as text.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Extra(pub BTreeMap<String, Value>);
 
+impl Extra {
+    /// Sets a value.
+    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// The value of this name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+}
+
 impl Serialize for Extra {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            return self.0.serialize(serializer);
-        }
-        serde_json::to_string(&self.0)
-            .map_err(S::Error::custom)?
-            .serialize(serializer)
+        as_text(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Extra {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            return BTreeMap::deserialize(deserializer).map(Self);
-        }
-        let text = String::deserialize(deserializer)?;
-        serde_json::from_str(&text)
-            .map(Self)
-            .map_err(D::Error::custom)
+        from_text(deserializer).map(Self)
     }
 }
 

@@ -7,7 +7,8 @@
 //! * [`State`], [`Placement`], [`Role`]: where an actor is in its life, how it runs, what for.
 //! * [`Overflow`], [`OnStop`], [`DeadLetter`]: what becomes of messages that find no room or no
 //!   actor.
-//! * [`RestartPolicy`]: whether it begins anew.
+//! * [`RestartPolicy`]: whether it begins anew; [`SpawnParams`]: all that is said of it at its spawn.
+//! * [`SettingInfo`]: a setting of its; [`Json`]: a value without a type that both sides know.
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
 //!   arbiter tells of it.
 //! * [`CommandInfo`]: a command as tools show it; [`IntoArgs`]: what may be given for a
@@ -31,6 +32,7 @@ mod cause;
 mod command_info;
 mod error;
 mod info;
+mod json;
 mod overflow;
 mod panic_message;
 mod placement;
@@ -38,6 +40,8 @@ mod proxy;
 mod restart_policy;
 mod result_parts;
 mod role;
+mod setting_info;
+mod spawn_params;
 mod state;
 mod status;
 
@@ -46,6 +50,7 @@ pub use cause::Cause;
 pub use command_info::{ArgInfo, CommandInfo};
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
 pub use info::{ActorInfo, Extra, Info, LastExit, LinksInfo, LoopInfo, MailboxInfo, SystemInfo};
+pub use json::Json;
 pub use overflow::{DeadLetter, DeadReason, OnStop, Overflow};
 pub use panic_message::panic_message;
 pub use placement::Placement;
@@ -55,5 +60,7 @@ pub use restart_policy::RestartPolicy;
 #[doc(hidden)]
 pub use result_parts::ResultParts;
 pub use role::Role;
+pub use setting_info::{ParamError, SettingError, SettingInfo};
+pub use spawn_params::SpawnParams;
 pub use state::State;
 pub use status::ActorStatus;

@@ -31,7 +31,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{boot, fnv::Fnv64, image::Image};
 
-/// A plain function pointer, `fn(A, ..) -> R` with at most three arguments, in Rust's own calling convention.
+/// A plain function pointer, `fn(A, ..) -> R` with at most three arguments, in Rust's own calling convention;
+/// or a [`Lending`] one.
 ///
 /// All types may be opaque, such as the future of an `async fn`. The trait is sealed.
 pub trait FnPointer: sealed::Address + Copy + Send + Sync + 'static {}
@@ -187,10 +188,10 @@ mod sealed {
 }
 
 macro_rules! fn_pointer {
-    ($($argument:ident),*) => {
-        impl<R: 'static, $($argument: 'static),*> FnPointer for fn($($argument),*) -> R {}
+    ([$($argument:ident),*] $pointer:ty) => {
+        impl<R: 'static, $($argument: 'static),*> FnPointer for $pointer {}
 
-        impl<R: 'static, $($argument: 'static),*> sealed::Address for fn($($argument),*) -> R {
+        impl<R: 'static, $($argument: 'static),*> sealed::Address for $pointer {
             fn address(self) -> usize {
                 (self as *const ()).expose_provenance()
             }
@@ -205,10 +206,46 @@ macro_rules! fn_pointer {
     };
 }
 
-fn_pointer!();
-fn_pointer!(A);
-fn_pointer!(A, B);
-fn_pointer!(A, B, C);
+fn_pointer!([] fn() -> R);
+fn_pointer!([A] fn(A) -> R);
+fn_pointer!([A, B] fn(A, B) -> R);
+fn_pointer!([A, B, C] fn(A, B, C) -> R);
+
+/// A function that is lent its second argument. A type of its own: as a bare pointer it would be taken for one of those
+/// above, whose arguments have a lifetime each.
+pub struct Lending<A, B, R>(pub fn(A, &mut B) -> R);
+
+/// As [`Lending`], with a third argument.
+pub struct LendingWith<A, B, C, R>(pub fn(A, &mut B, C) -> R);
+
+macro_rules! lending {
+    ($name:ident [$($argument:ident),*] $pointer:ty) => {
+        impl<R, $($argument),*> Clone for $name<$($argument,)* R> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<R, $($argument),*> Copy for $name<$($argument,)* R> {}
+
+        impl<R: 'static, $($argument: 'static),*> FnPointer for $name<$($argument,)* R> {}
+
+        impl<R: 'static, $($argument: 'static),*> sealed::Address for $name<$($argument,)* R> {
+            fn address(self) -> usize {
+                (self.0 as *const ()).expose_provenance()
+            }
+
+            unsafe fn from_address(address: usize) -> Self {
+                let code = std::ptr::with_exposed_provenance::<()>(address);
+                // SAFETY: as for the pointers above; what the caller vouches for is the type of the field.
+                Self(unsafe { std::mem::transmute::<*const (), $pointer>(code) })
+            }
+        }
+    };
+}
+
+lending!(Lending [A, B] fn(A, &mut B) -> R);
+lending!(LendingWith [A, B, C] fn(A, &mut B, C) -> R);
 
 #[cfg(test)]
 mod tests {
@@ -252,6 +289,19 @@ mod tests {
         let mut task = std::task::Context::from_waker(std::task::Waker::noop());
         let poll = future.as_mut().poll(&mut task);
         assert_eq!(poll, std::task::Poll::Ready(42));
+    }
+
+    #[test]
+    fn a_function_that_is_lent_something_returns_from_its_offset() {
+        fn push(number: u8, list: &mut Vec<u8>) {
+            list.push(number);
+        }
+        let offset = CodeOffset::of(Lending(push)).unwrap();
+        let mut list = Vec::new();
+        (offset.resolve::<Lending<u8, Vec<u8>, ()>>().unwrap().0)(7, &mut list);
+        assert_eq!(list, [7]);
+        let other = offset.resolve::<LendingWith<u8, Vec<u8>, u8, ()>>();
+        assert!(matches!(other, Err(CodeError::WrongSignature { .. })));
     }
 
     #[test]

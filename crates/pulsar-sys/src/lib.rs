@@ -61,7 +61,7 @@ mod world;
 pub use boot::{BootError, BootSocket, World};
 pub use build_id::Build;
 pub use children::{Children, Exit, Signal, SignalError};
-pub use code::{CodeError, CodeOffset, FnPointer, trusting};
+pub use code::{CodeError, CodeOffset, FnPointer, Lending, LendingWith, trusting};
 pub use exec::{ExecSpec, SpawnFailure, Spawned};
 pub use pid::Pid;
 pub use sampler::Sampler;

@@ -139,7 +139,8 @@ async fn an_actor_may_refuse_what_waits_when_it_stops() -> Result<()> {
         }
         // What ran is let finish.
         let handle = arbiter();
-        let (ended, ran) = tokio::join!(handle.ended(&actor), run(&actor, let_go, ()));
+        let (ended, ran) =
+            tokio::join!(handle.ended(&actor), run(&actor, let_go, ()).into_future());
         ran?;
         assert_eq!(ended?, Cause::Stopped, "{placement}");
     }

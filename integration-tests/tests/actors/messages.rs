@@ -256,11 +256,11 @@ async fn a_child_that_sends_a_function_pointer_up_by_hand_is_refused() -> Result
     Ok(())
 }
 
-/// Sends the `run` command by its name, around the check in `run`.
+/// Sends the `run_pointer` command by its name, around the check in `run`.
 #[command]
 async fn forge(_cx: Context) -> String {
     let call = json!({ "entry": 0, "function": 0, "args": [] });
-    match send_json("arbiter", "run", vec![call]).await {
+    match send_json("arbiter", "run_pointer", vec![call]).await {
         Ok(value) => value.to_string(),
         Err(error) => error.to_string(),
     }
@@ -370,7 +370,7 @@ async fn a_name_that_looks_like_a_strangers_id_is_found_from_everywhere() -> Res
 #[pulsar::test]
 async fn tools_cannot_have_code_run_by_its_address() -> Result<()> {
     let actor = spawn().await?;
-    for command in ["run", "spawn"] {
+    for command in ["run_pointer", "spawn"] {
         for target in ["arbiter".to_owned(), actor.aid().to_string()] {
             let refused = send_json(target, command, vec![json!({})]).await;
             let Err(CallError::Send(SendError::Refused { .. })) = refused else {

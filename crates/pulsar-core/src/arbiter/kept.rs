@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::shutdown::ask_to_stop;
 use super::{Chance, Hooking, Order, Raised, raise};
 use crate::node::Node;
-use crate::spawn::Spec;
-use crate::{Cause, Placement, RestartPolicy, Role, SpawnError};
+use crate::{Cause, Placement, RestartPolicy, Role, SpawnError, SpawnParams};
 use pulsar_actor::runtime::Behaviour;
 use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy};
 
@@ -20,7 +19,7 @@ use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy};
 pub(crate) struct Kept {
     pub(crate) aid: Aid,
     pub(crate) manager: Aid,
-    pub(crate) spec: Spec,
+    pub(crate) spec: SpawnParams,
     pub(crate) behaviour: Behaviour,
     pub(crate) descriptors: Vec<(String, Arc<OwnedFd>)>,
 }

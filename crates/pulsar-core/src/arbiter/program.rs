@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::{Master, exits, shutdown};
 use crate::node::{Node, Timing, Upward, notify_period};
-use crate::{Anyone, Context, Error, OnStop, Overflow, Placement, Result, Role, entry};
+use crate::{Anyone, Context, Error, Extra, OnStop, Overflow, Placement, Result, Role, entry};
 use pulsar_actor::runtime::{
     ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, duplicates,
     own_thread, release_thread, scope,
@@ -108,6 +108,7 @@ fn begin() -> Result<(Context, Life)> {
         exit_timeout: LONGEST,
         notify_every: notify_period(timing.timeout),
         on_stop: OnStop::default(),
+        params: Extra::default(),
     };
     let exits = exits::listen()?;
     let upward = Upward::Master(Master::new(Handle::current()));

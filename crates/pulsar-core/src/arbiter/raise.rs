@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Vessel};
-use crate::spawn::{Spec, is_name};
-use crate::{Cause, Placement, RestartPolicy, Role, SpawnError};
+use crate::spawn::is_name;
+use crate::{Cause, Placement, RestartPolicy, Role, SpawnError, SpawnParams};
 use pulsar_actor::runtime::{Behaviour, Hooks, Identity};
 use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 
@@ -20,7 +20,7 @@ use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 pub(crate) struct Order {
     pub(crate) aid: Aid,
     pub(crate) incarnation: Incarnation,
-    pub(crate) spec: Spec,
+    pub(crate) spec: SpawnParams,
     pub(crate) hooking: Hooking,
     pub(crate) descriptors: Vec<(String, Arc<OwnedFd>)>,
     pub(crate) manager: Aid,
@@ -105,6 +105,7 @@ fn identity(node: &Node, order: &Order) -> Identity {
         manager: order.manager,
         exit_timeout: order.spec.exit_timeout.unwrap_or(node.timing.exit_timeout),
         on_stop: order.spec.on_stop,
+        params: order.spec.params.clone(),
         notify_every: notify_period(order.spec.timeout.unwrap_or(node.timing.timeout)),
     }
 }

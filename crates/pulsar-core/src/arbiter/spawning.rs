@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Kept;
 use crate::node::{Node, Upward};
-use crate::spawn::{Parts, Spec, gone};
-use crate::{CallError, Context, Info, Placement, SendError, SpawnError, State, builtin, send};
+use crate::spawn::{Parts, gone};
+use crate::{
+    CallError, Context, Info, Placement, SendError, SpawnError, SpawnParams, State, builtin, send,
+};
 use pulsar_actor::runtime::{Behaviour, offer_notify};
 
 /// A spawn that a process actor asks of the arbiter. The id is one of those set aside for it.
@@ -16,7 +18,7 @@ use pulsar_actor::runtime::{Behaviour, offer_notify};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
     aid: Aid,
-    spec: Spec,
+    spec: SpawnParams,
     behaviour: Behaviour,
 }
 

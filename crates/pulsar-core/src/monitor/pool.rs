@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::arbiter::{Chance, Hooking, Order, raise, stop_one};
 use crate::node::Node;
-use crate::spawn::{Spec, gone};
+use crate::spawn::gone;
 use crate::{
-    Cause, Context, OnStop, Overflow, Placement, Proxy, RawProxy, RestartPolicy, Role, SendError,
-    Spawn, SpawnError, get_actor,
+    Cause, Context, Placement, Proxy, RawProxy, Role, SendError, Spawn, SpawnError, SpawnParams,
+    get_actor,
 };
 use pulsar_actor::runtime::{DEFAULT_CAPACITY, Hooks, OnceHook, Roaming};
 use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
@@ -112,18 +112,11 @@ impl Pool {
             .spec()
             .exit_timeout
             .unwrap_or(node.timing.exit_timeout);
-        let spec = Spec {
-            name: self.name.clone(),
-            placement: Placement::Task,
-            mailbox_capacity: DEFAULT_CAPACITY,
-            overflow: Overflow::default(),
-            on_stop: OnStop::default(),
-            boot_timeout: None,
-            exit_timeout: Some(workers_exit.mul_f64(1.5) + std::time::Duration::from_secs(3)),
-            timeout: None,
-            generation: self.worker.spec().generation,
-            restart: RestartPolicy::Temporary,
-        };
+        let mut spec = SpawnParams::new(DEFAULT_CAPACITY);
+        spec.name.clone_from(&self.name);
+        spec.placement = Placement::Task;
+        spec.exit_timeout = Some(workers_exit.mul_f64(1.5) + std::time::Duration::from_secs(3));
+        spec.generation = self.worker.spec().generation;
         let start: OnceHook = Box::new(move |cx| {
             cx.spawn(Keeper::new(cx.clone(), self, status).run());
             Box::pin(async { Ok(()) })

@@ -15,9 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::arbiter::{Hooking, Reached};
 use crate::node::Node;
-use crate::spawn::Spec;
-use crate::{Cause, Context, DeadReason, Placement, SpawnError};
-use pulsar_actor::runtime::{Hooks, Identity, Life, Reports};
+use crate::{Cause, Context, DeadReason, Placement, SpawnError, SpawnParams};
+use pulsar_actor::runtime::{Hooks, Identity, Life, Mailbox, Reports};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 
@@ -26,7 +25,7 @@ pub(crate) use process::ChildIdentity;
 /// All that a placement needs to begin a life.
 pub(crate) struct Commission {
     pub(crate) birth: Identity,
-    pub(crate) spec: Spec,
+    pub(crate) spec: SpawnParams,
     pub(crate) hooking: Hooking,
     pub(crate) descriptors: Vec<(String, Arc<OwnedFd>)>,
     /// Where its events go.
@@ -158,7 +157,8 @@ fn local_life(node: &Arc<Node>, commission: Commission) -> Result<(Context, Life
         Hooking::Native(hooks) => hooks,
     };
     let descriptors = duplicates(commission.descriptors)?;
-    let mailbox = commission.spec.mailbox(hooks.kind);
+    let spec = &commission.spec;
+    let mailbox = Mailbox::new(hooks.kind, spec.mailbox_capacity, spec.overflow);
     let cx = Context::new(
         commission.birth,
         hooks.kind,

@@ -1,0 +1,354 @@
+//! What an actor does at the points of its life, as it travels to where it will live.
+
+use std::future::Future;
+use std::time::Duration;
+
+use linkme::distributed_slice;
+use pulsar_link::payload;
+use pulsar_sys::{CodeOffset, trusting};
+use pulsar_wire::Codec;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{ActorKind, Anyone, Roaming, TypeName};
+use crate::command::BoxFuture;
+use crate::context::DeadLetterHook;
+use crate::hooks::{Begin, HookOutput, Hooks, Work};
+use crate::remote_fn::{RemoteFn, encode_args, hook_error};
+use crate::{Context, Info, Result, SpawnError, SpawnParams};
+
+/// Hooks as they travel to where the actor will live.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Behaviour {
+    /// The actor's type and the arguments of its start; none of its own without.
+    actor: Option<TypedStart>,
+    start: Option<RemoteFn>,
+    stopping: Option<RemoteFn>,
+    periodic_task: Option<RemoteFn>,
+    on_info: Option<RemoteFn>,
+    on_params: Option<RemoteFn>,
+    dead_letter: Option<CodeOffset>,
+    /// The period of the periodic task.
+    pub period: Option<Duration>,
+}
+
+/// An actor type on its way, with the arguments of its start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct TypedStart {
+    /// The type's name on the wire, by which it is registered.
+    name: String,
+    /// Tells the type's [`ActorKind`].
+    kind: CodeOffset,
+    /// The instance of [`typed_start`] for it.
+    start: CodeOffset,
+    args: Vec<u8>,
+    /// Whether the arguments may name functions: they come from above.
+    trusted: bool,
+}
+
+type KindOf = fn() -> &'static ActorKind;
+type StartOf = fn(Context, Vec<u8>, bool) -> BoxFuture<Result<Work>>;
+
+/// The actor types of the program that others may name: each `#[pulsar::actor]` that is portable and
+/// not generic adds itself at link time.
+#[doc(hidden)]
+#[distributed_slice]
+pub static ACTORS: [ActorDef];
+
+/// The table entry of an actor type.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ActorDef {
+    name: TypeName,
+    kind: KindOf,
+    start: StartOf,
+}
+
+impl ActorDef {
+    /// The entry of `A`.
+    pub const fn of<A: Roaming>() -> Self {
+        Self {
+            name: TypeName::of::<A>(),
+            kind: ActorKind::of::<A>,
+            start: typed_start::<A>,
+        }
+    }
+
+    fn typed_start(&self, args: Vec<u8>, trusted: bool) -> Result<TypedStart, SpawnError> {
+        Ok(TypedStart {
+            name: self.name.to_string(),
+            kind: CodeOffset::of(self.kind).map_err(hook_error)?,
+            start: CodeOffset::of(self.start).map_err(hook_error)?,
+            args,
+            trusted,
+        })
+    }
+}
+
+impl Behaviour {
+    /// The behaviour of an `A`.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if the arguments cannot be written.
+    pub fn of_actor<A: Roaming>(args: &A::Start) -> Result<Self, SpawnError> {
+        let actor = ActorDef::of::<A>().typed_start(encode_args(args)?, true)?;
+        Ok(Self {
+            actor: Some(actor),
+            ..Self::default()
+        })
+    }
+
+    /// The same behaviour with code of this process's own, found by the type's name: nothing is
+    /// taken from the description but names and data. For what a stranger has described.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Unsupported`] if it has hooks, or its type is not registered.
+    pub fn registered(self) -> Result<Self, SpawnError> {
+        let Self {
+            actor,
+            start,
+            stopping,
+            periodic_task,
+            on_info,
+            on_params,
+            dead_letter,
+            period,
+        } = self;
+        let hooks = [start, stopping, periodic_task, on_info, on_params];
+        if hooks.iter().any(Option::is_some) || dead_letter.is_some() {
+            return Err(unregistered("its hooks are functions"));
+        }
+        let own = |actor: TypedStart| {
+            let mut all = ACTORS.iter();
+            match all.find(|def| def.name.to_string() == actor.name) {
+                Some(def) => def.typed_start(actor.args, false),
+                None => {
+                    let path = actor.name.split('#').next().unwrap_or_default();
+                    Err(unregistered(&format!("{path} is not registered")))
+                }
+            }
+        };
+        Ok(Self {
+            actor: actor.map(own).transpose()?,
+            period,
+            ..Self::default()
+        })
+    }
+
+    /// Runs `hook` before the actor is ready.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel; [`SpawnError::Unsupported`] if the actor has a type.
+    pub fn set_start<A, Fut>(
+        &mut self,
+        hook: fn(Context, A) -> Fut,
+        args: &A,
+    ) -> Result<(), SpawnError>
+    where
+        A: Serialize + DeserializeOwned + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        if self.actor.is_some() {
+            return Err(SpawnError::Unsupported {
+                message: "an actor of a type begins with its own `start`: it has no start hook"
+                    .to_owned(),
+            });
+        }
+        self.start = Some(RemoteFn::with_args(hook, args)?);
+        Ok(())
+    }
+
+    /// Runs `hook` when the actor begins to stop.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_stopping<Fut>(&mut self, hook: fn(Context) -> Fut) -> Result<(), SpawnError>
+    where
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        self.stopping = Some(RemoteFn::plain(hook)?);
+        Ok(())
+    }
+
+    /// As [`set_stopping`](Self::set_stopping), with arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_stopping_with<A, Fut>(
+        &mut self,
+        hook: fn(Context, A) -> Fut,
+        args: &A,
+    ) -> Result<(), SpawnError>
+    where
+        A: Serialize + DeserializeOwned + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        self.stopping = Some(RemoteFn::with_args(hook, args)?);
+        Ok(())
+    }
+
+    /// Runs `hook` again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_periodic_task<Fut>(&mut self, hook: fn(Context) -> Fut) -> Result<(), SpawnError>
+    where
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        self.periodic_task = Some(RemoteFn::plain(hook)?);
+        Ok(())
+    }
+
+    /// As [`set_periodic_task`](Self::set_periodic_task), with arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_periodic_task_with<A, Fut>(
+        &mut self,
+        hook: fn(Context, A) -> Fut,
+        args: &A,
+    ) -> Result<(), SpawnError>
+    where
+        A: Serialize + DeserializeOwned + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        self.periodic_task = Some(RemoteFn::with_args(hook, args)?);
+        Ok(())
+    }
+
+    /// Has `hook` amend the actor's info each time that it is made.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_on_info<R: HookOutput + 'static>(
+        &mut self,
+        hook: fn(Context, &mut Info) -> R,
+    ) -> Result<(), SpawnError> {
+        self.on_info = Some(RemoteFn::amending(hook)?);
+        Ok(())
+    }
+
+    /// As [`set_on_info`](Self::set_on_info), with arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_on_info_with<A, R>(
+        &mut self,
+        hook: fn(Context, &mut Info, A) -> R,
+        args: &A,
+    ) -> Result<(), SpawnError>
+    where
+        A: Serialize + DeserializeOwned + 'static,
+        R: HookOutput + 'static,
+    {
+        self.on_info = Some(RemoteFn::amending_with(hook, args)?);
+        Ok(())
+    }
+
+    /// Has `hook` amend what the actor spawns others with.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_on_params<R: HookOutput + 'static>(
+        &mut self,
+        hook: fn(Context, &mut SpawnParams) -> R,
+    ) -> Result<(), SpawnError> {
+        self.on_params = Some(RemoteFn::amending(hook)?);
+        Ok(())
+    }
+
+    /// As [`set_on_params`](Self::set_on_params), with arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_on_params_with<A, R>(
+        &mut self,
+        hook: fn(Context, &mut SpawnParams, A) -> R,
+        args: &A,
+    ) -> Result<(), SpawnError>
+    where
+        A: Serialize + DeserializeOwned + 'static,
+        R: HookOutput + 'static,
+    {
+        self.on_params = Some(RemoteFn::amending_with(hook, args)?);
+        Ok(())
+    }
+
+    /// Calls `hook` for each message that was not run.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn set_dead_letter(&mut self, hook: DeadLetterHook) -> Result<(), SpawnError> {
+        self.dead_letter = Some(CodeOffset::of(hook).map_err(hook_error)?);
+        Ok(())
+    }
+
+    /// The hooks, ready to run in this process.
+    pub fn resolve(self) -> Result<Hooks, SpawnError> {
+        let once = |hook: Option<RemoteFn>| hook.map(RemoteFn::into_once).transpose();
+        let (kind, begin) = match (self.actor, once(self.start)?) {
+            (Some(actor), _) => actor.resolve()?,
+            (None, Some(hook)) => (ActorKind::of::<Anyone>(), Begin::Hook(hook)),
+            (None, None) => (ActorKind::of::<Anyone>(), Begin::Plain),
+        };
+        let periodic_task = self.periodic_task.map(RemoteFn::into_many).transpose()?;
+        let on_info = self.on_info.map(RemoteFn::into_amend).transpose()?;
+        let on_params = self.on_params.map(RemoteFn::into_amend).transpose()?;
+        let dead_letter = self
+            .dead_letter
+            .map(|hook| hook.resolve().map_err(hook_error));
+        Ok(Hooks {
+            dead_letter: dead_letter.transpose()?,
+            kind,
+            begin,
+            stopping: once(self.stopping)?,
+            periodic_task,
+            on_info,
+            on_params,
+            period: self.period,
+        })
+    }
+}
+
+impl TypedStart {
+    fn resolve(self) -> Result<(&'static ActorKind, Begin), SpawnError> {
+        let kind: KindOf = self.kind.resolve().map_err(hook_error)?;
+        let start: StartOf = self.start.resolve().map_err(hook_error)?;
+        let begin = Begin::Actor(Box::new(move |cx| start(cx, self.args, self.trusted)));
+        Ok((kind(), begin))
+    }
+}
+
+/// What a process actor is told that wants what it may not have in the arbiter's process.
+fn unregistered(why: &str) -> SpawnError {
+    SpawnError::Unsupported {
+        message: format!(
+            "{why}, and would run in the arbiter's process: spawn a process or a task, or a type \
+             with #[pulsar::actor] that is not generic, without hooks"
+        ),
+    }
+}
+
+fn typed_start<A: Roaming>(cx: Context, args: Vec<u8>, trusted: bool) -> BoxFuture<Result<Work>> {
+    Box::pin(async move {
+        let read = || payload::decode(Codec::Postcard, &args);
+        let args = match trusted {
+            true => trusting(read),
+            false => read(),
+        }?;
+        let state = A::start(cx.clone(), args).await?;
+        Ok(state.work(cx))
+    })
+}

@@ -1,0 +1,190 @@
+//! Functions with their arguments, on their way to where they run.
+
+use std::future::Future;
+
+use pulsar_link::payload;
+use pulsar_sys::{CodeError, CodeOffset, FnPointer, Lending, LendingWith, trusting};
+use pulsar_wire::Codec;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::command::BoxFuture;
+use crate::hooks::{Amend, HookOutput, ManyHook, OnceHook};
+use crate::{Context, Result, SpawnError};
+
+/// A function with its arguments. `entry` is the instance of a generic function of the program that
+/// knows the types of `function`, and what it gives is an `E`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RemoteFn {
+    entry: CodeOffset,
+    function: CodeOffset,
+    args: Vec<u8>,
+}
+
+/// Runs `function` on an actor, with its arguments as they were written.
+pub(crate) type Entry<R> = fn(CodeOffset, Context, Vec<u8>) -> BoxFuture<Result<R>>;
+
+/// Makes an [`Amend`] of a function and its arguments.
+type AmendEntry<T> = fn(CodeOffset, Vec<u8>) -> Result<Amend<T>, SpawnError>;
+
+impl RemoteFn {
+    /// A function that `entry` runs.
+    pub(crate) fn new<R: 'static, A: Serialize>(
+        entry: Entry<R>,
+        function: impl FnPointer,
+        args: &A,
+    ) -> Result<Self, SpawnError> {
+        Self::entered_by(entry, function, args)
+    }
+
+    /// The same, with arguments that are written already.
+    pub(crate) fn written<R: 'static>(
+        entry: Entry<R>,
+        function: impl FnPointer,
+        args: Vec<u8>,
+    ) -> Result<Self, SpawnError> {
+        Ok(Self {
+            args,
+            ..Self::entered_by(entry, function, &())?
+        })
+    }
+
+    /// A hook without arguments.
+    pub(crate) fn plain<Fut>(hook: fn(Context) -> Fut) -> Result<Self, SpawnError>
+    where
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        Self::new(plain_hook::<Fut>, hook, &())
+    }
+
+    /// A hook with arguments.
+    pub(crate) fn with_args<A, Fut>(
+        hook: fn(Context, A) -> Fut,
+        args: &A,
+    ) -> Result<Self, SpawnError>
+    where
+        A: Serialize + DeserializeOwned + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
+    {
+        Self::new(hook_with_args::<A, Fut>, hook, args)
+    }
+
+    /// A hook that amends a `T`.
+    pub(crate) fn amending<T: 'static, R: HookOutput + 'static>(
+        hook: fn(Context, &mut T) -> R,
+    ) -> Result<Self, SpawnError> {
+        let entry: AmendEntry<T> = amend::<T, R>;
+        Self::entered_by(entry, Lending(hook), &())
+    }
+
+    /// A hook that amends a `T`, with arguments.
+    pub(crate) fn amending_with<T, A, R>(
+        hook: fn(Context, &mut T, A) -> R,
+        args: &A,
+    ) -> Result<Self, SpawnError>
+    where
+        T: 'static,
+        A: Serialize + DeserializeOwned + 'static,
+        R: HookOutput + 'static,
+    {
+        let entry: AmendEntry<T> = amend_with::<T, A, R>;
+        Self::entered_by(entry, LendingWith(hook), args)
+    }
+
+    fn entered_by<A: Serialize>(
+        entry: impl FnPointer,
+        function: impl FnPointer,
+        args: &A,
+    ) -> Result<Self, SpawnError> {
+        Ok(Self {
+            entry: CodeOffset::of(entry).map_err(hook_error)?,
+            function: CodeOffset::of(function).map_err(hook_error)?,
+            args: encode_args(args)?,
+        })
+    }
+
+    /// Runs the function, for what it gives.
+    pub(crate) async fn call<R: 'static>(self, cx: Context) -> Result<R> {
+        let entry: Entry<R> = self.entry.resolve()?;
+        entry(self.function, cx, self.args).await
+    }
+
+    pub(crate) fn into_once(self) -> Result<OnceHook, SpawnError> {
+        let entry: Entry<()> = self.entry.resolve().map_err(hook_error)?;
+        Ok(Box::new(move |cx| entry(self.function, cx, self.args)))
+    }
+
+    pub(crate) fn into_many(self) -> Result<ManyHook, SpawnError> {
+        let entry: Entry<()> = self.entry.resolve().map_err(hook_error)?;
+        Ok(Box::new(move |cx| {
+            entry(self.function, cx, self.args.clone())
+        }))
+    }
+
+    pub(crate) fn into_amend<T: 'static>(self) -> Result<Amend<T>, SpawnError> {
+        let entry: AmendEntry<T> = self.entry.resolve().map_err(hook_error)?;
+        entry(self.function, self.args)
+    }
+}
+
+pub(crate) fn encode_args<A: Serialize>(args: &A) -> Result<Vec<u8>, SpawnError> {
+    let args = payload::encode(Codec::Postcard, args);
+    args.map(Into::into).map_err(|error| SpawnError::Hook {
+        message: error.to_string(),
+    })
+}
+
+pub(crate) fn hook_error(error: CodeError) -> SpawnError {
+    SpawnError::Hook {
+        message: error.to_string(),
+    }
+}
+
+fn hook_with_args<A, Fut>(function: CodeOffset, cx: Context, args: Vec<u8>) -> BoxFuture<Result<()>>
+where
+    A: DeserializeOwned + Send + 'static,
+    Fut: Future<Output: HookOutput> + Send + 'static,
+{
+    Box::pin(async move {
+        let function: fn(Context, A) -> Fut = function.resolve()?;
+        // A hook's arguments come from the manager, and may name functions.
+        let args = trusting(|| payload::decode(Codec::Postcard, &args))?;
+        function(cx, args).await.into_result()
+    })
+}
+
+fn plain_hook<Fut>(function: CodeOffset, cx: Context, _args: Vec<u8>) -> BoxFuture<Result<()>>
+where
+    Fut: Future<Output: HookOutput> + Send + 'static,
+{
+    Box::pin(async move {
+        let function: fn(Context) -> Fut = function.resolve()?;
+        function(cx).await.into_result()
+    })
+}
+
+fn amend<T, R>(function: CodeOffset, _args: Vec<u8>) -> Result<Amend<T>, SpawnError>
+where
+    T: 'static,
+    R: HookOutput + 'static,
+{
+    let Lending(function) = function
+        .resolve::<Lending<Context, T, R>>()
+        .map_err(hook_error)?;
+    Ok(Box::new(move |cx, value| function(cx, value).into_result()))
+}
+
+fn amend_with<T, A, R>(function: CodeOffset, args: Vec<u8>) -> Result<Amend<T>, SpawnError>
+where
+    T: 'static,
+    A: DeserializeOwned + 'static,
+    R: HookOutput + 'static,
+{
+    let LendingWith(function) = function
+        .resolve::<LendingWith<Context, T, A, R>>()
+        .map_err(hook_error)?;
+    Ok(Box::new(move |cx, value| {
+        let args = trusting(|| payload::decode(Codec::Postcard, &args))?;
+        function(cx, value, args).into_result()
+    }))
+}

@@ -1,0 +1,213 @@
+//! Hooks: "Hooks are passed as key-valued parameters to the spawn function."
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pulsar::prelude::*;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::PLACEMENTS;
+
+/// Starts an echo server on a newly spawned actor, and shows its address.
+async fn create_echo_server(cx: Context, address: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    cx.set_extra("echo-address", address.to_string());
+    let serving = cx.clone();
+    cx.spawn(async move {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = serving.stop_asked() => break,
+            };
+            if let Ok((mut stream, _)) = accepted {
+                serving.spawn(async move {
+                    let (mut read, mut write) = stream.split();
+                    copy(&mut read, &mut write).await
+                });
+            }
+        }
+    });
+    Ok(())
+}
+
+#[pulsar::test]
+async fn start_sets_up_an_echo_server_whose_address_info_shows() -> Result<()> {
+    for placement in PLACEMENTS {
+        let any: SocketAddr = "127.0.0.1:0".parse()?;
+        let actor = spawn().placement(placement);
+        let actor = actor.start(create_echo_server, any).await?;
+        let info = send(&actor, info, ()).await?;
+        let address = info.extra.get("echo-address").and_then(|it| it.as_str());
+        let mut stream = TcpStream::connect(address.expect("the hook has run")).await?;
+        stream.write_all(b"Hello!").await?;
+        let mut echo = [0; 6];
+        stream.read_exact(&mut echo).await?;
+        assert_eq!(&echo, b"Hello!", "{placement}");
+        drop(stream);
+        arbiter().stop_actor(&actor).await?;
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn an_error_in_start_ends_the_actor_and_the_spawn() -> Result<()> {
+    async fn refuse(_cx: Context, why: String) -> Result<()> {
+        Err(Error::msg(why))
+    }
+    for placement in PLACEMENTS {
+        let spawned = spawn()
+            .placement(placement)
+            .start(refuse, "no port".to_owned());
+        let Err(SpawnError::Died { cause }) = spawned.await else {
+            panic!("{placement}: it is ready");
+        };
+        assert_eq!(cause, Cause::Failed("no port".to_owned()), "{placement}");
+    }
+    Ok(())
+}
+
+async fn say_goodbye(_cx: Context, (word, times): (String, u32)) -> Result<()> {
+    send("arbiter", goodbye, (word, times)).await?;
+    Ok(())
+}
+
+#[command]
+fn goodbye(cx: Context, word: String, times: u32) {
+    cx.set_extra(word, times);
+}
+
+#[pulsar::test]
+async fn stopping_is_fired_when_the_actor_starts_stopping() -> Result<()> {
+    for placement in PLACEMENTS {
+        let word = format!("bye from {placement}");
+        let actor = spawn().placement(placement);
+        let actor = actor.stopping_with(say_goodbye, (word.clone(), 2)).await?;
+        let own = || get_actor().map(|cx| cx.info().extra);
+        assert!(own().is_some_and(|extra| extra.get(&word).is_none()));
+        send(&actor, stop, ()).await?;
+        arbiter().ended(&actor).await.ok();
+        assert!(
+            own().is_some_and(|extra| extra.get(&word) == Some(&json!(2))),
+            "{placement}"
+        );
+    }
+    Ok(())
+}
+
+fn extra_info(_cx: Context, info: &mut Info) {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    info.extra.insert("message", "Hello");
+    info.extra
+        .insert("times", ASKED.fetch_add(1, Ordering::Relaxed));
+}
+
+#[pulsar::test]
+async fn on_info_is_fired_every_time_the_info_is_accessed() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).on_info(extra_info).await?;
+        let first = send(&actor, info, ()).await?.extra;
+        assert_eq!(first.get("message"), Some(&json!("Hello")), "{placement}");
+        let second = send(&actor, info, ()).await?.extra;
+        let times = |extra: &pulsar::Extra| extra.get("times").and_then(serde_json::Value::as_u64);
+        assert!(times(&second) > times(&first), "{placement}");
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn on_info_takes_arguments_and_its_error_is_logged_and_hides_nothing() -> Result<()> {
+    fn add(_cx: Context, info: &mut Info, (name, fails): (String, bool)) -> Result<()> {
+        info.extra.insert(name, 1);
+        match fails {
+            true => Err(Error::msg("no more")),
+            false => Ok(()),
+        }
+    }
+    for placement in PLACEMENTS {
+        for fails in [false, true] {
+            let actor = spawn().placement(placement);
+            let actor = actor.on_info_with(add, ("mine".to_owned(), fails)).await?;
+            let extra = send(&actor, info, ()).await?.extra;
+            assert_eq!(extra.get("mine"), Some(&json!(1)), "{placement} {fails}");
+        }
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_panic_in_on_info_ends_nothing() -> Result<()> {
+    fn burst(_cx: Context, _info: &mut Info) {
+        panic!("on purpose");
+    }
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).on_info(burst).await?;
+        send(&actor, info, ()).await?;
+        assert_eq!(send(&actor, ping, ()).await?, "pong", "{placement}");
+    }
+    Ok(())
+}
+
+fn stamp(cx: Context, params: &mut SpawnParams, (name, value): (String, u64)) {
+    params.params.insert(name, value);
+    params.params.insert("spawner", cx.aid().to_string());
+    params.name = format!("{}-child", params.name);
+}
+
+#[command]
+async fn spawn_child(_cx: Context, name: String) -> Result<Proxy> {
+    Ok(spawn().name(name).param("own", "mine").await?)
+}
+
+#[command]
+fn my_params(cx: Context) -> Result<(String, String, u64, String)> {
+    let own = cx.param("own")?;
+    Ok((
+        cx.name().to_owned(),
+        own,
+        cx.param("shard")?,
+        cx.param("spawner")?,
+    ))
+}
+
+#[pulsar::test]
+async fn on_params_is_fired_when_the_actor_is_about_to_spawn_another() -> Result<()> {
+    for placement in PLACEMENTS {
+        let parent = spawn().placement(placement);
+        let parent = parent
+            .on_params_with(stamp, ("shard".to_owned(), 7))
+            .await?;
+        let name = format!("of-a-{placement}");
+        let child = send(&parent, spawn_child, name.clone()).await?;
+        let (seen, own, shard, spawner) = send(&child, my_params, ()).await?;
+        assert_eq!(
+            (seen, own, shard),
+            (format!("{name}-child"), "mine".to_owned(), 7)
+        );
+        assert_eq!(spawner, parent.aid().to_string(), "{placement}");
+        let same = find::<pulsar::Anyone>(&format!("{name}-child")).await?;
+        assert_eq!(same, child);
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_parameter_that_was_not_given_or_has_another_type_is_an_error_that_names_it() -> Result<()>
+{
+    #[pulsar::remote]
+    async fn ask_for(cx: Context, _: ()) -> [String; 2] {
+        let missing = cx.param::<u32>("port").unwrap_err().to_string();
+        let wrong = cx.param::<u32>("host").unwrap_err().to_string();
+        [missing, wrong]
+    }
+    let actor = spawn().param("host", "here").await?;
+    let [missing, wrong] = run(&actor, ask_for, ()).await?;
+    assert!(missing.contains("without the parameter port"), "{missing}");
+    assert!(
+        wrong.contains("parameter host") && wrong.contains("u32"),
+        "{wrong}"
+    );
+    Ok(())
+}

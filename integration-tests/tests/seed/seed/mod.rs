@@ -1,0 +1,11 @@
+//! One module for each section of the document.
+
+mod commands;
+mod hooks;
+mod periodic_task;
+mod run;
+
+use pulsar::prelude::*;
+
+/// Behaviour is the same in all of them.
+const PLACEMENTS: [Placement; 3] = [Placement::Process, Placement::Thread, Placement::Task];
