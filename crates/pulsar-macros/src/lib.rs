@@ -7,6 +7,7 @@
 //! * `command`: a function becomes a command; `signature`: what its signature says.
 //! * `program`: `main` and tests get an arbiter, and an entry for child processes.
 //! * `remote`: a function that runs on any actor.
+//! * `task`: a method of an async object.
 //! * `root`: finds the name under which the user's crate knows Pulsar.
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,7 @@ mod program;
 mod remote;
 mod root;
 mod signature;
+mod task;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as TokenStream2;
@@ -79,6 +81,17 @@ pub fn remote(attributes: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn builtin(attributes: TokenStream, item: TokenStream) -> TokenStream {
     expand(command::builtin(attributes.into(), item.into()))
+}
+
+/// Makes a method of an async object one that can be awaited in async code and waited for in
+/// synchronous code.
+///
+/// The method is an `async fn` with `&self`, of a type that is an `AsyncObject` and, as a cheap handle,
+/// `Clone + Send + Sync + 'static`. Its arguments and its value are owned. It then returns a `Task` of
+/// its value, which runs on the object's event loop.
+#[proc_macro_attribute]
+pub fn task(attributes: TokenStream, item: TokenStream) -> TokenStream {
+    expand(task::task(&attributes.into(), item.into()))
 }
 
 /// Makes `main` the arbiter's: its body runs on the arbiter's event loop, on the main thread,

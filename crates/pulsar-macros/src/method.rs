@@ -226,7 +226,8 @@ pub(crate) fn is_borrowed(receiver: &Receiver) -> bool {
     matches!(receiver.kind, ReceiverKind::Reference(..))
 }
 
-fn is_mutable(receiver: &Receiver) -> bool {
+/// True for `&mut self`.
+pub(crate) fn is_mutable(receiver: &Receiver) -> bool {
     matches!(receiver.kind, ReceiverKind::Reference(_, _, Some(_)))
 }
 
@@ -307,6 +308,13 @@ pub(crate) fn refuse_borrowed(ty: &Type, is_local: bool) -> syn::Result<()> {
 fn refuse_borrowed_reply(ty: &Type, is_local: bool) -> syn::Result<()> {
     let message = "a reply may go to another process and is owned: give `String` for `&str`, `Vec<T>` for `&[T]`";
     borrowed(ty, is_local).map_or(Ok(()), |part| Err(Error::new_spanned(part, message)))
+}
+
+/// # Errors
+///
+/// With `message`, for a type with a reference that does not live for ever.
+pub(crate) fn refuse_reference(ty: &Type, message: &str) -> syn::Result<()> {
+    borrowed(ty, true).map_or(Ok(()), |part| Err(Error::new_spanned(part, message)))
 }
 
 /// The reference in a type, if there is one; what lives for ever may stay in its process.

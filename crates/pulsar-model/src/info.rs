@@ -93,6 +93,17 @@ pub struct LoopInfo {
     pub lag_us: u64,
 }
 
+/// An actor's executor; all zero until it is first used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ExecutorInfo {
+    /// Its threads.
+    pub threads: u64,
+    /// Threads that run a job.
+    pub busy: u64,
+    /// Jobs that wait for a thread.
+    pub queued: u64,
+}
+
 /// What the user adds to an actor's info: JSON values by name.
 ///
 /// As [`Json`](crate::Json) they travel between processes as text.

@@ -49,7 +49,9 @@ pub use args::IntoArgs;
 pub use cause::Cause;
 pub use command_info::{ArgInfo, CommandInfo};
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
-pub use info::{ActorInfo, Extra, Info, LastExit, LinksInfo, LoopInfo, MailboxInfo, SystemInfo};
+pub use info::{
+    ActorInfo, ExecutorInfo, Extra, Info, LastExit, LinksInfo, LoopInfo, MailboxInfo, SystemInfo,
+};
 pub use json::Json;
 pub use overflow::{DeadLetter, DeadReason, OnStop, Overflow};
 pub use panic_message::panic_message;

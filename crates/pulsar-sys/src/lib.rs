@@ -10,6 +10,7 @@
 //! - [`children`] learns how children ended and signals them, and never touches a pid that may be a stranger's.
 //! - [`build_id`] tells whether two processes run the same executable; [`code`] sends function pointers between them.
 //! - [`descriptors`] passes open files over a socket.
+//! - [`scheduling`] has threads that compute make way for one that answers.
 //! - [`usage`] measures the own process and looks at the process table.
 //! - [`fault`] fails on purpose, for tests and demonstrations.
 //! - `platform` holds what differs between systems: Linux first, the rest compiles and says `Unsupported`.
@@ -43,6 +44,7 @@ pub mod descriptors;
 pub mod entry;
 pub mod exec;
 pub mod fault;
+pub mod scheduling;
 pub mod usage;
 
 mod exit;

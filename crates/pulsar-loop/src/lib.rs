@@ -1,0 +1,68 @@
+//! Event loops: handles to them, the objects that live on them, events, and the threads that compute
+//! beside them.
+//!
+//! The crate knows nothing of actors. Most programs use it through the face, `pulsar`.
+//!
+//! # Layout
+//!
+//! * `event_loop`: [`EventLoop`], the handle; `seat`: what a thread knows of loops, and whether it
+//!   may wait; `descriptor`: descriptors on a loop.
+//! * `async_object`: [`AsyncObject`]; `task`: [`Task`], what its methods return; `waiting`: waiting
+//!   for a task in synchronous code; `delivery`: what runs elsewhere, and how it comes back.
+//! * `one_time`, `many_times`: events; `handler`: what their handlers return.
+//! * `executor`: [`Executor`], the threads for long computation; `job`: one piece of it;
+//!   `job_queue`: where jobs wait; `request_loop`: what each thread runs.
+//!
+//! # Example
+//!
+//! A *synchronous component*: an object on a loop of its own, which runs while somebody waits.
+//!
+//! ```
+//! use pulsar_loop::{AsyncObject, EventLoop, Task};
+//!
+//! struct Adder(EventLoop);
+//!
+//! impl AsyncObject for Adder {
+//!     fn event_loop(&self) -> &EventLoop {
+//!         &self.0
+//!     }
+//! }
+//!
+//! let adder = Adder(EventLoop::new()?);
+//! let sum = Task::new(&adder, async { 1 + 2 });
+//! assert_eq!(sum.wait()?, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod async_object;
+mod delivery;
+mod descriptor;
+mod event_loop;
+mod executor;
+mod handler;
+mod job;
+mod job_queue;
+mod many_times;
+mod one_time;
+mod request_loop;
+mod seat;
+mod task;
+mod waiting;
+
+pub use async_object::AsyncObject;
+pub use descriptor::{Registered, Watch, Watching};
+pub use event_loop::{EventLoop, NoEventLoop, Timer};
+pub use executor::Executor;
+pub use handler::{Binding, HandlerOutput, MAX_HANDLERS, TooManyHandlers};
+pub use job::{Job, JobError, Unrun};
+pub use many_times::ManyTimes;
+pub use one_time::{AlreadyFired, EventDropped, OneTime, Waiter};
+pub use task::Task;
+pub use tokio::io::Interest;
+pub use waiting::{LoopEnded, WaitError};
+
+/// The inside, for the layers of the runtime above.
+pub mod runtime {
+    pub use crate::seat::{Seat, drives, install};
+}
