@@ -57,7 +57,7 @@ mod route;
 mod spawn;
 mod ways;
 
-pub use arbiter::{Arbiter, arbiter};
+pub use arbiter::{Arbiter, HaltError, arbiter, halt};
 pub use builtin::{NotManaged, notify};
 pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};

@@ -11,8 +11,9 @@ use pulsar_actor::runtime::{self, System};
 use pulsar_sys::Sampler;
 use pulsar_wire::{Aid, ArbiterId};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-use crate::arbiter::{Master, Registry};
+use crate::arbiter::{Master, Reached, Registry};
 use crate::log::LogConfig;
 use crate::ways::Ways;
 use crate::{Context, LinksInfo, SpawnError, SystemInfo};
@@ -127,6 +128,14 @@ impl Node {
 
     pub(crate) fn arbiter(&self) -> Aid {
         Aid::new(self.arbiter_id(), Aid::ARBITER_PLACE)
+    }
+
+    /// The actor to which this process belongs, while it lives.
+    pub(crate) fn owner(&self) -> Option<Context> {
+        match self.registry.lock().reach(self.here, Instant::now()) {
+            Ok(Some(Reached::Local(cx))) => Some(cx),
+            _ => None,
+        }
     }
 
     /// What this process uses; `None` where the system does not tell.

@@ -47,8 +47,8 @@ pub mod prelude {
     pub use pulsar_core::{
         Aid, CallError, Cause, Context, DeadLetter, Error, Info, OnStop, Overflow, Placement, Pool,
         Proxy, RestartPolicy, Result, SendError, Spawn, SpawnError, SpawnParams, State, arbiter,
-        command, config_get, config_set, echo, find, get_actor, info, notify, ping, remote, run,
-        send, spawn, stop,
+        command, config_get, config_set, echo, find, get_actor, halt, info, notify, ping, remote,
+        run, send, spawn, stop,
     };
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use pulsar_wire::Aid;
 use tokio::time::Instant;
 
-use super::shutdown;
+use super::{HaltError, shutdown};
 use crate::log::LogConfig;
 use crate::node::Node;
-use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target};
+use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target, get_actor};
 
 /// The arbiter's handle in this process. Before the arbiter runs it is there too, and
 /// [`is_running`](Arbiter::is_running) is false.
@@ -47,6 +47,24 @@ impl Arbiter {
         if let Some(cx) = self.context() {
             cx.stop();
         }
+    }
+
+    /// As [`halt`](crate::halt), from anywhere in the arbiter's process, also outside of any actor; in
+    /// other processes as from the actor that the process belongs to.
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// // A thread of the program's own.
+    /// std::thread::spawn(|| pulsar::arbiter().halt(3));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`HaltError::Arbiter`] if no arbiter runs, or it cannot be told.
+    pub fn halt(&self, code: u8) -> Result<(), HaltError> {
+        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let caller = get_actor().map_or(node.here, |cx| cx.aid());
+        super::halt_by(node, caller, code)
     }
 
     /// Waits until the arbiter is asked to stop; for ever in other processes than its own.
@@ -199,10 +217,7 @@ impl Arbiter {
     /// The arbiter's own handle, in its process.
     fn context(&self) -> Option<Context> {
         let node = self.node.as_ref().filter(|node| node.master().is_some())?;
-        match node.registry.lock().reach(node.arbiter(), Instant::now()) {
-            Ok(Some(super::Reached::Local(cx))) => Some(cx),
-            _ => None,
-        }
+        node.owner()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -33,6 +33,8 @@ pub(crate) struct Master {
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
+    /// The exit code that an actor has ended the program with.
+    halted: OnceLock<u8>,
 }
 
 impl Master {
@@ -47,6 +49,7 @@ impl Master {
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
+            halted: OnceLock::new(),
         }
     }
 
@@ -141,5 +144,16 @@ impl Master {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The program is to end with this exit code. False if it is to end with another already: the
+    /// first word counts.
+    pub(crate) fn halt(&self, code: u8) -> bool {
+        self.halted.set(code).is_ok()
+    }
+
+    /// The exit code that the program is to end with, if an actor has said one.
+    pub(crate) fn halted(&self) -> Option<u8> {
+        self.halted.get().copied()
     }
 }

@@ -6,12 +6,14 @@
 //! * [`Kept`]: an actor that begins anew when it ends; [`Chance`]: what varies its waits.
 //! * [`broker`]: shows children the ways to others, and tells them of their ends.
 //! * [`handle`]: the arbiter as programs see it.
+//! * [`halting`]: the end of the whole server, with an exit code.
 //! * [`program`]: `main` under an arbiter, from start to exit code.
 //! * [`spawning`]: orders that come from other actors.
 
 mod broker;
 mod chance;
 mod exits;
+mod halting;
 mod handle;
 mod kept;
 mod master;
@@ -23,6 +25,8 @@ mod spawning;
 
 pub(crate) use broker::Pairs;
 pub(crate) use chance::Chance;
+pub(crate) use halting::halt_by;
+pub use halting::{HaltError, halt};
 pub use handle::{Arbiter, arbiter};
 pub(crate) use kept::Kept;
 pub(crate) use master::Master;

@@ -30,7 +30,8 @@ const MAIN_GRACE: Duration = Duration::from_secs(2);
 /// Runs `main` on the arbiter's loop, on the calling thread, which is the program's main thread;
 /// then stops all actors. In a child it runs the child's actor instead and does not return.
 ///
-/// The exit code is that of what `main` returns; 0 if the arbiter was asked to stop and `main`
+/// The exit code is that of [`halt`](super::halt), if an actor has called it; else that of what `main`
+/// returns; 0 if the arbiter was asked to stop and `main`
 /// has not returned two seconds after the end of all actors; 1 if the arbiter could not begin.
 pub(crate) fn run_main<F, Fut>(main: F) -> ExitCode
 where
@@ -81,7 +82,9 @@ where
         drop(last_to_end);
         cx.stop();
         drop(life.await);
-        Ok::<_, Error>(code)
+        // After the arbiter's own end: what the last of the others said to it has been heard.
+        let halted = Node::of(&cx).master().and_then(Master::halted);
+        Ok::<_, Error>(halted.map_or(code, ExitCode::from))
     });
     release_thread();
     if let Some(node) = Node::current() {

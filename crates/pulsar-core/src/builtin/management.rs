@@ -1,4 +1,4 @@
-//! The built-in commands by which actors and their managers speak with each other.
+//! The commands by which actors and their managers speak with each other.
 
 use std::fmt;
 

@@ -1,0 +1,13 @@
+//! Programs as a whole: how they start, how they are steered, and how they end.
+#![forbid(unsafe_code)]
+
+mod halting;
+
+use integration_tests::Binaries;
+
+const BINARIES: Binaries = Binaries {
+    crashlab: env!("CARGO_BIN_EXE_crashlab-under-test"),
+    pulsar: env!("CARGO_BIN_EXE_pulsar-under-test"),
+};
+/// A program that is halted.
+const HALTING: &str = env!("CARGO_BIN_EXE_halting");
