@@ -29,7 +29,7 @@ pub const RUN_POINTER: &str = __run_pointerCommand::NAME;
 pub const NAMING_CODE: [&str; 2] = [RUN_POINTER, "spawn"];
 
 /// Names that later built-ins will have: no command of a program may take them.
-pub(crate) const RESERVED: [&str; 3] = ["actors", "kill_actor", "metrics"];
+pub(crate) const RESERVED: [&str; 1] = ["metrics"];
 
 /// Who may have which functions run.
 pub(crate) const ONLY_DOWNWARDS: &str = "only a manager may have its children run a function pointer: mark the function with \

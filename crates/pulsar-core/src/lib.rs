@@ -58,7 +58,7 @@ mod spawn;
 mod ways;
 
 pub use arbiter::{Arbiter, HaltError, arbiter, halt};
-pub use builtin::{NotManaged, notify};
+pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
 pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};
 pub use pulsar_actor::{

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use pulsar_wire::Incarnation;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -132,17 +131,6 @@ impl<'de> Deserialize<'de> for Extra {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         from_text(deserializer).map(Self)
     }
-}
-
-/// The lives of an actor's place so far, beside the current one.
-#[derive(Clone, PartialEq, Debug)]
-pub struct LastExit {
-    /// How the predecessor ended.
-    pub cause: crate::Cause,
-    /// Its process; `None` for a thread or task.
-    pub pid: Option<u32>,
-    /// Which life it was.
-    pub incarnation: Incarnation,
 }
 
 /// The links of a process to others.

@@ -10,7 +10,7 @@
 //! * [`RestartPolicy`]: whether it begins anew; [`SpawnParams`]: all that is said of it at its spawn.
 //! * [`SettingInfo`]: a setting of its; [`Json`]: a value without a type that both sides know.
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
-//!   arbiter tells of it.
+//!   arbiter tells of it, with [`LastExit`], how the life before ended.
 //! * [`CommandInfo`]: a command as tools show it; [`IntoArgs`]: what may be given for a
 //!   command's arguments.
 //! * [`CallError`], [`SendError`], [`SpawnError`]: what goes wrong between actors; [`Error`]: any
@@ -33,6 +33,7 @@ mod command_info;
 mod error;
 mod info;
 mod json;
+mod last_exit;
 mod overflow;
 mod panic_message;
 mod placement;
@@ -40,6 +41,7 @@ mod proxy;
 mod restart_policy;
 mod result_parts;
 mod role;
+mod seconds;
 mod setting_info;
 mod spawn_params;
 mod state;
@@ -50,9 +52,10 @@ pub use cause::Cause;
 pub use command_info::{ArgInfo, CommandInfo};
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
 pub use info::{
-    ActorInfo, ExecutorInfo, Extra, Info, LastExit, LinksInfo, LoopInfo, MailboxInfo, SystemInfo,
+    ActorInfo, ExecutorInfo, Extra, Info, LinksInfo, LoopInfo, MailboxInfo, SystemInfo,
 };
 pub use json::Json;
+pub use last_exit::LastExit;
 pub use overflow::{DeadLetter, DeadReason, OnStop, Overflow};
 pub use panic_message::panic_message;
 pub use placement::Placement;

@@ -2,8 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod halting;
+mod steering;
 
 use integration_tests::Binaries;
+use pulsar::Placement;
+
+/// Behaviour is the same in all of them.
+const PLACEMENTS: [Placement; 3] = [Placement::Process, Placement::Thread, Placement::Task];
 
 const BINARIES: Binaries = Binaries {
     crashlab: env!("CARGO_BIN_EXE_crashlab-under-test"),

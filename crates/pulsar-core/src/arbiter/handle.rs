@@ -6,7 +6,7 @@ use std::time::Duration;
 use pulsar_wire::Aid;
 use tokio::time::Instant;
 
-use super::{HaltError, shutdown};
+use super::{HaltError, listing, shutdown};
 use crate::log::LogConfig;
 use crate::node::Node;
 use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target, get_actor};
@@ -87,18 +87,7 @@ impl Arbiter {
     /// All actors that the arbiter knows, itself first, the others by their places. It waits for
     /// nobody.
     pub fn actors(&self) -> Vec<ActorStatus> {
-        let Some(node) = &self.node else {
-            return Vec::new();
-        };
-        let registry = node.registry.lock();
-        let now = Instant::now();
-        let mut all: Vec<_> = registry.iter().map(|entry| status(entry, now)).collect();
-        drop(registry);
-        all.sort_by_key(|status| status.aid);
-        if let (Some(cx), Some(first)) = (self.context(), all.first_mut()) {
-            own(first, &cx.info());
-        }
-        all
+        self.node.as_deref().map_or_else(Vec::new, listing::all)
     }
 
     /// An actor's last info, as its last notify brought it.
@@ -219,37 +208,4 @@ impl Arbiter {
         let node = self.node.as_ref().filter(|node| node.master().is_some())?;
         node.owner()
     }
-}
-
-fn status(entry: &super::registry::Entry, now: Instant) -> ActorStatus {
-    let info = entry.info.as_ref();
-    ActorStatus {
-        aid: entry.birth.aid,
-        name: entry.birth.name.clone(),
-        role: entry.role,
-        placement: entry.birth.placement,
-        pid: entry.pid.and_then(|pid| u32::try_from(pid.as_raw()).ok()),
-        state: entry.state,
-        restarting: entry
-            .until
-            .filter(|_| entry.pid.is_none())
-            .map(|at| at.saturating_duration_since(now)),
-        monitor: entry.monitor.clone(),
-        uptime: now.saturating_duration_since(entry.since),
-        incarnation: entry.birth.incarnation,
-        generation: entry.birth.generation,
-        restarts: entry.restarts,
-        last_exit: entry.last_exit.clone(),
-        system: info.and_then(|(_, info)| info.system),
-        mailbox: info.map(|(_, info)| info.mailbox).unwrap_or_default(),
-        notified_ago: info.map(|(at, _)| now.saturating_duration_since(*at)),
-    }
-}
-
-/// The arbiter notifies nobody: it looks at itself.
-fn own(status: &mut ActorStatus, info: &Info) {
-    status.state = info.actor.state;
-    status.system = info.system;
-    status.mailbox = info.mailbox;
-    status.notified_ago = Some(Duration::ZERO);
 }

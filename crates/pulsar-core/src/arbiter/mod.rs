@@ -5,6 +5,7 @@
 //! * [`raise`]: from an order to an actor, and to its end: carries out what the policy decides.
 //! * [`Kept`]: an actor that begins anew when it ends; [`Chance`]: what varies its waits.
 //! * [`broker`]: shows children the ways to others, and tells them of their ends.
+//! * [`listing`]: lists of actors, as of their last notifies.
 //! * [`handle`]: the arbiter as programs see it.
 //! * [`halting`]: the end of the whole server, with an exit code.
 //! * [`program`]: `main` under an arbiter, from start to exit code.
@@ -16,6 +17,7 @@ mod exits;
 mod halting;
 mod handle;
 mod kept;
+mod listing;
 mod master;
 mod program;
 mod raise;
@@ -29,10 +31,11 @@ pub(crate) use halting::halt_by;
 pub use halting::{HaltError, halt};
 pub use handle::{Arbiter, arbiter};
 pub(crate) use kept::Kept;
+pub(crate) use listing::known_to;
 pub(crate) use master::Master;
 pub(crate) use program::run_main;
 pub(crate) use raise::{Hooking, Order, Raised, raise};
 pub(crate) use registry::{Reached, Registry};
-pub(crate) use shutdown::{stop_one, stop_tasks};
+pub(crate) use shutdown::{MARGIN, kill_one, stop_one, stop_tasks};
 
 pub(crate) use spawning::{Request, Spawned, notified, spawn_for, spawn_from_child};

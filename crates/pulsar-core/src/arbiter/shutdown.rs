@@ -11,7 +11,7 @@ use crate::{Context, Role};
 use pulsar_policy::ChildEvent;
 
 /// Beside an actor's own exit timeout: the time from KILL to the news of its end.
-pub(super) const MARGIN: Duration = Duration::from_secs(2);
+pub(crate) const MARGIN: Duration = Duration::from_secs(2);
 
 /// Stops all that the arbiter manages, the last started first, one after the other: what was
 /// started earlier may be what the later ones need to stop in order. Each has its own deadline.
