@@ -57,7 +57,7 @@ mod route;
 mod spawn;
 mod ways;
 
-pub use arbiter::{Arbiter, HaltError, arbiter, halt};
+pub use arbiter::{Arbiter, HaltError, StartError, arbiter, halt};
 pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
 pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};

@@ -99,6 +99,9 @@ pub fn task(attributes: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `main` is `async`, takes nothing, and returns what any `main` may return. As with tasks of other
 /// runtimes, what it holds across an `.await` is `Send`.
+///
+/// Without `async` the body runs as any `main` does, before there is an arbiter: it starts that itself,
+/// by `arbiter().start()`, which blocks until the end. Processes that are spawned enter here as well.
 #[proc_macro_attribute]
 pub fn main(attributes: TokenStream, item: TokenStream) -> TokenStream {
     expand(program::main(attributes.into(), item.into()))

@@ -7,7 +7,7 @@ use syn::{Error, ItemFn};
 use crate::root::root;
 
 pub(crate) fn main(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let function = plain_async(&attributes, item, "#[pulsar::main]")?;
+    let function = plain(&attributes, item, "#[pulsar::main]")?;
     let (root, name) = (root(), function.sig.ident.clone());
     if name != "main" {
         let message = "#[pulsar::main] marks `main`; children enter the program there";
@@ -19,6 +19,16 @@ pub(crate) fn main(attributes: TokenStream, item: TokenStream) -> syn::Result<To
         &function.block,
         &function.attrs,
     );
+    if function.sig.asyncness.is_none() {
+        let signature = &function.sig;
+        return Ok(quote! {
+            #(#attrs)*
+            #vis #signature {
+                #root::__private::enter();
+                #body
+            }
+        });
+    }
     Ok(quote! {
         #(#attrs)*
         #vis fn main() -> ::std::process::ExitCode {
@@ -29,7 +39,11 @@ pub(crate) fn main(attributes: TokenStream, item: TokenStream) -> syn::Result<To
 }
 
 pub(crate) fn test(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let function = plain_async(&attributes, item, "#[pulsar::test]")?;
+    let function = plain(&attributes, item, "#[pulsar::test]")?;
+    if function.sig.asyncness.is_none() {
+        let message = "#[pulsar::test] runs an `async fn` on the arbiter's event loop: add `async`";
+        return Err(Error::new_spanned(function.sig.fn_token, message));
+    }
     let (root, name) = (root(), &function.sig.ident);
     let (output, body, attrs) = (&function.sig.output, &function.block, &function.attrs);
     let text = name.to_string();
@@ -50,7 +64,7 @@ pub(crate) fn test(attributes: TokenStream, item: TokenStream) -> syn::Result<To
     })
 }
 
-fn plain_async(attributes: &TokenStream, item: TokenStream, what: &str) -> syn::Result<ItemFn> {
+fn plain(attributes: &TokenStream, item: TokenStream, what: &str) -> syn::Result<ItemFn> {
     if !attributes.is_empty() {
         return Err(Error::new_spanned(
             attributes,
@@ -58,10 +72,6 @@ fn plain_async(attributes: &TokenStream, item: TokenStream, what: &str) -> syn::
         ));
     }
     let function: ItemFn = syn::parse2(item)?;
-    if function.sig.asyncness.is_none() {
-        let message = format!("{what} runs an `async fn` on the arbiter's event loop: add `async`");
-        return Err(Error::new_spanned(function.sig.fn_token, message));
-    }
     let generic = !function.sig.generics.params.is_empty();
     if generic || !function.sig.inputs.is_empty() {
         let message = format!("{what} marks a function without parameters");

@@ -1,4 +1,5 @@
-//! A program that forgot `#[pulsar::main]`: with an argument it serves, without it spawns.
+//! A program that forgot `#[pulsar::main]`: without an argument it spawns, with `start` it starts
+//! the arbiter, with another it serves.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -9,7 +10,11 @@ use pulsar::prelude::*;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let code = match std::env::args().nth(1) {
+    let code = match std::env::args().nth(1).as_deref() {
+        Some("start") => arbiter().start().unwrap_or_else(|error| {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }),
         Some(_) => HttpServer::new("forgetful", site).run().await,
         None => match spawn().await {
             Ok(_) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 
 mod halting;
 mod steering;
+mod sync_start;
 
 use integration_tests::Binaries;
 use pulsar::Placement;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pulsar_wire::Aid;
 use tokio::time::Instant;
 
-use super::{HaltError, listing, shutdown};
+use super::{HaltError, listing, shutdown, start};
 use crate::log::LogConfig;
 use crate::node::Node;
 use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target, get_actor};
@@ -14,37 +14,45 @@ use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target, get_act
 /// The arbiter's handle in this process. Before the arbiter runs it is there too, and
 /// [`is_running`](Arbiter::is_running) is false.
 pub fn arbiter() -> Arbiter {
-    Arbiter {
-        node: Node::current(),
-    }
+    Arbiter { _private: () }
 }
 
 /// The arbiter of the system that this process belongs to.
 ///
 /// In the arbiter's own process all methods work. Elsewhere the arbiter is reached by messages,
 /// as any actor is, and this handle knows nobody.
-#[derive(Clone)]
+///
+/// A handle that was made before the arbiter runs is as good as one that is made later.
+#[derive(Clone, Copy, Debug)]
 pub struct Arbiter {
-    node: Option<Arc<Node>>,
+    _private: (),
 }
 
 impl Arbiter {
     /// True once the arbiter takes commands, until it is asked to stop.
     pub fn is_running(&self) -> bool {
-        match self.context() {
-            Some(cx) => cx.state() == State::Running,
-            None => self.node.is_some(),
+        let Some(node) = Node::current() else {
+            return false;
+        };
+        let is_running = |cx: Context| cx.state() == State::Running;
+        match node.master() {
+            Some(_) => node.owner().is_some_and(is_running),
+            // Its process ends with the arbiter.
+            None => true,
         }
     }
 
     /// The arbiter's id, once there is one.
     pub fn aid(&self) -> Option<Aid> {
-        self.node.as_ref().map(|node| node.arbiter())
+        Node::current().map(|node| node.arbiter())
     }
 
     /// Asks the arbiter to stop: it stops all actors, then the program ends. Returns at once.
+    /// Said before the arbiter runs, it ends as soon as it does.
     pub fn stop(&self) {
-        if let Some(cx) = self.context() {
+        if !start::stop_before()
+            && let Some(cx) = self.context()
+        {
             cx.stop();
         }
     }
@@ -62,9 +70,9 @@ impl Arbiter {
     ///
     /// [`HaltError::Arbiter`] if no arbiter runs, or it cannot be told.
     pub fn halt(&self, code: u8) -> Result<(), HaltError> {
-        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let node = Node::current().ok_or(SendError::NotRunning)?;
         let caller = get_actor().map_or(node.here, |cx| cx.aid());
-        super::halt_by(node, caller, code)
+        super::halt_by(&node, caller, code)
     }
 
     /// Waits until the arbiter is asked to stop; for ever in other processes than its own.
@@ -78,16 +86,21 @@ impl Arbiter {
     /// Sets what this process and those made from now on log.
     pub fn log(&self, config: LogConfig) {
         config.init();
-        if let Some(node) = &self.node {
-            // The first setting stays: children that live already have it.
-            let _ = node.log.set(config);
-        }
+        let Some(node) = Node::current() else {
+            // It may have come to be meanwhile.
+            if let (Some(config), Some(node)) = (start::log_before(config), Node::current()) {
+                let _ = node.log.set(config);
+            }
+            return;
+        };
+        // The first setting stays: children that live already have it.
+        let _ = node.log.set(config);
     }
 
     /// All actors that the arbiter knows, itself first, the others by their places. It waits for
     /// nobody.
     pub fn actors(&self) -> Vec<ActorStatus> {
-        self.node.as_deref().map_or_else(Vec::new, listing::all)
+        Node::current().map_or_else(Vec::new, |node| listing::all(&node))
     }
 
     /// An actor's last info, as its last notify brought it.
@@ -96,7 +109,7 @@ impl Arbiter {
     ///
     /// [`SendError::UnknownActor`], or [`SendError::Restarting`] before its first notify.
     pub fn last_info(&self, target: &Target) -> Result<Info, SendError> {
-        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let node = Node::current().ok_or(SendError::NotRunning)?;
         let aid = self.find(target)?;
         if let Some(cx) = self.context().filter(|cx| cx.aid() == aid) {
             return Ok(cx.info());
@@ -114,7 +127,7 @@ impl Arbiter {
     ///
     /// [`SendError::UnknownActor`] or [`SendError::NotRunning`].
     pub fn find(&self, target: &Target) -> Result<Aid, SendError> {
-        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let node = Node::current().ok_or(SendError::NotRunning)?;
         let registry = node.registry.lock();
         let aid = match target {
             Target::Aid(aid) => Some(*aid),
@@ -146,7 +159,7 @@ impl Arbiter {
             .get(aid)
             .map(|entry| entry.birth.exit_timeout);
         let after = exit_timeout.unwrap_or_default() + shutdown::MARGIN;
-        match shutdown::stop_one(node, aid, Instant::now() + after).await {
+        match shutdown::stop_one(&node, aid, Instant::now() + after).await {
             true => Ok(()),
             false => Err(SendError::Timeout { after }),
         }
@@ -166,7 +179,7 @@ impl Arbiter {
                 reason: "the arbiter does not kill itself; ask it to stop".to_owned(),
             });
         }
-        match shutdown::kill_one(node, aid).await {
+        match shutdown::kill_one(&node, aid).await {
             true => Ok(()),
             false => Err(SendError::Timeout {
                 after: shutdown::MARGIN,
@@ -180,7 +193,7 @@ impl Arbiter {
     ///
     /// [`SendError::UnknownActor`] if the arbiter does not know it (any more).
     pub async fn ended(&self, target: impl Into<Target>) -> Result<Cause, SendError> {
-        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+        let node = Node::current().ok_or(SendError::NotRunning)?;
         let target = target.into();
         let aid = self.find(&target)?;
         let unknown = || SendError::UnknownActor {
@@ -192,8 +205,8 @@ impl Arbiter {
     }
 
     /// The node, in the arbiter's process.
-    fn master_node(&self) -> Result<&Arc<Node>, SendError> {
-        let node = self.node.as_ref().ok_or(SendError::NotRunning)?;
+    fn master_node(&self) -> Result<Arc<Node>, SendError> {
+        let node = Node::current().ok_or(SendError::NotRunning)?;
         match node.master() {
             Some(_) => Ok(node),
             None => Err(SendError::Refused {
@@ -205,7 +218,7 @@ impl Arbiter {
 
     /// The arbiter's own handle, in its process.
     fn context(&self) -> Option<Context> {
-        let node = self.node.as_ref().filter(|node| node.master().is_some())?;
+        let node = Node::current().filter(|node| node.master().is_some())?;
         node.owner()
     }
 }

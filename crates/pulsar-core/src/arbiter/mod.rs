@@ -8,7 +8,7 @@
 //! * [`listing`]: lists of actors, as of their last notifies.
 //! * [`handle`]: the arbiter as programs see it.
 //! * [`halting`]: the end of the whole server, with an exit code.
-//! * [`program`]: `main` under an arbiter, from start to exit code.
+//! * [`program`]: `main` under an arbiter, from start to exit code; [`start`]: where it has no `async`.
 //! * [`spawning`]: orders that come from other actors.
 
 mod broker;
@@ -24,6 +24,7 @@ mod raise;
 mod registry;
 mod shutdown;
 mod spawning;
+mod start;
 
 pub(crate) use broker::Pairs;
 pub(crate) use chance::Chance;
@@ -37,5 +38,7 @@ pub(crate) use program::run_main;
 pub(crate) use raise::{Hooking, Order, Raised, raise};
 pub(crate) use registry::{Reached, Registry};
 pub(crate) use shutdown::{MARGIN, kill_one, stop_one, stop_tasks};
+
+pub use start::StartError;
 
 pub(crate) use spawning::{Request, Spawned, notified, spawn_for, spawn_from_child};

@@ -14,12 +14,13 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::start::{self, Start, StartError};
 use super::{Master, exits, shutdown};
 use crate::node::{Node, Timing, Upward, notify_period};
 use crate::{Anyone, Context, Error, Extra, OnStop, Overflow, Placement, Result, Role, entry};
 use pulsar_actor::runtime::{
-    ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, duplicates,
-    own_thread, release_thread, scope,
+    ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, own_thread,
+    release_thread, scope,
 };
 
 /// How long blocking jobs of the program may go on after its end.
@@ -31,18 +32,19 @@ const MAIN_GRACE: Duration = Duration::from_secs(2);
 /// then stops all actors. In a child it runs the child's actor instead and does not return.
 ///
 /// The exit code is that of [`halt`](super::halt), if an actor has called it; else that of what `main`
-/// returns; 0 if the arbiter was asked to stop and `main`
-/// has not returned two seconds after the end of all actors; 1 if the arbiter could not begin.
+/// returns; 0 if the arbiter was asked to stop and `main` has not returned two seconds after the end
+/// of all actors; 1 if the arbiter could not begin.
 pub(crate) fn run_main<F, Fut>(main: F) -> ExitCode
 where
     F: FnOnce() -> Fut,
     Fut: Future<Output: Termination> + Send + 'static,
 {
     entry::enter();
-    match run(main) {
+    match run(|_, _| main()) {
         Ok(code) => code,
         Err(error) => {
             // Nobody may be reading: the exit code says it too.
+            let error = Error::from(error);
             let line = format!("pulsar: the arbiter cannot begin: {}", error.one_line());
             let _ = writeln!(std::io::stderr(), "{line}");
             ExitCode::FAILURE
@@ -50,18 +52,17 @@ where
     }
 }
 
-fn run<F, Fut>(main: F) -> Result<ExitCode>
+/// The arbiter's whole life, with `main` as a part of it: it is given what is to run at the start.
+///
+/// # Errors
+///
+/// If there was none.
+pub(super) fn run<F, Fut>(main: F) -> Result<ExitCode, StartError>
 where
-    F: FnOnce() -> Fut,
+    F: FnOnce(Context, Vec<Start>) -> Fut,
     Fut: Future<Output: Termination> + Send + 'static,
 {
-    let twice = duplicates();
-    if !twice.is_empty() {
-        return Err(Error::msg(format!(
-            "more than one command is named {}",
-            twice.join(", ")
-        )));
-    }
+    let starts = start::begin()?;
     if let Err(error) = pulsar_sys::boot::raise_open_files() {
         tracing::debug!(%error, "limit of open files stays as it is");
     }
@@ -70,21 +71,8 @@ where
         .build()?;
     let code = runtime.block_on(async {
         let (cx, life) = begin()?;
-        let life = tokio::spawn(life.live());
-        // A task, not the future of `block_on`: only tasks take turns.
-        let body = main();
-        let body = async move { body.await.report() };
-        let body = tokio::spawn(scope(cx.clone(), body));
-        // The arbiter answers for as long as there is anybody to ask it.
-        let (last_to_end, until_all_ended) = oneshot::channel::<()>();
-        cx.spawn(async move { drop(until_all_ended.await) });
-        let code = supervise(&cx, body).await;
-        drop(last_to_end);
-        cx.stop();
-        drop(life.await);
-        // After the arbiter's own end: what the last of the others said to it has been heard.
-        let halted = Node::of(&cx).master().and_then(Master::halted);
-        Ok::<_, Error>(halted.map_or(code, ExitCode::from))
+        let body = main(cx.clone(), starts);
+        Ok(live(&cx, life, body).await)
     });
     release_thread();
     if let Some(node) = Node::current() {
@@ -94,8 +82,30 @@ where
     code
 }
 
+/// From the arbiter's first to its last step; the exit code.
+async fn live(
+    cx: &Context,
+    life: Life,
+    body: impl Future<Output: Termination> + Send + 'static,
+) -> ExitCode {
+    let life = tokio::spawn(life.live());
+    // A task, not the future of `block_on`: only tasks take turns.
+    let body = async move { body.await.report() };
+    let body = tokio::spawn(scope(cx.clone(), body));
+    // The arbiter answers for as long as there is anybody to ask it.
+    let (last_to_end, until_all_ended) = oneshot::channel::<()>();
+    cx.spawn(async move { drop(until_all_ended.await) });
+    let code = supervise(cx, body).await;
+    drop(last_to_end);
+    cx.stop();
+    drop(life.await);
+    // After the arbiter's own end: what the last of the others said to it has been heard.
+    let halted = Node::of(cx).master().and_then(Master::halted);
+    halted.map_or(code, ExitCode::from)
+}
+
 /// Makes the arbiter and its node.
-fn begin() -> Result<(Context, Life)> {
+fn begin() -> Result<(Context, Life), StartError> {
     let id = ArbiterId::from_entropy(RandomState::new().hash_one(std::process::id()));
     let aid = Aid::new(id, Aid::ARBITER_PLACE);
     let timing = Timing::default();
@@ -117,13 +127,14 @@ fn begin() -> Result<(Context, Life)> {
     let upward = Upward::Master(Master::new(Handle::current()));
     let node = Arc::new(Node::new(aid, 1, timing, upward));
     if !node.install() {
-        return Err(Error::msg("an arbiter has run in this process before"));
+        return Err(StartError::Begun);
     }
     let kind = ActorKind::of::<Anyone>();
     let mailbox = Mailbox::new(kind, DEFAULT_CAPACITY, Overflow::default());
     let cx = Context::new(birth, kind, node.share(), mailbox, HashMap::new());
     node.registry.lock().host(&cx, Role::Arbiter);
     own_thread(cx.clone());
+    start::is_there(&node, &cx);
     tokio::spawn(exits::watch(node, exits));
     let life = Life::new(cx.clone(), Hooks::default(), Reports::None);
     Ok((cx, life))

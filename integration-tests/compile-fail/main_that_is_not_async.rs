@@ -1,6 +1,0 @@
-use pulsar::prelude::*;
-
-#[pulsar::main]
-fn main() -> Result<()> {
-    Ok(())
-}
