@@ -9,8 +9,8 @@
 //! - [`entry`] runs a function before `main`, so that a child never reaches the user's `main`.
 //! - [`children`] learns how children ended and signals them, and never touches a pid that may be a stranger's.
 //! - [`build_id`] tells whether two processes run the same executable; [`code`] sends function pointers between them.
-//! - [`descriptors`] passes open files over a socket.
 //! - [`scheduling`] has threads that compute make way for one that answers.
+//! - [`descriptors`] passes open files over a socket; [`sealed`] is memory that is shared so and cannot change.
 //! - [`usage`] measures the own process and looks at the process table.
 //! - [`fault`] fails on purpose, for tests and demonstrations.
 //! - `platform` holds what differs between systems: Linux first, the rest compiles and says `Unsupported`.
@@ -45,6 +45,7 @@ pub mod entry;
 pub mod exec;
 pub mod fault;
 pub mod scheduling;
+pub mod sealed;
 pub mod usage;
 
 mod exit;

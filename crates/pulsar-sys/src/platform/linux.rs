@@ -4,11 +4,17 @@ use std::{
     ffi::CStr,
     io,
     ops::Range,
-    os::fd::{OwnedFd, RawFd},
+    os::fd::{BorrowedFd, OwnedFd, RawFd},
     path::{Path, PathBuf},
 };
 
 use libc::{c_int, c_uint, c_ulong, c_void, dl_phdr_info, size_t};
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, SealFlags, SeekFrom, fallocate, fcntl_add_seals, fcntl_get_seals,
+    fstatfs, memfd_create, seek,
+};
+use rustix::io::Errno;
+use rustix::mm::{Advice, madvise};
 use rustix::net::{RecvFlags, SendFlags};
 
 use crate::image::Image;
@@ -109,6 +115,69 @@ pub(crate) fn close_on_exec_from(first: RawFd) {
 /// Nothing is left to do: [`RECV_FLAGS`] has marked them.
 pub(crate) fn close_on_exec(_received: &[OwnedFd]) -> io::Result<()> {
     Ok(())
+}
+
+/// The name that tools show for shared memory.
+const MEMORY_NAME: &CStr = c"pulsar-shared";
+
+/// With all of these nobody can change a memory file any more, nor lift a seal.
+const SEALS: SealFlags = SealFlags::SEAL
+    .union(SealFlags::SHRINK)
+    .union(SealFlags::GROW)
+    .union(SealFlags::WRITE);
+
+/// An empty memory file that can be sealed, and that cannot be executed where the kernel knows how to say so.
+pub(crate) fn create_memory() -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match memfd_create(MEMORY_NAME, flags | MemfdFlags::NOEXEC_SEAL) {
+        // Before Linux 6.3.
+        Err(Errno::INVAL) => Ok(memfd_create(MEMORY_NAME, flags)?),
+        created => Ok(created?),
+    }
+}
+
+/// Sets a memory file's length and takes all of its pages from the system, so that none is missing later.
+pub(crate) fn reserve_memory(memory: BorrowedFd<'_>, len_bytes: u64) -> io::Result<()> {
+    loop {
+        match fallocate(memory, FallocateFlags::empty(), 0, len_bytes) {
+            Err(Errno::INTR) => {}
+            reserved => return Ok(reserved?),
+        }
+    }
+}
+
+/// Sets all seals.
+pub(crate) fn seal_memory(memory: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(fcntl_add_seals(memory, SEALS)?)
+}
+
+/// Whether this is a memory file of ordinary pages that has all seals. Other files are only asked for seals, which all
+/// but memory files refuse before their file system hears of it.
+pub(crate) fn is_sealed_memory(descriptor: BorrowedFd<'_>) -> io::Result<bool> {
+    match fcntl_get_seals(descriptor) {
+        Err(Errno::INVAL) => Ok(false),
+        Ok(seals) if seals.contains(SEALS) => {
+            Ok(fstatfs(descriptor)?.f_type as u64 == libc::TMPFS_MAGIC as u64)
+        }
+        Ok(_) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a memory file of this length has pages that were never filled. The kernel looks at each page's entry.
+pub(crate) fn has_holes(memory: BorrowedFd<'_>, len_bytes: u64) -> io::Result<bool> {
+    // It moves the place at which `read` would go on, which nobody uses.
+    Ok(seek(memory, SeekFrom::Hole(0))? < len_bytes)
+}
+
+/// Keeps a mapping out of the processes that are forked from this one.
+///
+/// # Safety
+///
+/// The range is a mapping of the caller's own.
+pub(crate) unsafe fn keep_from_forks(start: *mut c_void, len_bytes: usize) -> io::Result<()> {
+    // SAFETY: the advice takes nothing away from this process; the range is the caller's.
+    Ok(unsafe { madvise(start, len_bytes, Advice::LinuxDontFork) }?)
 }
 
 /// The main program's image, as the loader tells.

@@ -3,11 +3,11 @@
 use std::{
     ffi::CStr,
     io,
-    os::fd::{OwnedFd, RawFd},
+    os::fd::{BorrowedFd, OwnedFd, RawFd},
     path::PathBuf,
 };
 
-use libc::c_int;
+use libc::{c_int, c_void};
 use rustix::net::{RecvFlags, SendFlags};
 
 use crate::image::Image;
@@ -66,6 +66,40 @@ pub(crate) fn close_on_exec(received: &[OwnedFd]) -> io::Result<()> {
     for descriptor in received {
         rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
     }
+    Ok(())
+}
+
+/// Refuses: there is no memory that can be sealed.
+pub(crate) fn create_memory() -> io::Result<OwnedFd> {
+    Err(io::Error::from_raw_os_error(libc::ENOTSUP))
+}
+
+/// Refuses.
+pub(crate) fn reserve_memory(_memory: BorrowedFd<'_>, _len_bytes: u64) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOTSUP))
+}
+
+/// Refuses.
+pub(crate) fn seal_memory(_memory: BorrowedFd<'_>) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOTSUP))
+}
+
+/// Nothing is.
+pub(crate) fn is_sealed_memory(_descriptor: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Not known: nothing is sealed memory.
+pub(crate) fn has_holes(_memory: BorrowedFd<'_>, _len_bytes: u64) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Does nothing: no mapping is made here.
+///
+/// # Safety
+///
+/// The range is a mapping of the caller's own.
+pub(crate) unsafe fn keep_from_forks(_start: *mut c_void, _len_bytes: usize) -> io::Result<()> {
     Ok(())
 }
 
