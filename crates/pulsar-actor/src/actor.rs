@@ -7,8 +7,7 @@ use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use pulsar_link::payload;
+use pulsar_link::Body;
 use pulsar_mailbox::Queue;
 use pulsar_model::RawProxy;
 use pulsar_wire::Codec;
@@ -105,15 +104,15 @@ pub trait Actor: Sized + Send + 'static {
 
     /// A message's arguments, for another process.
     #[doc(hidden)]
-    fn write_message(message: &Self::Message, codec: Codec) -> Result<Bytes, SendError>;
+    fn write_message(message: &Self::Message, codec: Codec) -> Result<Body, SendError>;
 
     /// A message from another process or a tool.
     #[doc(hidden)]
-    fn read_message(index: usize, codec: Codec, bytes: &[u8]) -> Result<Self::Message, SendError>;
+    fn read_message(index: usize, codec: Codec, body: &Body) -> Result<Self::Message, SendError>;
 
     /// The reply or the command's own error, for another process or a tool.
     #[doc(hidden)]
-    fn write_reply(reply: &Self::Reply, codec: Codec) -> Result<Bytes, SendError>;
+    fn write_reply(reply: &Self::Reply, codec: Codec) -> Result<Body, SendError>;
 }
 
 /// An actor some of whose commands run side by side.
@@ -245,8 +244,8 @@ impl fmt::Display for TypeName {
 
 /// Writes a command's arguments or reply. For the expansion of `#[pulsar::actor]`.
 #[doc(hidden)]
-pub fn write<T: Serialize>(value: &T, codec: Codec) -> Result<Bytes, SendError> {
-    payload::encode(codec, value)
+pub fn write<T: Serialize>(value: &T, codec: Codec) -> Result<Body, SendError> {
+    Body::of(codec, value)
 }
 
 /// Reads a command's arguments. For the expansion of `#[pulsar::actor]`.
@@ -254,11 +253,11 @@ pub fn write<T: Serialize>(value: &T, codec: Codec) -> Result<Bytes, SendError> 
 pub fn read_args<T: DeserializeOwned>(
     method: &'static Method,
     codec: Codec,
-    bytes: &[u8],
+    body: &Body,
 ) -> Result<T, SendError> {
     match codec {
-        Codec::Json => read_json_args(&method.signature, bytes),
-        codec => payload::decode(codec, bytes),
+        Codec::Json => read_json_args(&method.signature, &body.bytes),
+        codec => body.read(codec),
     }
 }
 
@@ -318,15 +317,15 @@ impl Actor for Anyone {
         match *reply {}
     }
 
-    fn write_message(message: &Infallible, _codec: Codec) -> Result<Bytes, SendError> {
+    fn write_message(message: &Infallible, _codec: Codec) -> Result<Body, SendError> {
         match *message {}
     }
 
-    fn read_message(_index: usize, _codec: Codec, _bytes: &[u8]) -> Result<Infallible, SendError> {
+    fn read_message(_index: usize, _codec: Codec, _body: &Body) -> Result<Infallible, SendError> {
         Err(SendError::codec("the actor has no commands of its own"))
     }
 
-    fn write_reply(reply: &Infallible, _codec: Codec) -> Result<Bytes, SendError> {
+    fn write_reply(reply: &Infallible, _codec: Codec) -> Result<Body, SendError> {
         match *reply {}
     }
 }

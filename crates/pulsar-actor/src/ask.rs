@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::poll;
 use pulsar_link::payload::{NATIVE, Outcome, Payload};
-use pulsar_link::{self as link, AskBody, Fare, Link, PendingReply};
+use pulsar_link::{self as link, AskBody, Body, Fare, Link, PendingReply};
 use pulsar_mailbox::ReplyTo;
 use pulsar_wire::{Aid, Codec};
 use tokio::sync::oneshot;
@@ -176,7 +176,7 @@ impl Outgoing {
             Self::Free(command, args) => (Named::Free(command), args, false),
             Self::Text(name, args) => {
                 let command = command::named(cx.cell.kind, &name, Codec::Json)?;
-                (command, Payload::Wire(Codec::Json, args), true)
+                (command, Payload::Wire(Codec::Json, args.into()), true)
             }
         };
         let envelope = Envelope {
@@ -248,7 +248,7 @@ fn try_put(
 pub(crate) struct Parcel {
     pub(crate) command: Cow<'static, str>,
     pub(crate) codec: Codec,
-    pub(crate) args: Bytes,
+    pub(crate) args: Body,
     pub(crate) ack: bool,
     pub(crate) builtin: bool,
 }
@@ -260,7 +260,7 @@ impl Parcel {
             Outgoing::Text(name, args) => Ok(Self {
                 command: name.clone().into(),
                 codec: Codec::Json,
-                args: args.clone(),
+                args: args.clone().into(),
                 ack: true,
                 builtin: command::is_builtin(name),
             }),
@@ -278,7 +278,9 @@ impl Parcel {
     }
 
     fn body(&self, aid: Aid, deadline: Instant) -> Result<AskBody, SendError> {
-        AskBody::new(aid, &self.command, self.codec, &self.args, Some(deadline))
+        let Body { bytes, passed } = &self.args;
+        let body = AskBody::new(aid, &self.command, self.codec, bytes, Some(deadline));
+        body.map(|body| body.with(passed.clone()))
     }
 
     fn fare(&self) -> Fare {
@@ -488,11 +490,11 @@ fn write(command: Named, outcome: Outcome) -> Result<Outcome, SendError> {
     let failed = matches!(outcome, Outcome::Failure(_));
     // The user's own code writes it. Unwind safe: nothing of ours is used by it.
     let written = catch_unwind(AssertUnwindSafe(|| command.encode(outcome, Codec::Json)));
-    let (_, bytes) = written.unwrap_or_else(|panic| {
+    let (_, body) = written.unwrap_or_else(|panic| {
         let message = panic_message(&*panic).to_owned();
         Err(SendError::Panicked { message })
     })?;
-    let json = Payload::Wire(Codec::Json, bytes);
+    let json = Payload::Wire(Codec::Json, body);
     Ok(match failed {
         true => Outcome::Failure(json),
         false => Outcome::Reply(json),

@@ -4,7 +4,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
+use pulsar_link::Body;
 use pulsar_link::payload::{self, Outcome, Payload};
 use pulsar_wire::Codec;
 use serde_json::Value;
@@ -119,7 +119,7 @@ fn result<C: Command>(outcome: Outcome) -> Result<C::Reply, CallError<C::Error>>
     match outcome {
         Outcome::Reply(reply) if C::ACK => Ok(reply.take()?),
         // A command without acknowledgement replies with its own empty value.
-        Outcome::Reply(_) => Ok(Payload::Wire(Codec::Postcard, Bytes::new()).take()?),
+        Outcome::Reply(_) => Ok(Payload::Wire(Codec::Postcard, Body::default()).take()?),
         Outcome::Failure(error) => Err(CallError::Command(error.take()?)),
         Outcome::Undelivered(error) => Err(error.into()),
     }

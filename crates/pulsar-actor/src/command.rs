@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
 
-use bytes::Bytes;
 use linkme::distributed_slice;
 use pulsar_sys::trusting;
 use pulsar_wire::Codec;
@@ -18,6 +17,7 @@ use crate::json_args::read_json_args;
 use crate::mailbox::Named;
 use crate::remote;
 use crate::{ArgInfo, CommandInfo, Context, SendError};
+use pulsar_link::Body;
 use pulsar_link::payload::{Outcome, Payload};
 
 /// A boxed future that any loop can run.
@@ -81,9 +81,9 @@ pub struct CommandDef {
     /// [`Command::BUILTIN`].
     pub(crate) builtin: bool,
     pub(crate) invoke: fn(Context, Payload) -> BoxFuture<Outcome>,
-    pub(crate) encode_args: fn(&Payload, Codec) -> Result<Bytes, SendError>,
-    pub(crate) encode_reply: fn(&Payload, Codec) -> Result<Bytes, SendError>,
-    pub(crate) encode_error: fn(&Payload, Codec) -> Result<Bytes, SendError>,
+    pub(crate) encode_args: fn(&Payload, Codec) -> Result<Body, SendError>,
+    pub(crate) encode_reply: fn(&Payload, Codec) -> Result<Body, SendError>,
+    pub(crate) encode_error: fn(&Payload, Codec) -> Result<Body, SendError>,
 }
 
 impl CommandDef {
@@ -144,8 +144,8 @@ impl std::fmt::Debug for CommandDef {
 
 fn invoke<C: Command>(cx: Context, args: Payload) -> BoxFuture<Outcome> {
     let args = match args {
-        Payload::Wire(Codec::Json, bytes) => {
-            read_json_args(const { &CommandDef::of::<C>().signature }, &bytes)
+        Payload::Wire(Codec::Json, body) => {
+            read_json_args(const { &CommandDef::of::<C>().signature }, &body.bytes)
         }
         // `run` and `spawn`: who may send them has been checked when they came.
         args if builtin::NAMING_CODE.contains(&C::NAME) => trusting(|| args.take::<C::Args>()),

@@ -54,6 +54,7 @@ pub use context::{Context, get_actor};
 pub use fn_ref::FnRef;
 pub use hooks::HookOutput;
 pub use proxy::{Proxy, find};
+pub use pulsar_link::{SharedBytes, SharedBytesMut};
 pub use pulsar_model::{
     ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
     Error, Extra, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo, MailboxInfo,
@@ -88,8 +89,8 @@ pub mod runtime {
 /// For the expansions of the macros; no one else's.
 #[doc(hidden)]
 pub mod __private {
-    pub use bytes::Bytes;
     pub use linkme;
+    pub use pulsar_link::Body;
     pub use pulsar_model::ResultParts;
     pub use pulsar_sys::before_main;
     pub use pulsar_wire::Codec;

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use pulsar_link::Body;
 use pulsar_link::payload::{Outcome, Payload};
 use pulsar_mailbox::{MailboxStats, Put, Queue, ReplyTo};
 use pulsar_wire::{Aid, Codec, Kind};
@@ -85,7 +85,7 @@ impl Named {
 
     /// Writes an outcome for another process. Those of an actor's own commands are written
     /// already: only the actor's type knows how.
-    pub(crate) fn encode(self, outcome: Outcome, codec: Codec) -> Result<(Kind, Bytes), SendError> {
+    pub(crate) fn encode(self, outcome: Outcome, codec: Codec) -> Result<(Kind, Body), SendError> {
         match (outcome, self) {
             (Outcome::Undelivered(error), _) => Err(error),
             (Outcome::Reply(value), Self::Free(command)) => {
@@ -100,9 +100,9 @@ impl Named {
     }
 }
 
-fn written(value: Payload) -> Result<Bytes, SendError> {
+fn written(value: Payload) -> Result<Body, SendError> {
     match value {
-        Payload::Wire(_, bytes) => Ok(bytes),
+        Payload::Wire(_, body) => Ok(body),
         Payload::Local(_) => Err(SendError::codec("the reply was not written")),
     }
 }

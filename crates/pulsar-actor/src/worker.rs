@@ -289,8 +289,8 @@ fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Begun<A> {
     } = envelope;
     let (codec, work) = match (command, args) {
         (Named::Free(_), args) => (Codec::Postcard, Ok(Ok(Work::Free(args)))),
-        (Named::Own { index, .. }, Payload::Wire(codec, bytes)) => {
-            let read = || A::read_message(index, codec, &bytes).map(Work::Own);
+        (Named::Own { index, .. }, Payload::Wire(codec, body)) => {
+            let read = || A::read_message(index, codec, &body).map(Work::Own);
             (codec, unwound_at_once(read))
         }
         (Named::Own { .. }, Payload::Local(_)) => {
@@ -424,8 +424,8 @@ impl<A: Actor> Turn<A> {
 fn written<A: Actor>(reply: &A::Reply, codec: Codec) -> Outcome {
     match A::write_reply(reply, codec) {
         Err(error) => Outcome::Undelivered(error),
-        Ok(bytes) if A::is_failure(reply) => Outcome::Failure(Payload::Wire(codec, bytes)),
-        Ok(bytes) => Outcome::Reply(Payload::Wire(codec, bytes)),
+        Ok(body) if A::is_failure(reply) => Outcome::Failure(Payload::Wire(codec, body)),
+        Ok(body) => Outcome::Reply(Payload::Wire(codec, body)),
     }
 }
 

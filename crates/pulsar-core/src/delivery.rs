@@ -1,16 +1,17 @@
 //! From a frame to the mailbox of its target.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use pulsar_link::payload::{NATIVE, Payload};
-use pulsar_link::{Arrivals, Link, Receipt};
+use pulsar_link::{Arrivals, Body, Link, Passed, Receipt};
 use pulsar_mailbox::ReplyTo;
 use pulsar_wire::{Aid, CommandBody, Frame, Kind};
 use tokio::time::Instant;
 
 use crate::arbiter::Reached;
 use crate::node::Node;
-use crate::{Context, Overflow, SendError};
+use crate::{Context, DeadReason, Overflow, SendError};
 use pulsar_actor::runtime::{
     Envelope, NAMING_CODE, Posted, RUN_POINTER, is_builtin, named, refuse_code, settle,
 };
@@ -20,12 +21,14 @@ use pulsar_actor::runtime::{
 pub(crate) struct Held {
     cx: Context,
     envelope: Envelope,
-    receipt: Receipt,
+    /// `None` where it waits with the message's descriptors.
+    receipt: Option<Receipt>,
 }
 
 impl Node {
     /// Takes an ask or a tell that came over `from`: puts it into the mailbox of an actor here, or
-    /// into `arrivals`, where it waits for room. It never waits itself.
+    /// into `arrivals`, where it waits for room. It never waits itself. The descriptors that came with
+    /// it wait with it; those for nobody are closed at once.
     ///
     /// # Errors
     ///
@@ -34,25 +37,33 @@ impl Node {
         &self,
         from: &Arc<Link>,
         frame: Frame,
+        descriptors: Vec<OwnedFd>,
         arrivals: &Arc<Arrivals<Held>>,
     ) -> Result<(), String> {
         let body = CommandBody::decode(frame.body.clone()).map_err(|error| error.to_string())?;
         let (request, key) = (frame.request, (frame.place, frame.task));
         // Every command of the user's cost its sender a credit, whatever becomes of it here.
         let is_users = !is_builtin(&body.command);
-        let receipt = is_users.then(|| Receipt::new(from, frame.place, frame.task));
-        let (cx, envelope) = match self.addressed(from, &frame, body) {
+        let mut receipt = is_users.then(|| Receipt::new(from, frame.place, frame.task));
+        let (cx, mut envelope) = match self.addressed(from, &frame, body) {
             Ok(addressed) => addressed,
             Err(error) => {
                 from.undelivered(request, &error);
                 return Ok(());
             }
         };
-        let Some(receipt) = receipt else {
+        match from.admit(&frame, descriptors, &mut receipt) {
+            Ok(passed) => envelope.args = with(envelope.args, passed),
+            Err(error) => {
+                cx.dead_letter(envelope.into(), DeadReason::Lost(error));
+                return Ok(());
+            }
+        }
+        if !is_users {
             let posted = cx.cell().mailbox.try_put(envelope);
             refuse(settle(&cx, posted));
             return Ok(());
-        };
+        }
         let held = |cx, envelope| Held {
             cx,
             envelope,
@@ -104,13 +115,21 @@ impl Node {
         };
         let envelope = Envelope {
             command,
-            args: Payload::Wire(frame.codec, body.args),
+            args: Payload::Wire(frame.codec, body.args.into()),
             reply,
             deadline: frame.deadline.map(|left| Instant::now() + left),
             // Over the arbiter's link come messages of all who live in its process.
             sender: (self.master().is_some() || from.is_direct()).then(|| from.peer()),
         };
         Ok((cx, envelope))
+    }
+}
+
+/// Arguments with the descriptors that came beside them.
+fn with(args: Payload, passed: Passed) -> Payload {
+    match args {
+        Payload::Wire(codec, body) => Payload::Wire(codec, Body { passed, ..body }),
+        local => local,
     }
 }
 

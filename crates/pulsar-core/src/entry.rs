@@ -282,8 +282,12 @@ impl LinkHandler for FromArbiter {
         let node = &self.node;
         match frame.kind {
             Kind::Stop => self.cx.stop(),
-            Kind::Ask | Kind::Tell => return node.command_came(link, frame, &self.arrivals),
-            Kind::Reply | Kind::Failure | Kind::Undelivered => link.reply_came(frame),
+            Kind::Ask | Kind::Tell => {
+                return node.command_came(link, frame, descriptors, &self.arrivals);
+            }
+            Kind::Reply | Kind::Failure | Kind::Undelivered => {
+                link.reply_came(frame, descriptors);
+            }
             Kind::Credit => return link.credit_came(&frame),
             Kind::Peer => {
                 // The link first: who sought it finds it when the answer comes.
@@ -291,7 +295,7 @@ impl LinkHandler for FromArbiter {
                     node.link_came(&frame, descriptors)?;
                 }
                 if frame.request != 0 {
-                    link.reply_came(frame);
+                    link.reply_came(frame, Vec::new());
                 }
             }
             Kind::NameGone => {
@@ -307,7 +311,10 @@ impl LinkHandler for FromArbiter {
         Ok(())
     }
 
-    fn takes_descriptors(&self) -> bool {
-        true
+    fn takes_descriptors(&self, kind: Kind) -> bool {
+        matches!(
+            kind,
+            Kind::Ask | Kind::Tell | Kind::Reply | Kind::Failure | Kind::Peer
+        )
     }
 }

@@ -66,9 +66,10 @@ pub use pulsar_actor::{
     Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Error, Extra, FnRef,
     HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo, MailboxInfo,
     Never, OnStop, Overflow, ParamError, ParseAidError, Placement, Proxy, RawProxy, RestartPolicy,
-    Result, Role, Run, SendError, Sent, Setting, SettingError, SettingInfo, SpawnError,
-    SpawnParams, State, SystemInfo, Target, Unsent, commands, config, config_get, config_set, echo,
-    find, get_actor, info, panic_message, ping, run, send, send_json, stop,
+    Result, Role, Run, SendError, Sent, Setting, SettingError, SettingInfo, SharedBytes,
+    SharedBytesMut, SpawnError, SpawnParams, State, SystemInfo, Target, Unsent, commands, config,
+    config_get, config_set, echo, find, get_actor, info, panic_message, ping, run, send, send_json,
+    stop,
 };
 pub use pulsar_macros::{actor, command, main, remote};
 pub use pulsar_policy::{PoolLimits, PoolStatus};

@@ -258,15 +258,16 @@ impl LinkHandler for FromPeer {
         &self,
         link: &Arc<Link>,
         frame: Frame,
-        _descriptors: Vec<OwnedFd>,
+        descriptors: Vec<OwnedFd>,
     ) -> Result<(), String> {
         match frame.kind {
             Kind::Ask | Kind::Tell => {
                 link.touch();
-                self.node.command_came(link, frame, &self.arrivals)
+                self.node
+                    .command_came(link, frame, descriptors, &self.arrivals)
             }
             Kind::Reply | Kind::Failure | Kind::Undelivered => {
-                link.reply_came(frame);
+                link.reply_came(frame, descriptors);
                 Ok(())
             }
             Kind::Credit => link.credit_came(&frame),

@@ -5,6 +5,7 @@ use pulsar_model::SendError;
 use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
 use tokio::time::Instant;
 
+use crate::Passed;
 use crate::credit::Key;
 
 /// A command and whom it is for, encoded but for its number.
@@ -13,6 +14,7 @@ pub struct AskBody {
     target: Key,
     codec: Codec,
     body: Bytes,
+    passed: Passed,
     deadline: Option<Instant>,
 }
 
@@ -35,12 +37,24 @@ impl AskBody {
             target: (target.place(), target.task()),
             codec,
             body,
+            passed: Passed::default(),
             deadline,
         })
     }
 
+    /// With the descriptors that its arguments name.
+    pub fn with(mut self, passed: Passed) -> Self {
+        self.passed = passed;
+        self
+    }
+
     pub(crate) fn target(&self) -> Key {
         self.target
+    }
+
+    /// What goes with the frame.
+    pub(crate) fn passed(&self) -> &Passed {
+        &self.passed
     }
 
     /// The frame as of now: the wait for credit counts against its deadline.
@@ -50,6 +64,7 @@ impl AskBody {
         let (place, task) = self.target;
         Frame {
             codec: self.codec,
+            descriptors: self.passed.count(),
             request,
             place,
             task,

@@ -18,18 +18,22 @@
 //!   back where they arrive; [`Arrivals`]: those that wait there for room.
 //! * [`Peers`]: the direct links of one process, and whose [turn](TurnGuard) it is to seek another.
 //! * [`pump`]: moves the bytes; [`CloseReason`]: why it stopped.
-//! * [`payload`]: values on their way: as they are in one process, as bytes between two.
+//! * [`payload`]: values on their way: as they are in one process, as a [`Body`] between two.
+//! * [`SharedBytes`]: large values, which are [passed](Passed) beside the bytes of a body;
+//!   `side_table`: where serde meets them.
 //! * `outbox`: what waits to be written; `pending`: the asks in flight; `changes`: waiting for a
 //!   condition.
 #![forbid(unsafe_code)]
 
 mod arrivals;
 mod ask;
+mod body;
 mod changes;
 mod credit;
 mod line;
 mod link;
 mod outbox;
+mod passed;
 pub mod payload;
 mod peers;
 mod pending;
@@ -38,17 +42,22 @@ mod receipt;
 mod retire;
 mod seek;
 mod send;
+mod shared_bytes;
+mod side_table;
 mod turns;
 mod verdict;
 
 pub use arrivals::Arrivals;
 pub use ask::{AskBody, Fare, Unsent};
+pub use body::Body;
 pub use credit::WINDOW;
 pub use line::{Line, Place};
 pub use link::Link;
+pub use passed::Passed;
 pub use peers::Peers;
 pub use pending::PendingReply;
 pub use pump::{Begun, CloseReason, LinkHandler, pump};
 pub use receipt::Receipt;
 pub use seek::{Seeking, Sought, SoughtReceiver};
+pub use shared_bytes::{SharedBytes, SharedBytesMut};
 pub use turns::TurnGuard;

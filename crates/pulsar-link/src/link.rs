@@ -2,8 +2,8 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use pulsar_model::{Cause, SendError};
@@ -11,9 +11,11 @@ use pulsar_sys::descriptors::{MAX_DESCRIPTORS, send_with_descriptors};
 use pulsar_wire::{Aid, Codec, Frame, Incarnation, Kind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::Body;
 use crate::changes::Changes;
 use crate::credit::Credits;
 use crate::outbox::{Outbox, PushError};
+use crate::passed::Passed;
 use crate::payload;
 use crate::pending::Pending;
 use crate::receipt::Withheld;
@@ -42,6 +44,8 @@ pub struct Link {
     cause: OnceLock<Cause>,
     /// Told of each step of the retirement, of the verdict and of the end.
     pub(crate) changes: Changes,
+    /// Those that came over it and wait here to be read.
+    pub(crate) descriptors_here: AtomicUsize,
     /// When it was last used, by the clock of all links of this process.
     used: AtomicU64,
 }
@@ -64,6 +68,7 @@ impl Link {
             verdict: OnceLock::new(),
             cause: OnceLock::new(),
             changes: Changes::default(),
+            descriptors_here: AtomicUsize::new(0),
             used: AtomicU64::new(0),
         }
     }
@@ -79,14 +84,15 @@ impl Link {
     /// Answers an ask that came over this link: with a reply or a failure, encoded in `codec`,
     /// or with the reason why there is none. A reply that is too large becomes an error; one to a
     /// peer that is gone is dropped. Each ask is answered once.
-    pub fn answer(&self, request: u64, codec: Codec, answer: Result<(Kind, Bytes), SendError>) {
-        let pushed = answer.and_then(|(kind, body)| {
+    pub fn answer(&self, request: u64, codec: Codec, answer: Result<(Kind, Body), SendError>) {
+        let pushed = answer.and_then(|(kind, Body { bytes, passed })| {
             let frame = Frame {
                 codec,
                 request,
-                ..Frame::new(kind, body)
+                descriptors: passed.count(),
+                ..Frame::new(kind, bytes)
             };
-            match self.outbox.push_reply(&frame, Vec::new()) {
+            match self.outbox.push_reply(&frame, &passed) {
                 Ok(()) | Err(PushError::Closed) => Ok(()),
                 Err(error) => Err(self.refusal(error)),
             }
@@ -103,10 +109,14 @@ impl Link {
         self.answered(request);
     }
 
-    /// A reply came: gives it to whom it belongs. One that nobody waits for is dropped and
-    /// counted.
-    pub fn reply_came(&self, frame: Frame) {
-        self.pending.complete(&frame);
+    /// A reply came, with these descriptors: gives it to whom it belongs. One that nobody waits for is
+    /// dropped and counted.
+    pub fn reply_came(self: &Arc<Self>, frame: Frame, descriptors: Vec<OwnedFd>) {
+        let passed = match frame.kind {
+            Kind::Reply | Kind::Failure => self.admit(&frame, descriptors, &mut None),
+            _ => Ok(Passed::default()),
+        };
+        self.pending.complete(&frame, passed);
         self.try_finish();
     }
 
@@ -177,7 +187,7 @@ impl Link {
             descriptors: count,
             ..frame
         };
-        self.give_up_on(self.outbox.push_reply(&frame, descriptors));
+        self.give_up_on(self.outbox.push_system(&frame, &descriptors.into()));
     }
 
     /// Sends a plain frame of this kind.
@@ -232,7 +242,7 @@ impl Link {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Descriptors that wait to be sent.
+    /// Descriptors of the runtime's own that wait to be sent.
     pub fn descriptors_waiting(&self) -> usize {
         self.outbox.descriptors()
     }

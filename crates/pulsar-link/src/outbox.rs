@@ -1,14 +1,16 @@
 //! What waits to be written to a link.
 
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::ErrorKind;
+use std::os::fd::BorrowedFd;
 
 use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 use pulsar_model::SendError;
-use pulsar_wire::{Frame, FrameError, MAX_FRAME_BYTES};
+use pulsar_wire::{DESCRIPTORS_AT, DESCRIPTORS_LOST, Frame, FrameError, MAX_FRAME_BYTES};
 use tokio::sync::Notify;
 
+use crate::Passed;
 use crate::changes::Changes;
 
 /// Bytes that may wait before asks are held back: a few of the largest frames, so that a slow
@@ -47,46 +49,55 @@ struct Queue {
 struct Mark {
     /// How many bytes leave before that byte, counted from the link's first.
     position: u64,
-    descriptors: Vec<OwnedFd>,
+    passed: Passed,
+    /// They are the runtime's own, not a message's.
+    is_system: bool,
 }
 
 impl Outbox {
-    /// Appends a frame that asks for something.
+    /// Appends a frame that asks for something, with the descriptors that it announces.
     ///
     /// # Errors
     ///
     /// [`PushError::Full`] if the other side does not keep up, [`PushError::Refused`] if the
     /// frame is too large, [`PushError::Retired`], [`PushError::Closed`].
-    pub(crate) fn push_ask(&self, frame: &Frame) -> Result<(), PushError> {
+    pub(crate) fn push_ask(&self, frame: &Frame, passed: &Passed) -> Result<(), PushError> {
         let mut queue = self.queue.lock();
         if queue.retired {
             return Err(PushError::Retired);
         }
-        queue.push(frame, ASKS_LIMIT_BYTES)?;
+        queue.push_with(frame, passed, false, ASKS_LIMIT_BYTES)?;
         drop(queue);
         self.filled.notify_one();
         Ok(())
     }
 
-    /// Appends a reply or a system frame, with the descriptors that it announces.
+    /// Appends a reply, with the descriptors that it announces.
     ///
     /// # Errors
     ///
     /// As [`push_ask`](Self::push_ask), at a higher limit and not if retired.
-    pub(crate) fn push_reply(
+    pub(crate) fn push_reply(&self, frame: &Frame, passed: &Passed) -> Result<(), PushError> {
+        self.push_past_asks(frame, passed, false)
+    }
+
+    /// Appends a system frame, with the descriptors that it announces.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_reply`](Self::push_reply).
+    pub(crate) fn push_system(&self, frame: &Frame, passed: &Passed) -> Result<(), PushError> {
+        self.push_past_asks(frame, passed, true)
+    }
+
+    fn push_past_asks(
         &self,
         frame: &Frame,
-        descriptors: Vec<OwnedFd>,
+        passed: &Passed,
+        is_system: bool,
     ) -> Result<(), PushError> {
         let mut queue = self.queue.lock();
-        let position = queue.left + queue.bytes.len() as u64;
-        queue.push(frame, LIMIT_BYTES)?;
-        if !descriptors.is_empty() {
-            queue.marks.push_back(Mark {
-                position,
-                descriptors,
-            });
-        }
+        queue.push_with(frame, passed, is_system, LIMIT_BYTES)?;
         drop(queue);
         self.filled.notify_one();
         Ok(())
@@ -111,10 +122,11 @@ impl Outbox {
         self.queue.lock().bytes.is_empty()
     }
 
-    /// Descriptors that wait to be sent.
+    /// Descriptors of system frames that wait to be sent.
     pub(crate) fn descriptors(&self) -> usize {
         let queue = self.queue.lock();
-        queue.marks.iter().map(|mark| mark.descriptors.len()).sum()
+        let system = queue.marks.iter().filter(|mark| mark.is_system);
+        system.map(|mark| mark.passed.all().len()).sum()
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -157,8 +169,11 @@ impl Outbox {
     /// Hands what waits to `write`, which says how much it took.
     ///
     /// One call carries the descriptors of at most one frame, and that frame's first byte comes
-    /// first: a socket passes descriptors on with the first byte of their write. They are closed
-    /// here once that byte has left.
+    /// first: a socket passes descriptors on with the first byte of their write. They are let go
+    /// once that byte has left.
+    ///
+    /// A system that does not pass these descriptors, as when too many are on their way already, is no
+    /// matter of the link's: the frame goes without them, and says so. Its reader answers whoever waits.
     pub(crate) fn write_with(
         &self,
         write: impl FnOnce(&[u8], &[BorrowedFd<'_>]) -> std::io::Result<usize>,
@@ -167,8 +182,16 @@ impl Outbox {
         let before = queue.bytes.len();
         let (bytes, descriptors) = queue.next_write();
         let carries = !descriptors.is_empty();
-        let written = write(bytes, &descriptors)?;
+        let written = write(bytes, &descriptors);
         drop(descriptors);
+        let written = match written {
+            Err(error) if carries && !is_of_the_socket(&error) => {
+                tracing::error!(%error, "descriptors cannot be passed; their message goes without them");
+                queue.lose_descriptors();
+                return Ok(0);
+            }
+            written => written?,
+        };
         queue.bytes.advance(written);
         queue.left += written as u64;
         let sent = match carries && written > 0 {
@@ -188,7 +211,42 @@ impl Outbox {
     }
 }
 
+/// True of an error that a write without descriptors would have had as well.
+fn is_of_the_socket(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+    )
+}
+
 impl Queue {
+    fn push_with(
+        &mut self,
+        frame: &Frame,
+        passed: &Passed,
+        is_system: bool,
+        limit_bytes: usize,
+    ) -> Result<(), PushError> {
+        let position = self.left + self.bytes.len() as u64;
+        self.push(frame, limit_bytes)?;
+        if !passed.is_empty() {
+            self.marks.push_back(Mark {
+                position,
+                passed: passed.clone(),
+                is_system,
+            });
+        }
+        Ok(())
+    }
+
+    /// The frame whose first byte is the next to leave goes without its descriptors.
+    fn lose_descriptors(&mut self) {
+        self.marks.pop_front();
+        if let Some(count) = self.bytes.get_mut(DESCRIPTORS_AT) {
+            *count = DESCRIPTORS_LOST;
+        }
+    }
+
     fn push(&mut self, frame: &Frame, limit_bytes: usize) -> Result<(), PushError> {
         if self.closed {
             return Err(PushError::Closed);
@@ -215,8 +273,7 @@ impl Queue {
         };
         match self.marks.front() {
             Some(mark) if mark.position == self.left => {
-                let descriptors = mark.descriptors.iter().map(AsFd::as_fd).collect();
-                (until(self.marks.get(1)), descriptors)
+                (until(self.marks.get(1)), mark.passed.borrowed())
             }
             next => (until(next), Vec::new()),
         }
@@ -241,16 +298,20 @@ pub(crate) enum PushError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
+    use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
     use bytes::Bytes;
-    use pulsar_wire::Kind;
+    use pulsar_wire::{FrameDecoder, Kind};
 
     use super::*;
 
     fn frame(body: &'static [u8]) -> Frame {
         Frame::new(Kind::Reply, Bytes::from_static(body))
+    }
+
+    fn nothing() -> Passed {
+        Passed::default()
     }
 
     /// One end of a socket pair, to pass on, and the other, which tells when that is closed.
@@ -284,10 +345,14 @@ mod tests {
         let outbox = Outbox::default();
         let (first, first_kept) = descriptor();
         let (second, second_kept) = descriptor();
-        outbox.push_reply(&frame(b"before"), Vec::new()).unwrap();
-        outbox.push_reply(&frame(b"one"), vec![first]).unwrap();
-        outbox.push_reply(&frame(b"between"), Vec::new()).unwrap();
-        outbox.push_reply(&frame(b"two"), vec![second]).unwrap();
+        outbox.push_reply(&frame(b"before"), &nothing()).unwrap();
+        outbox
+            .push_reply(&frame(b"one"), &vec![first].into())
+            .unwrap();
+        outbox.push_reply(&frame(b"between"), &nothing()).unwrap();
+        outbox
+            .push_reply(&frame(b"two"), &vec![second].into())
+            .unwrap();
         assert!(is_open(&first_kept) && is_open(&second_kept));
         assert_eq!(
             writes(&outbox, usize::MAX),
@@ -300,8 +365,10 @@ mod tests {
     fn descriptors_go_with_the_first_byte_only_however_little_is_taken() {
         let outbox = Outbox::default();
         let (passed, _kept) = descriptor();
-        outbox.push_reply(&frame(b""), Vec::new()).unwrap();
-        outbox.push_reply(&frame(b""), vec![passed]).unwrap();
+        outbox.push_reply(&frame(b""), &nothing()).unwrap();
+        outbox
+            .push_reply(&frame(b""), &vec![passed].into())
+            .unwrap();
         let expected = [(20, 0), (12, 0), (20, 1), (12, 0)];
         assert_eq!(writes(&outbox, 20), expected);
     }
@@ -310,7 +377,9 @@ mod tests {
     fn a_write_that_takes_nothing_keeps_the_descriptors() {
         let outbox = Outbox::default();
         let (passed, kept) = descriptor();
-        outbox.push_reply(&frame(b""), vec![passed]).unwrap();
+        outbox
+            .push_reply(&frame(b""), &vec![passed].into())
+            .unwrap();
         let full = outbox.write_with(|_, _| Err(ErrorKind::WouldBlock.into()));
         assert_eq!(full.unwrap_err().kind(), ErrorKind::WouldBlock);
         assert!(is_open(&kept));
@@ -321,12 +390,16 @@ mod tests {
     fn what_is_discarded_is_closed_and_later_descriptors_keep_their_place() {
         let outbox = Outbox::default();
         let (passed, kept) = descriptor();
-        outbox.push_reply(&frame(b"x"), vec![passed]).unwrap();
+        outbox
+            .push_reply(&frame(b"x"), &vec![passed].into())
+            .unwrap();
         outbox.discard();
         assert!(!is_open(&kept));
         let (passed, _kept) = descriptor();
-        outbox.push_reply(&frame(b"yy"), Vec::new()).unwrap();
-        outbox.push_reply(&frame(b"zzz"), vec![passed]).unwrap();
+        outbox.push_reply(&frame(b"yy"), &nothing()).unwrap();
+        outbox
+            .push_reply(&frame(b"zzz"), &vec![passed].into())
+            .unwrap();
         assert_eq!(writes(&outbox, usize::MAX), [(34, 0), (35, 1)]);
     }
 
@@ -335,28 +408,73 @@ mod tests {
         let outbox = Outbox::default();
         outbox.close();
         let (passed, kept) = descriptor();
-        let refused = outbox.push_reply(&frame(b"x"), vec![passed]);
+        let refused = outbox.push_reply(&frame(b"x"), &vec![passed].into());
         assert!(matches!(refused, Err(PushError::Closed)));
         assert!(!is_open(&kept));
+    }
+
+    #[test]
+    fn a_frame_whose_descriptors_the_system_does_not_pass_goes_without_them_and_says_so() {
+        let outbox = Outbox::default();
+        let (first, first_kept) = descriptor();
+        let (second, second_kept) = descriptor();
+        let one = Frame {
+            descriptors: 1,
+            ..frame(b"one")
+        };
+        outbox.push_reply(&frame(b"before"), &nothing()).unwrap();
+        outbox.push_reply(&one, &vec![first].into()).unwrap();
+        outbox.push_reply(&one, &vec![second].into()).unwrap();
+        let (mut sent, mut passed, mut refusals) = (BytesMut::new(), 0, 0);
+        while !outbox.is_empty() {
+            let write = |bytes: &[u8], descriptors: &[BorrowedFd<'_>]| {
+                if !descriptors.is_empty() && refusals == 0 {
+                    refusals += 1;
+                    return Err(rustix::io::Errno::TOOMANYREFS.into());
+                }
+                passed += descriptors.len();
+                sent.extend_from_slice(bytes);
+                Ok(bytes.len())
+            };
+            outbox.write_with(write).unwrap();
+        }
+        let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
+        let frames = std::iter::from_fn(|| decoder.decode(&mut sent).unwrap());
+        let announced: Vec<_> = frames.map(|frame| frame.descriptors).collect();
+        assert_eq!(announced, [0, DESCRIPTORS_LOST, 1]);
+        assert_eq!((passed, refusals), (1, 1));
+        assert!(!is_open(&first_kept) && !is_open(&second_kept));
+    }
+
+    #[test]
+    fn only_the_runtimes_own_descriptors_are_counted() {
+        let outbox = Outbox::default();
+        let (first, _kept) = descriptor();
+        let (second, _kept) = descriptor();
+        outbox.push_ask(&frame(b"x"), &vec![first].into()).unwrap();
+        outbox
+            .push_system(&frame(b"x"), &vec![second].into())
+            .unwrap();
+        assert_eq!(outbox.descriptors(), 1);
     }
 
     #[tokio::test]
     async fn asks_wait_for_room_and_replies_do_not() {
         let outbox = Outbox::default();
         let large = Frame::new(Kind::Ask, Bytes::from(vec![0; MAX_FRAME_BYTES - 1024]));
-        while outbox.push_ask(&large).is_ok() {}
+        while outbox.push_ask(&large, &nothing()).is_ok() {}
         assert!(matches!(
-            outbox.push_ask(&frame(b"ask")),
+            outbox.push_ask(&frame(b"ask"), &nothing()),
             Err(PushError::Full { .. })
         ));
-        outbox.push_reply(&frame(b"reply"), Vec::new()).unwrap();
+        outbox.push_reply(&frame(b"reply"), &nothing()).unwrap();
         let mut room = std::pin::pin!(outbox.room());
         assert!(futures_poll(room.as_mut()).await.is_none());
         // One of five large frames leaves.
         let taken = outbox.write_with(|_, _| Ok(MAX_FRAME_BYTES)).unwrap();
         assert_eq!(taken, MAX_FRAME_BYTES);
         room.await;
-        outbox.push_ask(&frame(b"ask")).unwrap();
+        outbox.push_ask(&frame(b"ask"), &nothing()).unwrap();
     }
 
     /// One look at a future: its output if it is done.

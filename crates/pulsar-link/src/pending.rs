@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Codec, Frame, Kind};
@@ -11,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::payload::{self, Outcome, Payload};
 use crate::seek::Sought;
+use crate::{Body, Passed};
 
 /// Asks in flight on one link. Each costs some hundred bytes; past this many the other side is
 /// not keeping up and further asks are refused.
@@ -66,10 +66,11 @@ impl Pending {
         self.replies.lock().is_empty()
     }
 
-    /// Gives a reply to whom it belongs. One that nobody waits for is dropped and counted.
-    pub(crate) fn complete(&self, frame: &Frame) {
+    /// Gives a reply to whom it belongs, with what came with it. One that nobody waits for is dropped and
+    /// counted.
+    pub(crate) fn complete(&self, frame: &Frame, passed: Result<Passed, SendError>) {
         match self.remove(frame.request) {
-            Some(waiter) => waiter.complete(frame),
+            Some(waiter) => waiter.complete(frame, passed),
             None => {
                 let strays = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
                 tracing::debug!(request = frame.request, strays, "reply to nobody dropped");
@@ -90,9 +91,9 @@ impl Pending {
 impl PendingReply {
     // In both: the caller may have given up a moment ago.
 
-    fn complete(self, frame: &Frame) {
+    fn complete(self, frame: &Frame, passed: Result<Passed, SendError>) {
         match self {
-            Self::Local(caller) => drop(caller.send(outcome(frame))),
+            Self::Local(caller) => drop(caller.send(outcome(frame, passed))),
             Self::Seek(seeker) => drop(seeker.send(sought(frame))),
         }
     }
@@ -105,12 +106,16 @@ impl PendingReply {
     }
 }
 
-fn outcome(frame: &Frame) -> Outcome {
-    let wire = |body: &Bytes| Payload::Wire(frame.codec, body.clone());
-    match frame.kind {
-        Kind::Reply => Outcome::Reply(wire(&frame.body)),
-        Kind::Failure => Outcome::Failure(wire(&frame.body)),
-        _ => Outcome::Undelivered(error(frame)),
+fn outcome(frame: &Frame, passed: Result<Passed, SendError>) -> Outcome {
+    let wire = |passed| {
+        let bytes = frame.body.clone();
+        Payload::Wire(frame.codec, Body { bytes, passed })
+    };
+    match (frame.kind, passed) {
+        (Kind::Reply, Ok(passed)) => Outcome::Reply(wire(passed)),
+        (Kind::Failure, Ok(passed)) => Outcome::Failure(wire(passed)),
+        (_, Ok(_)) => Outcome::Undelivered(error(frame)),
+        (_, Err(error)) => Outcome::Undelivered(error),
     }
 }
 
@@ -137,7 +142,13 @@ fn error(frame: &Frame) -> SendError {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+
+    fn nothing() -> Result<Passed, SendError> {
+        Ok(Passed::default())
+    }
 
     fn seeker(pending: &Pending) -> (u64, oneshot::Receiver<Result<Sought, SendError>>) {
         let (sender, receiver) = oneshot::channel();
@@ -161,7 +172,7 @@ mod tests {
     async fn a_seek_is_answered_by_a_peer_or_an_error() {
         let pending = Pending::default();
         let (request, found) = seeker(&pending);
-        pending.complete(&answer(request, Kind::Peer, Bytes::new()));
+        pending.complete(&answer(request, Kind::Peer, Bytes::new()), nothing());
         let expected = Sought {
             place: 4,
             task: 9,
@@ -174,7 +185,7 @@ mod tests {
             target: "nobody".to_owned(),
         };
         let body = payload::encode(Codec::Postcard, &unknown).unwrap();
-        pending.complete(&answer(request, Kind::Undelivered, body));
+        pending.complete(&answer(request, Kind::Undelivered, body), nothing());
         assert_eq!(lost.await.unwrap(), Err(unknown));
         assert!(pending.is_empty());
     }
@@ -183,14 +194,14 @@ mod tests {
     async fn an_answer_of_the_wrong_kind_is_an_error_to_either() {
         let pending = Pending::default();
         let (request, seeking) = seeker(&pending);
-        pending.complete(&answer(request, Kind::Reply, Bytes::new()));
+        pending.complete(&answer(request, Kind::Reply, Bytes::new()), nothing());
         assert!(matches!(
             seeking.await.unwrap(),
             Err(SendError::Codec { .. })
         ));
         let (sender, caller) = oneshot::channel();
         let request = pending.insert(PendingReply::Local(sender)).unwrap();
-        pending.complete(&answer(request, Kind::Peer, Bytes::new()));
+        pending.complete(&answer(request, Kind::Peer, Bytes::new()), nothing());
         let outcome = caller.await.unwrap();
         assert!(matches!(
             outcome,

@@ -1,5 +1,6 @@
 //! Moves bytes between a link's socket, its outbox and its handler.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use pulsar_sys::descriptors::{MAX_DESCRIPTORS, recv_with_descriptors, send_with_descriptors};
-use pulsar_wire::{Frame, FrameDecoder, FrameError, Kind, MAX_FRAME_BYTES};
+use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, FrameError, Kind, MAX_FRAME_BYTES};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
@@ -18,10 +19,15 @@ const READ_BYTES: usize = 64 << 10;
 /// Frames handled before others on the loop get their turn.
 const BATCH_FRAMES: usize = 64;
 
+thread_local! {
+    /// What was read last: one buffer for all links of the thread, since an idle link holds no memory.
+    static READ: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// What is done with what comes.
 pub trait LinkHandler: Send + Sync + 'static {
-    /// A frame came, with as many descriptors as it says. It must not wait: all other traffic of
-    /// the link is behind it.
+    /// A frame came, with as many descriptors as it says, or with none if they were lost on the
+    /// way. It must not wait: all other traffic of the link is behind it.
     ///
     /// # Errors
     ///
@@ -33,9 +39,10 @@ pub trait LinkHandler: Send + Sync + 'static {
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), String>;
 
-    /// True if the peer may pass descriptors.
-    fn takes_descriptors(&self) -> bool {
-        false
+    /// True if the peer may pass descriptors with frames of this kind. What it passes with others closes the
+    /// link.
+    fn takes_descriptors(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Ask | Kind::Tell | Kind::Reply | Kind::Failure)
     }
 }
 
@@ -94,7 +101,6 @@ async fn run(
         bytes: begun.bytes,
         descriptors: begun.descriptors.into(),
         lost: begun.lost,
-        takes_descriptors: handler.takes_descriptors(),
     };
     inbox.dispatch(link, handler).await?;
     loop {
@@ -162,19 +168,11 @@ struct Inbox {
     /// Frames whose descriptors came, and found no room in this process. One read brings those of one
     /// frame at most.
     lost: usize,
-    takes_descriptors: bool,
 }
 
 impl Inbox {
     fn read(&mut self, stream: &UnixStream) -> Result<(), CloseReason> {
-        let read = match self.takes_descriptors {
-            true => self.read_with_descriptors(stream),
-            false => {
-                self.bytes.reserve(READ_BYTES);
-                stream.try_read_buf(&mut self.bytes)
-            }
-        };
-        match read {
+        match self.read_with_descriptors(stream) {
             Ok(0) => Err(CloseReason::PeerClosed),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
@@ -185,16 +183,18 @@ impl Inbox {
 
     fn read_with_descriptors(&mut self, stream: &UnixStream) -> std::io::Result<usize> {
         let mut received = Vec::new();
-        let begin = self.bytes.len();
-        // The system layer writes to bytes that are there; these are cut off again right away.
-        self.bytes.resize(begin + READ_BYTES, 0);
-        let read = stream.try_io(Interest::READABLE, || {
-            recv_with_descriptors(stream, &mut self.bytes[begin..], &mut received)
-        });
-        let count = read.as_ref().map_or(0, |read| read.bytes);
-        self.bytes.truncate(begin + count);
+        let read = READ.with_borrow_mut(|buffer| {
+            // The system layer writes to bytes that are there already.
+            if buffer.is_empty() {
+                *buffer = vec![0; READ_BYTES];
+            }
+            let read = stream.try_io(Interest::READABLE, || {
+                recv_with_descriptors(stream, buffer, &mut received)
+            })?;
+            self.bytes.extend_from_slice(&buffer[..read.bytes]);
+            Ok::<_, std::io::Error>(read)
+        })?;
         self.descriptors.extend(received);
-        let read = read?;
         if read.lost_descriptors {
             tracing::error!("descriptors were passed to this process, and it has no room for them");
             self.lost += 1;
@@ -210,7 +210,9 @@ impl Inbox {
         let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
         let mut batch = 0;
         while let Some(frame) = decoder.decode(&mut self.bytes)? {
-            let descriptors = self.claim(&frame).map_err(CloseReason::Untrusted)?;
+            let is_allowed = handler.takes_descriptors(frame.kind);
+            let claimed = self.claim(&frame, is_allowed);
+            let descriptors = claimed.map_err(CloseReason::Untrusted)?;
             note_ask(link, &frame).map_err(CloseReason::Untrusted)?;
             handler
                 .frame_came(link, frame, descriptors)
@@ -230,10 +232,19 @@ impl Inbox {
 
     /// The frame's own descriptors: those that came with its first byte are there, and those of
     /// the frames before it are not there any more.
-    fn claim(&mut self, frame: &Frame) -> Result<Vec<OwnedFd>, String> {
+    fn claim(&mut self, frame: &Frame, is_allowed: bool) -> Result<Vec<OwnedFd>, String> {
         let count = usize::from(frame.descriptors);
-        if count > 0 && !self.takes_descriptors {
-            return Err("it passes descriptors, which it may not".to_owned());
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        if !is_allowed {
+            let kind = frame.kind;
+            return Err(format!(
+                "it passes descriptors with {kind:?}, which it may not"
+            ));
+        }
+        if frame.descriptors == DESCRIPTORS_LOST {
+            return Ok(Vec::new());
         }
         if count > self.descriptors.len() && self.lost > 0 {
             self.lost -= 1;

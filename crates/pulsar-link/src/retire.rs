@@ -236,16 +236,16 @@ mod tests {
     #[test]
     fn an_ask_in_flight_keeps_it_open_until_its_reply_or_until_it_is_taken_back() {
         for taken_back in [false, true] {
-            let link = link();
+            let link = std::sync::Arc::new(link());
             let request = ask(&link);
             exchange(&link);
             assert!(!link.outbox.is_closed() && !link.ended_in_order());
             match taken_back {
                 true => link.take_back(request),
-                false => link.reply_came(Frame {
-                    request,
-                    ..Frame::new(Kind::Reply, Bytes::new())
-                }),
+                false => {
+                    let frame = Frame::new(Kind::Reply, Bytes::new());
+                    link.reply_came(Frame { request, ..frame }, Vec::new());
+                }
             }
             assert!(link.outbox.is_closed() && link.ended_in_order());
         }
@@ -259,9 +259,9 @@ mod tests {
         exchange(&link);
         // Too large: the error goes instead, and counts once.
         let large = Bytes::from(vec![0; pulsar_wire::MAX_FRAME_BYTES]);
-        link.answer(1, Codec::Postcard, Ok((Kind::Reply, large)));
+        link.answer(1, Codec::Postcard, Ok((Kind::Reply, large.into())));
         assert!(!link.outbox.is_closed());
-        link.answer(2, Codec::Postcard, Ok((Kind::Reply, Bytes::new())));
+        link.answer(2, Codec::Postcard, Ok((Kind::Reply, Bytes::new().into())));
         assert!(link.outbox.is_closed());
     }
 

@@ -7,9 +7,9 @@ use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Aid, Codec, Frame, Incarnation, Kind};
 use tokio::sync::oneshot;
 
-use crate::Link;
 use crate::payload;
 use crate::pending::PendingReply;
+use crate::{Link, Passed};
 
 /// To what a way is sought.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -138,7 +138,8 @@ impl Link {
     fn send_seek(&self, frame: Frame) -> Result<(u64, SoughtReceiver), SendError> {
         let (seeker, answer) = oneshot::channel();
         let request = self.pending.insert(PendingReply::Seek(seeker))?;
-        let pushed = self.outbox.push_ask(&Frame { request, ..frame });
+        let frame = Frame { request, ..frame };
+        let pushed = self.outbox.push_ask(&frame, &Passed::default());
         match pushed {
             Ok(()) => Ok((request, answer)),
             Err(error) => {

@@ -119,7 +119,9 @@ impl Link {
             Some(reply) => self.post_ask(letter, reply),
             None => {
                 let frame = letter.body.frame(Kind::Tell, 0);
-                self.outbox.push_ask(&frame).map(|()| 0)
+                self.outbox
+                    .push_ask(&frame, letter.body.passed())
+                    .map(|()| 0)
             }
         };
         if let (Some(credit), Err(_)) = (credit, &posted) {
@@ -134,7 +136,7 @@ impl Link {
         let entered = self.pending.insert(reply);
         let request = entered.map_err(PushError::Refused)?;
         let frame = letter.body.frame(Kind::Ask, request);
-        let Err(error) = self.outbox.push_ask(&frame) else {
+        let Err(error) = self.outbox.push_ask(&frame, letter.body.passed()) else {
             return Ok(request);
         };
         match self.pending.remove(request) {

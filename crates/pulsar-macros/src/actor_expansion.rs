@@ -435,8 +435,8 @@ fn concurrent(actor: &Actor, root: &TokenStream) -> Option<TokenStream> {
 fn wire(actor: &Actor, root: &TokenStream) -> TokenStream {
     let private = quote!(#root::__private);
     let result = |value: TokenStream| quote!(::core::result::Result<#value, #root::SendError>);
-    let (bytes, message) = (
-        result(quote!(#private::Bytes)),
+    let (body, message) = (
+        result(quote!(#private::Body)),
         result(quote!(Self::Message)),
     );
     let (write_message, read_message, write_reply) = match actor.is_local {
@@ -444,15 +444,15 @@ fn wire(actor: &Actor, root: &TokenStream) -> TokenStream {
         false => codecs(actor, root),
     };
     quote! {
-        fn write_message(message: &Self::Message, codec: #private::Codec) -> #bytes {
+        fn write_message(message: &Self::Message, codec: #private::Codec) -> #body {
             #write_message
         }
 
-        fn read_message(index: usize, codec: #private::Codec, bytes: &[u8]) -> #message {
+        fn read_message(index: usize, codec: #private::Codec, body: &#private::Body) -> #message {
             #read_message
         }
 
-        fn write_reply(reply: &Self::Reply, codec: #private::Codec) -> #bytes {
+        fn write_reply(reply: &Self::Reply, codec: #private::Codec) -> #body {
             #write_reply
         }
     }
@@ -471,7 +471,7 @@ fn refusals(root: &TokenStream) -> Bodies {
     };
     (
         refuse(quote!((message, codec))),
-        refuse(quote!((index, codec, bytes))),
+        refuse(quote!((index, codec, body))),
         refuse(quote!((reply, codec))),
     )
 }
@@ -500,7 +500,7 @@ fn codecs(actor: &Actor, root: &TokenStream) -> Bodies {
     };
     let read_message = quote! {
         match index {
-            #(#indexes => #private::read_args::<#args>(&__PULSAR_METHODS[#indexes], codec, bytes)
+            #(#indexes => #private::read_args::<#args>(&__PULSAR_METHODS[#indexes], codec, body)
                 .map(__PulsarMessage::#variants),)*
             _ => ::core::result::Result::Err(#root::SendError::codec("no such command")),
         }

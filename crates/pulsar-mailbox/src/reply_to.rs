@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use pulsar_link::Link;
 use pulsar_link::payload::Outcome;
+use pulsar_link::{Body, Link};
 use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Codec, Kind};
 use tokio::sync::oneshot;
@@ -50,7 +49,7 @@ impl ReplyTo {
     pub fn send(
         mut self,
         outcome: Outcome,
-        encode: impl FnOnce(Outcome, Codec) -> Result<(Kind, Bytes), SendError>,
+        encode: impl FnOnce(Outcome, Codec) -> Result<(Kind, Body), SendError>,
     ) {
         match self.0.take() {
             // The caller may have given up: then its reply has nowhere to go.

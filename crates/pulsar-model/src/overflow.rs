@@ -54,6 +54,8 @@ pub enum DeadReason {
     },
     /// Its sender's timeout had passed before its turn came.
     Expired,
+    /// What came with it has been lost, or found no room.
+    Lost(SendError),
     /// The actor has ended, or takes no more because it stops.
     ActorEnded(Cause),
 }
@@ -68,6 +70,7 @@ impl DeadReason {
             Self::Expired => SendError::Timeout {
                 after: std::time::Duration::ZERO,
             },
+            Self::Lost(error) => error.clone(),
             Self::ActorEnded(cause) => SendError::ActorDied {
                 cause: cause.clone(),
             },
@@ -80,6 +83,7 @@ impl fmt::Display for DeadReason {
         match self {
             Self::DroppedForNewer { .. } => f.write_str("a newer message took its place"),
             Self::Expired => f.write_str("its sender's timeout had passed"),
+            Self::Lost(error) => error.fmt(f),
             Self::ActorEnded(cause) => write!(f, "its actor {cause}"),
         }
     }

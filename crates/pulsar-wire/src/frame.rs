@@ -11,6 +11,10 @@ pub const HEADER_BYTES: usize = 32;
 /// The largest frame on a link, header included: 16 MiB. What is larger belongs in shared
 /// memory, not in a socket, and a peer cannot make the other side reserve more than this.
 pub const MAX_FRAME_BYTES: usize = 16 << 20;
+/// Where the number of descriptors stands in an encoded frame.
+pub const DESCRIPTORS_AT: usize = 7;
+/// The number of descriptors of a frame whose sender could not pass them on. No frame has so many.
+pub const DESCRIPTORS_LOST: u8 = u8::MAX;
 /// The length field does not count itself.
 const LENGTH_BYTES: usize = 4;
 /// The deadline field's value for "none".
@@ -28,7 +32,7 @@ pub struct Frame {
     pub kind: Kind,
     /// How the body is written.
     pub codec: Codec,
-    /// Descriptors that travel beside the frame.
+    /// Descriptors that travel beside the frame, or [`DESCRIPTORS_LOST`].
     pub descriptors: u8,
     /// Pairs a reply with its ask; 0 where there is nothing to pair. In a
     /// [`Kind::Credit`], the number of messages.
@@ -413,6 +417,17 @@ mod tests {
         }
         assert_eq!(Kind::from_byte(0), Err(FrameError::Kind(0)));
         assert_eq!(Kind::from_byte(20), Err(FrameError::Kind(20)));
+    }
+
+    #[test]
+    fn the_number_of_descriptors_stands_where_it_is_said_to() {
+        let frame = Frame {
+            descriptors: 61,
+            ..Frame::new(Kind::Ask, Bytes::new())
+        };
+        let mut stream = BytesMut::new();
+        frame.encode(&mut stream, MAX_FRAME_BYTES).unwrap();
+        assert_eq!(stream[DESCRIPTORS_AT], 61);
     }
 
     #[test]

@@ -38,5 +38,8 @@ pub use aid::{Aid, ArbiterId, Incarnation, ParseAidError};
 pub use boot::{BootRecord, DescriptorName};
 pub use command::{CommandBody, CommandBodyError};
 pub use fields::FieldsError;
-pub use frame::{Codec, Frame, FrameDecoder, FrameError, HEADER_BYTES, Kind, MAX_FRAME_BYTES};
+pub use frame::{
+    Codec, DESCRIPTORS_AT, DESCRIPTORS_LOST, Frame, FrameDecoder, FrameError, HEADER_BYTES, Kind,
+    MAX_FRAME_BYTES,
+};
 pub use hello::{Hello, HelloError, PROTOCOL_VERSION};

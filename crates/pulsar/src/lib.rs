@@ -46,9 +46,9 @@ pub mod prelude {
     pub use pulsar_app::{NoSettings, Worker};
     pub use pulsar_core::{
         Aid, CallError, Cause, Context, DeadLetter, Error, Info, OnStop, Overflow, Placement, Pool,
-        Proxy, RestartPolicy, Result, SendError, Spawn, SpawnError, SpawnParams, State, actors,
-        arbiter, command, config_get, config_set, echo, find, get_actor, halt, info, kill_actor,
-        notify, ping, remote, run, send, spawn, stop,
+        Proxy, RestartPolicy, Result, SendError, SharedBytes, Spawn, SpawnError, SpawnParams,
+        State, actors, arbiter, command, config_get, config_set, echo, find, get_actor, halt, info,
+        kill_actor, notify, ping, remote, run, send, spawn, stop,
     };
 }
 

@@ -1,31 +1,20 @@
 //! What a child cannot do that was taken over, and speaks with the arbiter as it likes.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use bytes::{Bytes, BytesMut};
 use pulsar::prelude::*;
 use pulsar_wire::{Frame, Kind, MAX_FRAME_BYTES};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Signal, getppid};
+use rustix::process::Signal;
 use tokio::task::yield_now;
 
-use crate::sockets::{open_files, own_sockets};
+use crate::sockets::{arbiters_link, open_files};
 use crate::{pid, signal};
 
 /// A number that no request of the runtime's has.
 const REQUEST: u64 = 1 << 40;
-
-/// The link to the arbiter, past the runtime. This process has no other yet.
-fn arbiters_link() -> Result<OwnedFd> {
-    let parent = getppid();
-    let is_parents = |socket: &OwnedFd| {
-        let peer = rustix::net::sockopt::socket_peercred(socket);
-        peer.is_ok_and(|peer| Some(peer.pid) == parent)
-    };
-    let link = own_sockets()?.into_iter().find(is_parents);
-    link.ok_or_else(|| Error::msg("no link"))
-}
 
 fn seek(number: u32, place: u32) -> Frame {
     Frame {

@@ -4,7 +4,7 @@ use std::fs::{read_dir, read_link};
 use std::os::fd::OwnedFd;
 
 use pulsar::prelude::*;
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, getppid, pidfd_getfd, pidfd_open};
 
 /// Other descriptors of all sockets that this process has open.
 pub(crate) fn own_sockets() -> Result<Vec<OwnedFd>> {
@@ -21,6 +21,17 @@ pub(crate) fn own_sockets() -> Result<Vec<OwnedFd>> {
         }
     }
     Ok(sockets)
+}
+
+/// The link to the arbiter, past the runtime. This process has no other yet.
+pub(crate) fn arbiters_link() -> Result<OwnedFd> {
+    let parent = getppid();
+    let is_parents = |socket: &OwnedFd| {
+        let peer = rustix::net::sockopt::socket_peercred(socket);
+        peer.is_ok_and(|peer| Some(peer.pid) == parent)
+    };
+    let link = own_sockets()?.into_iter().find(is_parents);
+    link.ok_or_else(|| Error::msg("no link"))
 }
 
 /// How many descriptors this process has open, one of them for looking.

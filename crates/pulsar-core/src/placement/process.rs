@@ -217,7 +217,7 @@ impl LinkHandler for FromChild {
         &self,
         link: &Arc<Link>,
         frame: Frame,
-        _descriptors: Vec<OwnedFd>,
+        descriptors: Vec<OwnedFd>,
     ) -> Result<(), String> {
         if frame.kind == Kind::Hello {
             return self.hello_came(frame);
@@ -235,13 +235,16 @@ impl LinkHandler for FromChild {
                 let cause = decode(NATIVE, &frame.body).map_err(|error| error.to_string())?;
                 self.news(ChildEvent::EndSaid(cause))
             }
-            Kind::Ask | Kind::Tell => self.node.command_came(link, frame, &self.arrivals),
+            Kind::Ask | Kind::Tell => {
+                let node = &self.node;
+                node.command_came(link, frame, descriptors, &self.arrivals)
+            }
             Kind::Credit => link.credit_came(&frame),
             Kind::Seek => self.node.seek_came(link, &frame),
             Kind::Claim => self.node.claim_came(link, &frame),
             Kind::Release => self.node.release_came(link, &frame),
             Kind::Reply | Kind::Failure | Kind::Undelivered => {
-                link.reply_came(frame);
+                link.reply_came(frame, descriptors);
                 Ok(())
             }
             other => Err(format!("a child does not send {other:?}")),

@@ -6,12 +6,14 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pulsar_link::{CloseReason, Link};
+use pulsar_link::payload::{NATIVE, Outcome};
+use pulsar_link::{AskBody, Body, CloseReason, Fare, Link, PendingReply, SharedBytes};
 use pulsar_sys::descriptors::send_with_descriptors;
-use pulsar_wire::{Frame, Incarnation, Kind};
+use pulsar_wire::{CommandBody, Frame, Incarnation, Kind};
 use tokio::net::UnixStream;
+use tokio::sync::oneshot;
 
-use crate::support::{End, encoded, host};
+use crate::support::{End, encoded, host, pair};
 
 /// A descriptor from which `tag` can be read.
 fn tagged(tag: u64) -> OwnedFd {
@@ -109,7 +111,7 @@ async fn a_way_that_the_arbiter_passes_is_open_at_both_ends() {
     assert_eq!(came.frame.incarnation, Some(Incarnation(3)));
     let mut stream = StdStream::from(came.descriptors.remove(0));
     assert_eq!(came.frame.request, request);
-    child.link.reply_came(came.frame);
+    child.link.reply_came(came.frame, Vec::new());
     assert!(sought.await.unwrap().unwrap().has_descriptor);
     stream.write_all(b"x").unwrap();
     let mut byte = [0];
@@ -127,6 +129,51 @@ async fn verdict(bytes: &[u8], descriptors: usize, takes_descriptors: bool) -> C
     two.set_nonblocking(true).unwrap();
     let two = UnixStream::from_std(two).unwrap();
     End::new(1, two, takes_descriptors).pump.await.unwrap()
+}
+
+#[tokio::test]
+async fn shared_bytes_go_with_asks_and_with_their_replies() {
+    const ASKS: usize = 1_000;
+    let (mut one, mut two) = pair();
+    let asking = async {
+        let mut answers = Vec::new();
+        for number in 0..ASKS {
+            let text = format!("text {number}");
+            let shared = SharedBytes::copy_from(text.as_bytes()).unwrap();
+            let args = Body::of(NATIVE, &(number, shared)).unwrap();
+            let body = AskBody::new(host(2), "shout", NATIVE, &args.bytes, None).unwrap();
+            let (caller, answer) = oneshot::channel();
+            let reply = PendingReply::Local(caller);
+            let body = body.with(args.passed);
+            one.link.send_ask(body, Fare::Free, reply).await.unwrap();
+            answers.push(answer);
+        }
+        for (number, answer) in answers.into_iter().enumerate() {
+            let Outcome::Reply(reply) = answer.await.unwrap() else {
+                panic!("no reply");
+            };
+            let shared: SharedBytes = reply.take().unwrap();
+            assert_eq!(&*shared, format!("TEXT {number}").as_bytes());
+        }
+    };
+    let answering = async {
+        for number in 0..ASKS {
+            let came = two.next().await;
+            let command = CommandBody::decode(came.frame.body.clone()).unwrap();
+            let passed = came.link.admit(&came.frame, came.descriptors, &mut None);
+            let args = Body {
+                bytes: command.args,
+                passed: passed.unwrap(),
+            };
+            let (at, text): (usize, SharedBytes) = args.read(NATIVE).unwrap();
+            assert_eq!(at, number);
+            let reply = SharedBytes::copy_from(&text.to_ascii_uppercase()).unwrap();
+            let reply = Body::of(NATIVE, &reply).map(|body| (Kind::Reply, body));
+            came.link.answer(came.frame.request, NATIVE, reply);
+        }
+    };
+    tokio::join!(asking, answering);
+    assert!(one.commands.try_recv().is_err());
 }
 
 fn announcing(descriptors: u8) -> Bytes {

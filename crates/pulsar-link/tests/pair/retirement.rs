@@ -29,7 +29,7 @@ async fn replied(answer: oneshot::Receiver<Outcome>, number: u32) {
     let Outcome::Reply(Payload::Wire(_, body)) = outcome else {
         panic!("no reply but {outcome:?}");
     };
-    let frame = Frame::new(Kind::Ask, body);
+    let frame = Frame::new(Kind::Ask, body.bytes);
     assert_eq!(crate::support::number(&frame), number);
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Came {
 impl Came {
     /// Answers an ask with its own argument.
     pub(crate) fn echo(&self) {
-        let answer = Ok((Kind::Reply, self.frame.body.clone()));
+        let answer = Ok((Kind::Reply, self.frame.body.clone().into()));
         self.link
             .answer(self.frame.request, Codec::Postcard, answer);
     }
@@ -67,7 +67,7 @@ impl LinkHandler for Handler {
                 link.answer_retire();
             }
             Kind::Retired => return link.retired_came(),
-            Kind::Reply | Kind::Failure | Kind::Undelivered => link.reply_came(frame),
+            Kind::Reply | Kind::Failure | Kind::Undelivered => link.reply_came(frame, descriptors),
             _ => {
                 let link = Arc::clone(link);
                 // A test that has seen enough does not listen any more.
@@ -81,7 +81,7 @@ impl LinkHandler for Handler {
         Ok(())
     }
 
-    fn takes_descriptors(&self) -> bool {
+    fn takes_descriptors(&self, _kind: Kind) -> bool {
         self.takes_descriptors
     }
 }
@@ -129,7 +129,7 @@ pub(crate) fn start(
 /// The processes in places 1 and 2: each end's peer is the other.
 pub(crate) fn pair() -> (End, End) {
     let (one, two) = UnixStream::pair().unwrap();
-    (End::new(2, one, false), End::new(1, two, false))
+    (End::new(2, one, true), End::new(1, two, true))
 }
 
 /// A frame as bytes.

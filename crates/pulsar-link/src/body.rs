@@ -1,0 +1,112 @@
+//! What a message says, as it travels between processes.
+
+use bytes::Bytes;
+use pulsar_model::SendError;
+use pulsar_wire::Codec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Passed;
+use crate::payload::{from_bytes, to_bytes};
+use crate::side_table::{reading, writing};
+
+/// A value that was written for another process: its bytes, and what is shared with that process beside them.
+#[derive(Clone, Default, Debug)]
+pub struct Body {
+    /// The value in its codec.
+    pub bytes: Bytes,
+    /// The descriptors of its [`SharedBytes`](crate::SharedBytes).
+    pub passed: Passed,
+}
+
+impl Body {
+    /// Writes a value.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Codec`] if the codec cannot.
+    pub fn of<T: Serialize>(codec: Codec, value: &T) -> Result<Self, SendError> {
+        let (bytes, descriptors) = writing(|| to_bytes(codec, value))?;
+        Ok(Self {
+            bytes,
+            passed: Passed::new(descriptors),
+        })
+    }
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Codec`] if this is no `T`, or what is shared is not what it should be.
+    pub fn read<T: DeserializeOwned>(&self, codec: Codec) -> Result<T, SendError> {
+        reading(self.passed.all(), || from_bytes(codec, &self.bytes))
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            bytes,
+            passed: Passed::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{SharedBytes, payload};
+
+    fn shared(bytes: &[u8]) -> SharedBytes {
+        SharedBytes::copy_from(bytes).unwrap()
+    }
+
+    #[test]
+    fn shared_bytes_stand_anywhere_in_a_value_and_not_in_its_bytes() {
+        let long = shared(&vec![7; 1 << 20]);
+        let value = (
+            vec![Some(long.clone()), None, Some(SharedBytes::default())],
+            BTreeMap::from([
+                ("short".to_owned(), shared(b"short")),
+                ("long".to_owned(), long),
+            ]),
+        );
+        let body = Body::of(Codec::Postcard, &value).unwrap();
+        assert!(body.bytes.len() < 64, "{body:?}");
+        assert_eq!(body.passed.count(), 2);
+        let read: (Vec<Option<SharedBytes>>, BTreeMap<String, SharedBytes>) =
+            body.read(Codec::Postcard).unwrap();
+        assert_eq!(read, value);
+        assert_eq!(
+            read.0[0].as_ref().unwrap().as_ptr(),
+            read.1["long"].as_ptr()
+        );
+    }
+
+    #[test]
+    fn shared_bytes_outside_of_a_frame_and_as_text_are_errors_that_say_so() {
+        let value = shared(b"x");
+        let error = payload::encode(Codec::Postcard, &value).unwrap_err();
+        assert!(error.to_string().contains("of a command only"), "{error}");
+        let error = Body::of(Codec::Json, &value).unwrap_err();
+        assert!(error.to_string().contains("as text"), "{error}");
+        let body = Body::of(Codec::Postcard, &value).unwrap();
+        let read = payload::decode::<SharedBytes>(Codec::Postcard, &body.bytes);
+        assert!(matches!(read, Err(SendError::Codec { .. })), "{read:?}");
+        let read = Body::from(Bytes::from_static(b"[0,5]")).read::<SharedBytes>(Codec::Json);
+        let error = read.unwrap_err();
+        assert!(error.to_string().contains("as text"), "{error}");
+    }
+
+    #[test]
+    fn what_a_value_of_another_type_does_not_take_is_closed() {
+        let value = shared(b"closed");
+        let body = Body::of(Codec::Postcard, &(3_u8, value.clone())).unwrap();
+        assert_eq!(body.read::<u8>(Codec::Postcard).unwrap(), 3);
+        let descriptor = std::sync::Arc::downgrade(&body.passed.all()[0]);
+        drop((body, value));
+        assert!(descriptor.upgrade().is_none());
+    }
+}

@@ -1,0 +1,269 @@
+//! The side table of a frame: where [`SharedBytes`] meets serde.
+//!
+//! Serde gives a value nothing but a serializer, which knows bytes. So whoever writes or reads the body of a frame
+//! opens a table for its thread meanwhile. What is written puts its descriptors in and notes their places; what is read
+//! takes them out by these.
+//!
+//! Writing and reading never wait, so they end on the thread on which they began. They may lie within one another:
+//! each has the table that was opened last, and the one before it comes back at its end, also by a panic.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use pulsar_model::SendError;
+use pulsar_sys::descriptors::MAX_DESCRIPTORS;
+use pulsar_sys::sealed::{NotSealed, SealedMemory};
+
+use crate::SharedBytes;
+
+thread_local! {
+    static OPEN: RefCell<Table> = const { RefCell::new(Table::new(Side::None)) };
+}
+
+/// The table of the body that this thread writes or reads.
+struct Table {
+    side: Side,
+    /// Why something could not be put in or taken out. Codecs need not keep what serde's values say.
+    problem: Option<Misplaced>,
+}
+
+enum Side {
+    /// What is written or read is no body.
+    None,
+    Writing(Vec<Arc<OwnedFd>>),
+    Reading(Vec<Entry>),
+}
+
+struct Entry {
+    descriptor: Arc<OwnedFd>,
+    /// What it was found to be: it may stand in a body more than once.
+    taken: Option<SharedBytes>,
+}
+
+/// Runs `write`; what it wrote, and the descriptors that its values put into the table, in their order.
+///
+/// # Errors
+///
+/// Those of `write`; [`SendError::Codec`] that says why a descriptor could not be put in.
+pub(crate) fn writing<T>(
+    write: impl FnOnce() -> Result<T, SendError>,
+) -> Result<(T, Vec<Arc<OwnedFd>>), SendError> {
+    let (written, side) = with(Side::Writing(Vec::new()), write)?;
+    match side {
+        Side::Writing(descriptors) => Ok((written, descriptors)),
+        Side::None | Side::Reading(_) => Ok((written, Vec::new())),
+    }
+}
+
+/// Runs `read`, whose values take what they need of these descriptors.
+///
+/// # Errors
+///
+/// Those of `read`; [`SendError::Codec`] that says why one could not be taken.
+pub(crate) fn reading<T>(
+    descriptors: &[Arc<OwnedFd>],
+    read: impl FnOnce() -> Result<T, SendError>,
+) -> Result<T, SendError> {
+    let entry = |descriptor: &Arc<OwnedFd>| Entry {
+        descriptor: Arc::clone(descriptor),
+        taken: None,
+    };
+    let entries = descriptors.iter().map(entry).collect();
+    Ok(with(Side::Reading(entries), read)?.0)
+}
+
+/// Runs what writes or reads no body of a frame, wherever it is run.
+///
+/// # Errors
+///
+/// Those of `run`; [`SendError::Codec`] that says that shared bytes have no place there.
+pub(crate) fn outside<T>(run: impl FnOnce() -> Result<T, SendError>) -> Result<T, SendError> {
+    Ok(with(Side::None, run)?.0)
+}
+
+/// Runs `run` with a table; what that is then.
+fn with<T>(side: Side, run: impl FnOnce() -> Result<T, SendError>) -> Result<(T, Side), SendError> {
+    let mut before = Before(Some(OPEN.replace(Table::new(side))));
+    let ran = run();
+    let table = before.restore();
+    match (ran, table.problem) {
+        (Ok(value), _) => Ok((value, table.side)),
+        (Err(_), Some(problem)) => Err(SendError::codec(problem)),
+        (Err(error), None) => Err(error),
+    }
+}
+
+impl Table {
+    const fn new(side: Side) -> Self {
+        Self {
+            side,
+            problem: None,
+        }
+    }
+}
+
+/// The table that was open before.
+struct Before(Option<Table>);
+
+impl Before {
+    /// Opens it again, once; the table that was open until now.
+    fn restore(&mut self) -> Table {
+        match self.0.take() {
+            Some(table) => OPEN.replace(table),
+            None => Table::new(Side::None),
+        }
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
+
+/// Notes why shared bytes cannot be written or read here; the same as serde's error, for codecs that keep it.
+pub(crate) fn refuse<E>(problem: Misplaced, error: fn(String) -> E) -> E {
+    let message = problem.to_string();
+    OPEN.with_borrow_mut(|table| table.problem = Some(problem));
+    error(message)
+}
+
+/// Puts a descriptor into the table that is being written; its place there. One that is there already is not put twice.
+///
+/// # Errors
+///
+/// [`Misplaced`] outside of a frame, or if the frame is full.
+pub(crate) fn pass(descriptor: &Arc<OwnedFd>) -> Result<u8, Misplaced> {
+    OPEN.with_borrow_mut(|table| {
+        let Side::Writing(descriptors) = &mut table.side else {
+            return Err(Misplaced::Outside);
+        };
+        let is_same = |other: &Arc<OwnedFd>| Arc::ptr_eq(other, descriptor);
+        let index = match descriptors.iter().position(is_same) {
+            Some(index) => index,
+            None if descriptors.len() >= MAX_DESCRIPTORS => return Err(Misplaced::TooMany),
+            None => {
+                descriptors.push(Arc::clone(descriptor));
+                descriptors.len() - 1
+            }
+        };
+        u8::try_from(index).map_err(|_| Misplaced::TooMany)
+    })
+}
+
+/// Takes the shared bytes of this place and length from the table that is being read.
+///
+/// # Errors
+///
+/// [`Misplaced`] outside of a frame, or if there is nothing of the kind.
+pub(crate) fn take(index: u8, len: NonZeroUsize) -> Result<SharedBytes, Misplaced> {
+    OPEN.with_borrow_mut(|table| {
+        let Side::Reading(entries) = &mut table.side else {
+            return Err(Misplaced::Outside);
+        };
+        let entry = entries.get_mut(usize::from(index));
+        let entry = entry.ok_or(Misplaced::Missing(index))?;
+        if let Some(taken) = &entry.taken
+            && taken.len() == len.get()
+        {
+            return Ok(taken.clone());
+        }
+        let memory = SealedMemory::take(Arc::clone(&entry.descriptor), len)?;
+        Ok(entry.taken.insert(SharedBytes::of(memory)).clone())
+    })
+}
+
+/// Why shared bytes cannot be written or read where they stand.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Misplaced {
+    #[error("shared bytes cannot be shown or given as text")]
+    AsText,
+    #[error("shared bytes travel in the arguments, the reply or the error of a command only")]
+    Outside,
+    #[error(
+        "a message carries at most {MAX_DESCRIPTORS} shared bytes: send them in several messages, or as \
+         parts of one"
+    )]
+    TooMany,
+    #[error("shared bytes did not come with the message that names them (number {0})")]
+    Missing(u8),
+    #[error("shared bytes are refused: {0}")]
+    NotSealed(#[from] NotSealed),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    fn shared() -> SealedMemory {
+        SealedMemory::copy_from(b"bytes").unwrap().unwrap()
+    }
+
+    const LEN: NonZeroUsize = NonZeroUsize::new(5).unwrap();
+
+    #[test]
+    fn each_body_has_a_table_of_its_own() {
+        let (one, other) = (shared(), shared());
+        let written = writing(|| {
+            assert_eq!(pass(one.descriptor()).unwrap(), 0);
+            let inner = writing(|| Ok(pass(other.descriptor()).unwrap()));
+            let (place, descriptors) = inner.unwrap();
+            assert_eq!((place, descriptors.len()), (0, 1));
+            let outside = outside(|| Ok(pass(one.descriptor())));
+            assert!(matches!(outside.unwrap(), Err(Misplaced::Outside)));
+            assert_eq!(pass(other.descriptor()).unwrap(), 1);
+            assert_eq!(pass(one.descriptor()).unwrap(), 0);
+            Ok(())
+        });
+        assert_eq!(written.unwrap().1.len(), 2);
+        assert!(matches!(pass(one.descriptor()), Err(Misplaced::Outside)));
+    }
+
+    #[test]
+    fn a_panic_leaves_the_table_that_was_open_before() {
+        let one = shared();
+        let (_, descriptors) = writing(|| {
+            catch_unwind(|| reading::<()>(&[], || panic!("in the user's code"))).unwrap_err();
+            pass(one.descriptor()).unwrap();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(descriptors.len(), 1);
+        catch_unwind(|| writing::<()>(|| panic!("again"))).unwrap_err();
+        assert!(matches!(pass(one.descriptor()), Err(Misplaced::Outside)));
+    }
+
+    #[test]
+    fn what_stands_there_twice_is_mapped_once() {
+        let one = shared();
+        let descriptors = [Arc::clone(one.descriptor())];
+        reading(&descriptors, || {
+            let (first, second) = (take(0, LEN).unwrap(), take(0, LEN).unwrap());
+            assert_eq!(first.as_ptr(), second.as_ptr());
+            let longer = NonZeroUsize::new(6).unwrap();
+            assert!(matches!(take(0, longer), Err(Misplaced::NotSealed(_))));
+            assert!(matches!(take(1, LEN), Err(Misplaced::Missing(1))));
+            Ok(())
+        })
+        .unwrap();
+        assert!(matches!(take(0, LEN), Err(Misplaced::Outside)));
+    }
+
+    #[test]
+    fn a_frame_takes_so_many_and_no_more() {
+        let many: Vec<_> = (0..=MAX_DESCRIPTORS).map(|_| shared()).collect();
+        let written = writing(|| {
+            for one in &many[1..] {
+                pass(one.descriptor()).unwrap();
+            }
+            Ok(pass(many[0].descriptor()))
+        });
+        let (last, descriptors) = written.unwrap();
+        assert!(matches!(last, Err(Misplaced::TooMany)));
+        assert_eq!(descriptors.len(), MAX_DESCRIPTORS);
+    }
+}
