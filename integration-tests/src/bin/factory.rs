@@ -35,6 +35,8 @@ enum Failing {
     Error,
     Panic,
     Hang,
+    /// It ends the whole server.
+    Halt,
 }
 
 #[pulsar::main]
@@ -52,6 +54,7 @@ async fn site(worker: Worker<Own>) -> Result<Router> {
     match own.failing {
         Some(Failing::Error) => return Err(Error::msg("no database")),
         Some(Failing::Panic) => panic!("no database"),
+        Some(Failing::Halt) => halt(7)?,
         Some(Failing::Hang) => std::future::pending().await,
         None => {}
     }

@@ -1,5 +1,5 @@
 //! A program that is halted: by whom, and with which codes, its arguments say. The last word, if there
-//! is one, is what `main` then returns; else it never does.
+//! is one, is how `main` then ends; else it never does.
 #![forbid(unsafe_code)]
 
 use std::future::pending;
@@ -26,7 +26,7 @@ async fn main() -> Result<ExitCode> {
         .await?
         .first_ready()
         .await;
-    for code in codes.split(',') {
+    for code in codes.split(',').filter(|_| by != "nobody") {
         let code = code.parse()?;
         match by.as_str() {
             "main" => halt(code)?,
@@ -40,7 +40,9 @@ async fn main() -> Result<ExitCode> {
             name => send(name, halt_with, code).await?,
         }
     }
-    match returned.first() {
+    match returned.first().map(String::as_str) {
+        Some("error") => Err(Error::msg("no way on")),
+        Some("panic") => panic!("no way on"),
         Some(code) => Ok(ExitCode::from(code.parse::<u8>()?)),
         None => pending().await,
     }

@@ -7,7 +7,7 @@ use pulsar::HaltError;
 use pulsar::prelude::*;
 use pulsar_testkit::{Outcome, Program};
 
-use crate::{BINARIES, HALTING};
+use crate::{BINARIES, FACTORY, HALTING};
 
 /// What each of the actors says as it stops, the last started first.
 const ALL_STOP: [&str; 4] = [
@@ -90,6 +90,15 @@ fn a_server_is_halted_from_the_command_line() {
 #[test]
 fn a_worker_passes_a_halt_on_and_the_log_says_who_it_was() {
     halt_server("crashlab-1", "4");
+}
+
+#[test]
+fn a_factory_in_a_worker_halts_its_server_before_that_serves() {
+    for workers in ["1", "3"] {
+        let args = ["--bind=127.0.0.1:0", "--failing=halt", "--workers", workers];
+        let outcome = Program::start(FACTORY, args).outcome();
+        assert_eq!(outcome.code, Some(7), "{}", outcome.stderr);
+    }
 }
 
 #[pulsar::test]

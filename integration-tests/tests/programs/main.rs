@@ -1,6 +1,7 @@
 //! Programs as a whole: how they start, how they are steered, and how they end.
 #![forbid(unsafe_code)]
 
+mod failures;
 mod halting;
 mod steering;
 mod sync_start;
@@ -17,3 +18,5 @@ const BINARIES: Binaries = Binaries {
 };
 /// A program that is halted.
 const HALTING: &str = env!("CARGO_BIN_EXE_halting");
+/// A server whose factory can be made to fail.
+const FACTORY: &str = env!("CARGO_BIN_EXE_factory");
