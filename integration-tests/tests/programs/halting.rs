@@ -69,7 +69,7 @@ fn halt_server(target: &str, code: &str) {
     let answer = laboratory.cli.run(&laboratory.program, &args);
     assert_eq!(answer.code, Some(0), "{answer:?}");
     let status = laboratory.program.wait();
-    let stderr = laboratory.program.stderr();
+    let stderr = laboratory.program.all_stderr();
     assert_eq!(status.code(), code.parse().ok(), "{stderr}");
     let is_logged =
         stderr.contains("the server is halted") && stderr.contains(&format!("code={code}"));
