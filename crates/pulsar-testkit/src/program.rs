@@ -190,15 +190,6 @@ impl Program {
         self.stderr.text()
     }
 
-    /// All that it has written to stderr, once it has ended.
-    ///
-    /// # Panics
-    ///
-    /// If it, or a process that it has left behind, holds its stderr for a minute.
-    pub fn all_stderr(&self) -> String {
-        self.stderr.whole()
-    }
-
     /// Waits for its end, and gives all that it has said.
     ///
     /// # Panics
@@ -211,7 +202,7 @@ impl Program {
         Outcome {
             code,
             stdout,
-            stderr: self.all_stderr(),
+            stderr: self.stderr.whole(),
         }
     }
 }

@@ -68,18 +68,24 @@ fn halt_server(target: &str, code: &str) {
     let args = ["send", target, "halt", code];
     let answer = laboratory.cli.run(&laboratory.program, &args);
     assert_eq!(answer.code, Some(0), "{answer:?}");
-    let status = laboratory.program.wait();
-    let stderr = laboratory.program.all_stderr();
-    assert_eq!(status.code(), code.parse().ok(), "{stderr}");
-    let is_logged =
-        stderr.contains("the server is halted") && stderr.contains(&format!("code={code}"));
-    assert!(is_logged, "{stderr}");
-    assert_eq!(tree.gone_within(Duration::from_secs(1)), Ok(()));
-    let instance = laboratory
-        .program
-        .runtime_dir()
-        .join("pulsar/crashlab-under-test");
+    laboratory.program.wait();
+    let instances = laboratory.program.runtime_dir().join("pulsar");
+    let instance = instances.join("crashlab-under-test");
     assert!(!instance.exists(), "the control socket is left");
+    let Outcome {
+        code: ended,
+        stderr,
+        ..
+    } = laboratory.program.outcome();
+    assert_eq!(ended, code.parse().ok(), "{stderr}");
+    let logged = stderr
+        .lines()
+        .find(|line| line.contains("the server is halted"));
+    let logged = logged.unwrap_or_else(|| panic!("nothing is logged: {stderr}"));
+    let name = format!("name=\"{target}\"");
+    assert!(logged.contains(&name), "{logged}");
+    assert!(logged.contains(&format!("code={code}")), "{logged}");
+    assert_eq!(tree.gone_within(Duration::from_secs(1)), Ok(()));
 }
 
 #[test]

@@ -41,6 +41,14 @@ pub fn halt(code: u8) -> Result<(), HaltError> {
 }
 
 /// Why the server is not halted.
+///
+/// ```
+/// # use pulsar_core as pulsar;
+/// use pulsar::{HaltError, halt};
+///
+/// // Outside of any actor, as here:
+/// assert_eq!(halt(3), Err(HaltError::NotAnActor));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HaltError {

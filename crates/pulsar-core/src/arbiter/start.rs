@@ -28,6 +28,21 @@ impl Arbiter {
     /// and the program ends with the exit code that such a `main` has: 1, or 101 after a panic. Once
     /// the arbiter is asked to stop, no further one begins.
     ///
+    /// ```
+    /// # use pulsar_core as pulsar;
+    /// use pulsar::{Context, Result, arbiter, halt};
+    ///
+    /// async fn check(_cx: Context) -> Result<()> {
+    ///     Ok(halt(0)?)
+    /// }
+    ///
+    /// fn main() -> Result<()> {
+    ///     arbiter().at_start(check)?;
+    ///     arbiter().at_start(|cx| async move { println!("{} runs", cx.aid()) })?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`StartError::Begun`] once the arbiter has been started; [`StartError::TooMany`].
@@ -109,6 +124,15 @@ async fn live(cx: Context, starts: Vec<Start>) -> Result<()> {
 }
 
 /// Why the arbiter does not start.
+///
+/// ```
+/// # use pulsar_core as pulsar;
+/// use pulsar::{StartError, arbiter};
+///
+/// // This program's `main` is not marked with `#[pulsar::main]`.
+/// let refused = arbiter().start();
+/// assert!(matches!(refused, Err(StartError::NoEntry)));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {

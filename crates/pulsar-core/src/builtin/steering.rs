@@ -89,6 +89,20 @@ pub fn actors(cx: Context) -> Vec<ActorStatus> {
 }
 
 /// Why `kill_actor` has killed nobody.
+///
+/// ```no_run
+/// # use pulsar_core as pulsar;
+/// # async fn example() -> pulsar::Result<()> {
+/// use pulsar::{CallError, KillError, kill_actor, send};
+///
+/// match send("arbiter", kill_actor, "worker").await {
+///     // That is what was wanted.
+///     Ok(()) | Err(CallError::Command(KillError::UnknownActor { .. })) => {}
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum KillError {
