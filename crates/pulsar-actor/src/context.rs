@@ -6,16 +6,16 @@ use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use pulsar_loop::{AsyncObject, EventLoop, Executor};
 use pulsar_policy::StateCell;
 use pulsar_wire::{Aid, Incarnation};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -61,7 +61,9 @@ pub struct Cell {
     /// Nobody will answer any more for this incarnation.
     pub gone: CancellationToken,
     /// The loop it runs on, once it does.
-    pub(crate) event_loop: OnceLock<Handle>,
+    pub(crate) event_loop: OnceLock<EventLoop>,
+    /// Its CPU threads, once they were asked for.
+    pub(crate) executor: OnceLock<Executor>,
     /// To end now: what is in flight is cut.
     pub kill: CancellationToken,
     /// The end of the actor: what it spawned on its loop ends too.
@@ -104,6 +106,8 @@ pub struct Identity {
     pub on_stop: OnStop,
     /// What else it was given, by name.
     pub params: Extra,
+    /// How many threads its executor has.
+    pub thread_workers: usize,
 }
 
 /// Told of a message that was not run.
@@ -142,6 +146,7 @@ impl Context {
             stop: CancellationToken::new(),
             gone: CancellationToken::new(),
             event_loop: OnceLock::new(),
+            executor: OnceLock::new(),
             kill: CancellationToken::new(),
             end: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -260,10 +265,47 @@ impl Context {
         let end = self.cell.end.clone();
         let future = async move { end.run_until_cancelled(future).await };
         let future = scope(self.clone(), future);
-        match self.cell.event_loop.get() {
-            Some(event_loop) => self.cell.tasks.spawn_on(future, event_loop),
-            None => self.cell.tasks.spawn(future),
+        let future = self.cell.tasks.track_future(future);
+        self.event_loop().spawn(future)
+    }
+
+    /// The actor's event loop. A task actor shares that of its host.
+    ///
+    /// # Panics
+    ///
+    /// If the actor's loop does not run yet and this is called outside of any loop.
+    pub fn event_loop(&self) -> EventLoop {
+        let own = self.cell.event_loop.get().cloned();
+        own.unwrap_or_else(|| match EventLoop::current() {
+            Ok(current) => current,
+            Err(none) => std::panic::panic_any(none.to_string()),
+        })
+    }
+
+    /// The actor's CPU threads, for what would hold its event loop: long computation, calls that
+    /// block. They are made with the first job, as many as `thread_workers` says at its spawn, and
+    /// closed with the actor. What runs in them cannot be stopped, so that a thread may outlive a
+    /// thread or task actor until its job has ended.
+    ///
+    /// # Panics
+    ///
+    /// As [`event_loop`](Self::event_loop).
+    pub fn executor(&self) -> Executor {
+        let birth = &self.cell.birth;
+        let executor = self.cell.executor.get_or_init(|| {
+            let cell = Arc::downgrade(&self.cell);
+            Executor::with_thread_start(
+                birth.process_name(),
+                birth.thread_workers,
+                self.event_loop(),
+                move || SERVED.set(Weak::clone(&cell)),
+            )
+        });
+        // Either this sees that the actor has ended, or its end sees this executor.
+        if self.cell.end.is_cancelled() {
+            executor.close();
         }
+        executor.clone()
     }
 
     /// Adds a value to the actor's info, or replaces it.
@@ -380,6 +422,11 @@ impl Context {
             event_loop: LoopInfo {
                 lag_us: cell.lag_us.load(Ordering::Relaxed),
             },
+            executor: cell
+                .executor
+                .get()
+                .map(Executor::status)
+                .unwrap_or_default(),
             links: cell.system.links_info(),
             extra: Extra(cell.extra.lock().clone()),
         }
@@ -419,6 +466,12 @@ impl Context {
     }
 }
 
+impl AsyncObject for Context {
+    fn event_loop(&self) -> EventLoop {
+        Self::event_loop(self)
+    }
+}
+
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Context({} {:?})", self.aid(), self.name())
@@ -445,6 +498,8 @@ pub(crate) fn holds_back(of: Aid) -> bool {
 
 thread_local! {
     static THREAD_ACTOR: RefCell<Option<Context>> = const { RefCell::new(None) };
+    /// The actor to whose executor this thread belongs. It does not keep the actor.
+    static SERVED: RefCell<Weak<Cell>> = const { RefCell::new(Weak::new()) };
 }
 
 /// Runs a future as a part of the actor: [`get_actor`] inside it is that actor.
@@ -462,8 +517,13 @@ pub fn release_thread() {
     THREAD_ACTOR.with_borrow_mut(|actor| *actor = None);
 }
 
-/// The actor of the running task, else of the thread; `None` outside of any actor.
+/// The actor of the running task, else of the thread, also of one of its executor's; `None` outside
+/// of any actor.
 pub fn get_actor() -> Option<Context> {
     let of_task = TASK_ACTOR.try_with(Clone::clone).ok();
-    of_task.or_else(|| THREAD_ACTOR.with_borrow(Clone::clone))
+    let of_thread = || THREAD_ACTOR.with_borrow(Clone::clone);
+    of_task.or_else(of_thread).or_else(|| {
+        let cell = SERVED.with_borrow(Weak::upgrade)?;
+        Some(Context { cell, sender: None })
+    })
 }

@@ -55,12 +55,17 @@ pub use fn_ref::FnRef;
 pub use hooks::HookOutput;
 pub use proxy::{Proxy, find};
 pub use pulsar_link::{SharedBytes, SharedBytesMut};
+pub use pulsar_loop::{
+    AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, HandlerOutput, Interest,
+    Job, JobError, LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Task, Timer,
+    TooManyHandlers, Unrun, WaitError, Waiter, Watch, Watching,
+};
 pub use pulsar_model::{
     ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
-    Error, Extra, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo, MailboxInfo,
-    Never, OnStop, Overflow, ParamError, ParseAidError, Placement, RawProxy, RestartPolicy, Result,
-    Role, SendError, SettingError, SettingInfo, SpawnError, SpawnParams, State, SystemInfo, Target,
-    panic_message,
+    Error, ExecutorInfo, Extra, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo,
+    MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError, Placement, RawProxy,
+    RestartPolicy, Result, Role, SendError, SettingError, SettingInfo, SpawnError, SpawnParams,
+    State, SystemInfo, Target, panic_message,
 };
 pub use run::{Run, run};
 pub use settings::{Declaration, Setting};
@@ -83,6 +88,8 @@ pub mod runtime {
         DEFAULT_CAPACITY, Envelope, Inbox, Mailbox, Named, Posted, Unrun, died, settle,
     };
     pub use crate::reports::{Reports, offer_notify};
+    pub use pulsar_loop::runtime::drives;
+
     pub use crate::system::{LONGEST, Route, System, Turn, current, install};
 }
 

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::actor::Worked;
@@ -24,6 +23,7 @@ use crate::mailbox::{Envelope, Named};
 use crate::reports::Reports;
 use crate::{Cause, DeadReason, OnStop, Result, SendError, panic_message};
 use pulsar_link::payload::Outcome;
+use pulsar_loop::EventLoop;
 use pulsar_mailbox::ReplyTo;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
@@ -106,7 +106,9 @@ impl Life {
         let cell = &self.cx.cell;
         cell.thread_id
             .store(pulsar_sys::thread_id(), Ordering::Relaxed);
-        let _ = cell.event_loop.set(Handle::current());
+        if let Ok(current) = EventLoop::current() {
+            let _ = cell.event_loop.set(current);
+        }
         let _ = cell.state.come_alive();
         let _ = cell.state.begin_start();
         self.install_hooks();
@@ -393,6 +395,9 @@ impl Life {
             running.abandon(&cause);
         }
         cell.end.cancel();
+        if let Some(executor) = cell.executor.get() {
+            executor.close();
+        }
         self.cx.drop_descriptors();
         let _ = cell.state.terminate();
         cause

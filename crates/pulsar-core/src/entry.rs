@@ -21,8 +21,8 @@ use crate::log::LogConfig;
 use crate::node::{Node, Timing, Upward};
 use crate::placement::ChildIdentity;
 use crate::ways::Ways;
-use crate::{Cause, Context, Error, Result, Role};
-use pulsar_actor::runtime::{Behaviour, Hooks, Life, Mailbox, Reports, own_thread};
+use crate::{Cause, Context, Error, EventLoop, Result, Role};
+use pulsar_actor::runtime::{Behaviour, Hooks, Life, Mailbox, Reports, drives, own_thread};
 use pulsar_link::payload::{NATIVE, decode};
 use pulsar_link::{Arrivals, Begun, Link, LinkHandler, pump};
 
@@ -95,6 +95,7 @@ fn run(socket: BootSocket) -> Result<i32> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let _seat = drives(&EventLoop::from(runtime.handle().clone()));
     let cause = runtime.block_on(live(socket, Received { record, fds, rest }, log))?;
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(exit_code(&cause))

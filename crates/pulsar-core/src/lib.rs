@@ -63,15 +63,20 @@ pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};
 pub use pulsar_actor::{
     Actor, ActorCall, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError, Cause,
-    Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Error, Extra, FnRef,
-    HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo, MailboxInfo,
-    Never, OnStop, Overflow, ParamError, ParseAidError, Placement, Proxy, RawProxy, RestartPolicy,
-    Result, Role, Run, SendError, Sent, Setting, SettingError, SettingInfo, SharedBytes,
-    SharedBytesMut, SpawnError, SpawnParams, State, SystemInfo, Target, Unsent, commands, config,
-    config_get, config_set, echo, find, get_actor, info, panic_message, ping, run, send, send_json,
-    stop,
+    Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Error, ExecutorInfo, Extra,
+    FnRef, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo,
+    MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError, Placement, Proxy, RawProxy,
+    RestartPolicy, Result, Role, Run, SendError, Sent, Setting, SettingError, SettingInfo,
+    SharedBytes, SharedBytesMut, SpawnError, SpawnParams, State, SystemInfo, Target, Unsent,
+    commands, config, config_get, config_set, echo, find, get_actor, info, panic_message, ping,
+    run, send, send_json, stop,
 };
-pub use pulsar_macros::{actor, command, main, remote};
+pub use pulsar_actor::{
+    AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, HandlerOutput, Interest,
+    Job, JobError, LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Task, Timer,
+    TooManyHandlers, Unrun, WaitError, Waiter, Watch, Watching,
+};
+pub use pulsar_macros::{actor, command, main, remote, task};
 pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;
 pub use spawn::{Spawn, Spawning, is_name, spawn};

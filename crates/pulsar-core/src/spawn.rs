@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use crate::arbiter::{Hooking, Kept, Order, Raised, raise, spawn_from_child};
 use crate::node::Node;
 use crate::{
-    Actor, Anyone, Context, DeadLetter, HookOutput, Info, OnStop, Overflow, Placement, Proxy,
-    RawProxy, RestartPolicy, Role, SendError, SpawnError, SpawnParams, get_actor,
+    Actor, Anyone, Context, DeadLetter, EventLoop, Executor, HookOutput, Info, OnStop, Overflow,
+    Placement, Proxy, RawProxy, RestartPolicy, Role, SendError, SpawnError, SpawnParams, get_actor,
 };
 use pulsar_actor::runtime::{Behaviour, DEFAULT_CAPACITY, Hooks, LONGEST, Roaming};
 
@@ -399,6 +399,22 @@ impl<A: Actor> Spawn<A> {
         self
     }
 
+    /// How many threads the actor's [executor](Context::executor) has, from 1 to
+    /// [`Executor::MAX_THREADS`]; by default as many as there are cores.
+    pub fn thread_workers(mut self, threads: usize) -> Self {
+        let most = Executor::MAX_THREADS;
+        self.spec.thread_workers = Some(threads);
+        let set = match threads {
+            threads if (1..=most).contains(&threads) => Ok(()),
+            threads => Err(SpawnError::Limit {
+                message: format!(
+                    "thread_workers is {threads}: an executor has 1 to {most} threads"
+                ),
+            }),
+        };
+        self.keep_mistake(set)
+    }
+
     /// What a request to the arbiter carries of it; descriptors cannot travel so.
     pub(crate) fn into_parts(self) -> Parts {
         (self.spec, self.behaviour, !self.descriptors.is_empty())
@@ -431,6 +447,14 @@ impl<A: Actor> Spawn<A> {
         let mut described = self.checked()?;
         described.amend(&spawner);
         let is_task = described.spec.placement == Placement::Task;
+        if is_task && EventLoop::request_loop().is_some() {
+            return Err(SpawnError::Unsupported {
+                message:
+                    "a task actor runs on its spawner's event loop: spawn it there, and not in a \
+                          job of the executor"
+                        .to_owned(),
+            });
+        }
         if described.local.is_some() && !is_task && node.master().is_none() {
             return Err(SpawnError::Unsupported {
                 message: "a process actor spawns local actors as tasks".to_owned(),

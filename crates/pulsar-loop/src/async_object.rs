@@ -8,12 +8,12 @@ use crate::EventLoop;
 /// Objects are cheap handles: a method's task holds a clone.
 pub trait AsyncObject {
     /// The loop on which the object works: the current actor's, or one of its own.
-    fn event_loop(&self) -> &EventLoop;
+    fn event_loop(&self) -> EventLoop;
 }
 
 /// A loop is an object of itself.
 impl AsyncObject for EventLoop {
-    fn event_loop(&self) -> &EventLoop {
-        self
+    fn event_loop(&self) -> EventLoop {
+        self.clone()
     }
 }

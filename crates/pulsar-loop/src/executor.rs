@@ -1,8 +1,9 @@
 //! The threads of an actor that compute, beside the one that does I/O.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 use pulsar_model::ExecutorInfo;
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     threads: usize,
     /// How many were made, once they were.
     started: Mutex<Option<usize>>,
+    /// The first thing that each does.
+    pub(crate) begin: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Executor {
@@ -69,6 +72,16 @@ impl Executor {
     /// An executor with so many threads, between one and [`MAX_THREADS`](Self::MAX_THREADS), of this
     /// name. They are made when the first job comes.
     pub fn new(name: impl Into<String>, threads: usize, event_loop: EventLoop) -> Self {
+        Self::with_thread_start(name, threads, event_loop, || ())
+    }
+
+    /// The same, and each of its threads begins with `begin`, which does not panic.
+    pub fn with_thread_start(
+        name: impl Into<String>,
+        threads: usize,
+        event_loop: EventLoop,
+        begin: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(Closer(Arc::new(Shared {
             name: name.into(),
             event_loop,
@@ -77,7 +90,18 @@ impl Executor {
             busy: AtomicUsize::new(0),
             threads: threads.clamp(1, Self::MAX_THREADS),
             started: Mutex::new(None),
+            begin: Box::new(begin),
         }))))
+    }
+
+    /// How many threads an executor has where nobody says: as many as there are cores.
+    pub fn default_threads() -> usize {
+        // Kept: to find it out takes files to be read.
+        static CORES: LazyLock<usize> = LazyLock::new(|| {
+            let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+            cores.min(Executor::MAX_THREADS)
+        });
+        *CORES
     }
 
     /// Runs a closure on one of the threads; waits for room in the queue, then for the result.
@@ -238,8 +262,8 @@ impl Shared {
 }
 
 impl AsyncObject for Executor {
-    fn event_loop(&self) -> &EventLoop {
-        &self.shared().event_loop
+    fn event_loop(&self) -> EventLoop {
+        self.shared().event_loop.clone()
     }
 }
 

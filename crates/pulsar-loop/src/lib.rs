@@ -23,8 +23,8 @@
 //! struct Adder(EventLoop);
 //!
 //! impl AsyncObject for Adder {
-//!     fn event_loop(&self) -> &EventLoop {
-//!         &self.0
+//!     fn event_loop(&self) -> EventLoop {
+//!         self.0.clone()
 //!     }
 //! }
 //!

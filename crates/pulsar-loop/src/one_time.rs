@@ -217,8 +217,8 @@ impl<T> Future for Waiter<T> {
 }
 
 impl<T> AsyncObject for OneTime<T> {
-    fn event_loop(&self) -> &EventLoop {
-        &self.0.event_loop
+    fn event_loop(&self) -> EventLoop {
+        self.0.event_loop.clone()
     }
 }
 

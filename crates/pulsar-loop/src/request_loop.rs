@@ -44,6 +44,7 @@ impl RequestLoop {
         pulsar_sys::scheduling::prefer_others();
         let _installed = seat::install(&executor.event_loop);
         seat::set_request_loop(Some(self.own.clone()));
+        (executor.begin)();
         while let Some((slot, job)) = self.own.drive(self.at_work(), self.next()) {
             match job {
                 // Outside of the own loop, so that it may wait.

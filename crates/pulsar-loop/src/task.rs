@@ -40,7 +40,7 @@ impl<T: Send + 'static> Task<T> {
         F: Future<Output = T> + Send + 'static,
     {
         Self {
-            event_loop: object.event_loop().clone(),
+            event_loop: object.event_loop(),
             state: State::Here {
                 future: Box::pin(future),
                 begun: false,
@@ -148,8 +148,8 @@ impl<T: Send + 'static> Future for Task<T> {
 }
 
 impl<T> AsyncObject for Task<T> {
-    fn event_loop(&self) -> &EventLoop {
-        &self.event_loop
+    fn event_loop(&self) -> EventLoop {
+        self.event_loop.clone()
     }
 }
 

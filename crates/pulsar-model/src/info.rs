@@ -20,6 +20,8 @@ pub struct Info {
     /// Its event loop.
     #[serde(rename = "loop")]
     pub event_loop: LoopInfo,
+    /// Its executor.
+    pub executor: ExecutorInfo,
     /// The links of its process to others.
     pub links: LinksInfo,
     /// What the user added.

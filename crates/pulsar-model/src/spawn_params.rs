@@ -31,6 +31,8 @@ pub struct SpawnParams {
     pub generation: u32,
     /// Whether it is restarted.
     pub restart: RestartPolicy,
+    /// Threads of its executor; as many as there are cores without.
+    pub thread_workers: Option<usize>,
     /// Parameters by name, which the actor asks for by `cx.param(name)`.
     pub params: Extra,
 }
@@ -49,6 +51,7 @@ impl SpawnParams {
             timeout: None,
             generation: 1,
             restart: RestartPolicy::default(),
+            thread_workers: None,
             params: Extra::default(),
         }
     }

@@ -109,7 +109,9 @@ fn info_shows_one_actor_by_name_or_id() {
     let id = worker["aid"].as_str().unwrap();
     for target in ["crashlab-1", id] {
         let info = json_of(&laboratory, &["info", target]);
-        let parts = ["actor", "mailbox", "system", "loop", "links", "extra"];
+        let parts = [
+            "actor", "mailbox", "system", "loop", "executor", "links", "extra",
+        ];
         assert_eq!(keys(&info), parts.into(), "{info}");
         let actor = &info["actor"];
         let seen = json!([actor["name"], actor["id"], actor["pid"], actor["state"]]);

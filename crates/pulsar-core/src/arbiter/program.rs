@@ -17,10 +17,13 @@ use tokio::task::JoinHandle;
 use super::start::{self, Start, StartError};
 use super::{Master, exits, shutdown};
 use crate::node::{Node, Timing, Upward, notify_period};
-use crate::{Anyone, Context, Error, Extra, OnStop, Overflow, Placement, Result, Role, entry};
+use crate::{
+    Anyone, Context, Error, EventLoop, Executor, Extra, OnStop, Overflow, Placement, Result, Role,
+    entry,
+};
 use pulsar_actor::runtime::{
-    ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, own_thread,
-    release_thread, scope,
+    ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, drives,
+    own_thread, release_thread, scope,
 };
 
 /// How long blocking jobs of the program may go on after its end.
@@ -69,12 +72,14 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let seat = drives(&EventLoop::from(runtime.handle().clone()));
     let code = runtime.block_on(async {
         let (cx, life) = begin()?;
         let body = main(cx.clone(), starts);
         Ok(live(&cx, life, body).await)
     });
     release_thread();
+    drop(seat);
     if let Some(node) = Node::current() {
         node.close();
     }
@@ -122,6 +127,7 @@ fn begin() -> Result<(Context, Life), StartError> {
         notify_every: notify_period(timing.timeout),
         on_stop: OnStop::default(),
         params: Extra::default(),
+        thread_workers: Executor::default_threads(),
     };
     let exits = exits::listen()?;
     let upward = Upward::Master(Master::new(Handle::current()));

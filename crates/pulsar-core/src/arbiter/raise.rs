@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Vessel};
 use crate::spawn::is_name;
-use crate::{Cause, Placement, RestartPolicy, Role, SpawnError, SpawnParams};
+use crate::{Cause, Executor, Placement, RestartPolicy, Role, SpawnError, SpawnParams};
 use pulsar_actor::runtime::{Behaviour, Hooks, Identity};
 use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 
@@ -107,6 +107,11 @@ fn identity(node: &Node, order: &Order) -> Identity {
         on_stop: order.spec.on_stop,
         params: order.spec.params.clone(),
         notify_every: notify_period(order.spec.timeout.unwrap_or(node.timing.timeout)),
+        thread_workers: order
+            .spec
+            .thread_workers
+            .unwrap_or_else(Executor::default_threads)
+            .max(1),
     }
 }
 

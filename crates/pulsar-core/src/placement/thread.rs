@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Commission, Enter, Vessel, local_life};
 use crate::hosting::host;
 use crate::node::Node;
-use crate::{Cause, Context, SpawnError};
-use pulsar_actor::runtime::{Life, Reports, own_thread, release_thread};
+use crate::{Cause, Context, EventLoop, SpawnError};
+use pulsar_actor::runtime::{Life, Reports, drives, own_thread, release_thread};
 
 /// How long blocking jobs of the actor are waited for at its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
@@ -48,6 +48,7 @@ fn run(cx: &Context, life: Life, reports: &Reports) {
         Err(error) => return say_end(reports, &Cause::Failed(format!("no event loop: {error}"))),
     };
     own_thread(cx.clone());
+    let _seat = drives(&EventLoop::from(runtime.handle().clone()));
     let cause = runtime.block_on(host(cx, life));
     release_thread();
     // Blocking jobs may go on: the news of the end do not wait for them.
