@@ -88,11 +88,11 @@ pub enum SendError {
          that it has spawned"
     )]
     WouldDeadlock,
-    /// The message is over the limit of a frame. Large bodies do not belong in a link: they are to
-    /// travel in shared memory, by descriptor.
+    /// The message is over the limit of a frame. Large values do not belong in a link: they travel in
+    /// shared memory, as `SharedBytes`.
     #[error(
-        "message of {size} bytes is over the limit of {limit} bytes: send it in parts (`SharedBytes` is \
-         to carry such as a whole)"
+        "message of {size} bytes is over the limit of {limit} bytes: make its large parts \
+         `SharedBytes`, or send it in parts"
     )]
     TooLarge {
         /// Bytes of the whole frame.
