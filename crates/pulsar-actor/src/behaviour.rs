@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use linkme::distributed_slice;
-use pulsar_link::payload;
+use pulsar_link::Body;
 use pulsar_sys::{CodeOffset, trusting};
 use pulsar_wire::Codec;
 use serde::de::DeserializeOwned;
@@ -41,13 +41,13 @@ struct TypedStart {
     kind: CodeOffset,
     /// The instance of [`typed_start`] for it.
     start: CodeOffset,
-    args: Vec<u8>,
+    args: Body,
     /// Whether the arguments may name functions: they come from above.
     trusted: bool,
 }
 
 type KindOf = fn() -> &'static ActorKind;
-type StartOf = fn(Context, Vec<u8>, bool) -> BoxFuture<Result<Work>>;
+type StartOf = fn(Context, Body, bool) -> BoxFuture<Result<Work>>;
 
 /// The actor types of the program that others may name: each `#[pulsar::actor]` that is portable and
 /// not generic adds itself at link time.
@@ -74,7 +74,7 @@ impl ActorDef {
         }
     }
 
-    fn typed_start(&self, args: Vec<u8>, trusted: bool) -> Result<TypedStart, SpawnError> {
+    fn typed_start(&self, args: Body, trusted: bool) -> Result<TypedStart, SpawnError> {
         Ok(TypedStart {
             name: self.name.to_string(),
             kind: CodeOffset::of(self.kind).map_err(hook_error)?,
@@ -341,9 +341,9 @@ fn unregistered(why: &str) -> SpawnError {
     }
 }
 
-fn typed_start<A: Roaming>(cx: Context, args: Vec<u8>, trusted: bool) -> BoxFuture<Result<Work>> {
+fn typed_start<A: Roaming>(cx: Context, args: Body, trusted: bool) -> BoxFuture<Result<Work>> {
     Box::pin(async move {
-        let read = || payload::decode(Codec::Postcard, &args);
+        let read = || args.read(Codec::Postcard);
         let args = match trusted {
             true => trusting(read),
             false => read(),

@@ -1,5 +1,6 @@
 //! The commands that every actor answers, even while a command of the user's awaits.
 
+use pulsar_link::Body;
 use pulsar_macros::builtin;
 
 use crate::command::{self, Command, CommandDef};
@@ -75,7 +76,7 @@ pub(crate) async fn run(cx: Context, function: String, args: Written) -> Result<
 
 /// Runs a function of the manager's on the actor's event loop; the runtime sends it.
 #[builtin]
-pub(crate) async fn run_pointer(cx: Context, call: CodeCall) -> Result<Vec<u8>, Error> {
+pub(crate) async fn run_pointer(cx: Context, call: CodeCall) -> Result<Body, Error> {
     call.call(cx).await
 }
 

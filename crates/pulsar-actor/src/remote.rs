@@ -5,7 +5,8 @@ use std::future::Future;
 
 use bytes::Bytes;
 use linkme::distributed_slice;
-use pulsar_link::payload::{self, NATIVE};
+use pulsar_link::Body;
+use pulsar_link::payload::NATIVE;
 use pulsar_wire::Codec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -17,18 +18,18 @@ use crate::{Context, Error, Result};
 /// Arguments or a result, already written: their type is known where the function is.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
-pub struct Written(pub(crate) Codec, pub(crate) Bytes);
+pub struct Written(pub(crate) Codec, pub(crate) Body);
 
 impl Serialize for Written {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::Error as _;
-        let Self(codec, bytes) = self;
+        let Self(codec, body) = self;
         match (serializer.is_human_readable(), codec) {
             (true, Codec::Json) => {
-                let value: Value = serde_json::from_slice(bytes).map_err(S::Error::custom)?;
+                let value: Value = serde_json::from_slice(&body.bytes).map_err(S::Error::custom)?;
                 value.serialize(serializer)
             }
-            (false, &NATIVE) => serializer.serialize_bytes(bytes),
+            (false, &NATIVE) => body.serialize(serializer),
             _ => Err(S::Error::custom("what was written for another codec")),
         }
     }
@@ -40,10 +41,9 @@ impl<'de> Deserialize<'de> for Written {
         if deserializer.is_human_readable() {
             let value = Value::deserialize(deserializer)?;
             let text = serde_json::to_vec(&value).map_err(D::Error::custom)?;
-            return Ok(Self(Codec::Json, text.into()));
+            return Ok(Self(Codec::Json, Bytes::from(text).into()));
         }
-        let bytes = Vec::<u8>::deserialize(deserializer)?;
-        Ok(Self(NATIVE, bytes.into()))
+        Ok(Self(NATIVE, Body::deserialize(deserializer)?))
     }
 }
 
@@ -136,9 +136,9 @@ where
     Fut: Future<Output: Serialize> + Send + 'static,
 {
     Box::pin(async move {
-        let Written(codec, bytes) = args;
-        let args = payload::decode(codec, &bytes)?;
+        let Written(codec, args) = args;
+        let args = args.read(codec)?;
         let result = function(cx, args).await;
-        Ok(Written(codec, payload::encode(codec, &result)?))
+        Ok(Written(codec, Body::of(codec, &result)?))
     })
 }

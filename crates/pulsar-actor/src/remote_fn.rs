@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use pulsar_link::payload;
+use pulsar_link::Body;
 use pulsar_sys::{CodeError, CodeOffset, FnPointer, Lending, LendingWith, trusting};
 use pulsar_wire::Codec;
 use serde::de::DeserializeOwned;
@@ -18,14 +18,14 @@ use crate::{Context, Result, SpawnError};
 pub(crate) struct RemoteFn {
     entry: CodeOffset,
     function: CodeOffset,
-    args: Vec<u8>,
+    args: Body,
 }
 
 /// Runs `function` on an actor, with its arguments as they were written.
-pub(crate) type Entry<R> = fn(CodeOffset, Context, Vec<u8>) -> BoxFuture<Result<R>>;
+pub(crate) type Entry<R> = fn(CodeOffset, Context, Body) -> BoxFuture<Result<R>>;
 
 /// Makes an [`Amend`] of a function and its arguments.
-type AmendEntry<T> = fn(CodeOffset, Vec<u8>) -> Result<Amend<T>, SpawnError>;
+type AmendEntry<T> = fn(CodeOffset, Body) -> Result<Amend<T>, SpawnError>;
 
 impl RemoteFn {
     /// A function that `entry` runs.
@@ -41,7 +41,7 @@ impl RemoteFn {
     pub(crate) fn written<R: 'static>(
         entry: Entry<R>,
         function: impl FnPointer,
-        args: Vec<u8>,
+        args: Body,
     ) -> Result<Self, SpawnError> {
         Ok(Self {
             args,
@@ -127,9 +127,8 @@ impl RemoteFn {
     }
 }
 
-pub(crate) fn encode_args<A: Serialize>(args: &A) -> Result<Vec<u8>, SpawnError> {
-    let args = payload::encode(Codec::Postcard, args);
-    args.map(Into::into).map_err(|error| SpawnError::Hook {
+pub(crate) fn encode_args<A: Serialize>(args: &A) -> Result<Body, SpawnError> {
+    Body::of(Codec::Postcard, args).map_err(|error| SpawnError::Hook {
         message: error.to_string(),
     })
 }
@@ -140,7 +139,7 @@ pub(crate) fn hook_error(error: CodeError) -> SpawnError {
     }
 }
 
-fn hook_with_args<A, Fut>(function: CodeOffset, cx: Context, args: Vec<u8>) -> BoxFuture<Result<()>>
+fn hook_with_args<A, Fut>(function: CodeOffset, cx: Context, args: Body) -> BoxFuture<Result<()>>
 where
     A: DeserializeOwned + Send + 'static,
     Fut: Future<Output: HookOutput> + Send + 'static,
@@ -148,12 +147,12 @@ where
     Box::pin(async move {
         let function: fn(Context, A) -> Fut = function.resolve()?;
         // A hook's arguments come from the manager, and may name functions.
-        let args = trusting(|| payload::decode(Codec::Postcard, &args))?;
+        let args = trusting(|| args.read(Codec::Postcard))?;
         function(cx, args).await.into_result()
     })
 }
 
-fn plain_hook<Fut>(function: CodeOffset, cx: Context, _args: Vec<u8>) -> BoxFuture<Result<()>>
+fn plain_hook<Fut>(function: CodeOffset, cx: Context, _args: Body) -> BoxFuture<Result<()>>
 where
     Fut: Future<Output: HookOutput> + Send + 'static,
 {
@@ -163,7 +162,7 @@ where
     })
 }
 
-fn amend<T, R>(function: CodeOffset, _args: Vec<u8>) -> Result<Amend<T>, SpawnError>
+fn amend<T, R>(function: CodeOffset, _args: Body) -> Result<Amend<T>, SpawnError>
 where
     T: 'static,
     R: HookOutput + 'static,
@@ -174,7 +173,7 @@ where
     Ok(Box::new(move |cx, value| function(cx, value).into_result()))
 }
 
-fn amend_with<T, A, R>(function: CodeOffset, args: Vec<u8>) -> Result<Amend<T>, SpawnError>
+fn amend_with<T, A, R>(function: CodeOffset, args: Body) -> Result<Amend<T>, SpawnError>
 where
     T: 'static,
     A: DeserializeOwned + 'static,
@@ -184,7 +183,7 @@ where
         .resolve::<LendingWith<Context, T, A, R>>()
         .map_err(hook_error)?;
     Ok(Box::new(move |cx, value| {
-        let args = trusting(|| payload::decode(Codec::Postcard, &args))?;
+        let args = trusting(|| args.read(Codec::Postcard))?;
         function(cx, value, args).into_result()
     }))
 }

@@ -5,8 +5,8 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
-use pulsar_link::payload::{self, NATIVE};
+use pulsar_link::Body;
+use pulsar_link::payload::NATIVE;
 use pulsar_sys::trusting;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -93,22 +93,22 @@ where
                 args,
                 timeout,
             } = self;
-            let args = payload::encode(NATIVE, &args)?;
+            let args = Body::of(NATIVE, &args)?;
             let result = match RemoteDef::find(function) {
                 Some(remote) => {
                     let args = Written(NATIVE, args);
                     let call = send(target, builtin::run, (remote.name.to_owned(), args));
-                    timed(call, timeout).await.map(|Written(_, bytes)| bytes)
+                    timed(call, timeout).await.map(|Written(_, body)| body)
                 }
                 None if manages() => {
                     let call = CodeCall::new(function, args)?;
                     let call = send(target, builtin::run_pointer, call);
-                    timed(call, timeout).await.map(Bytes::from)
+                    timed(call, timeout).await
                 }
                 None => return Err(unregistered::<Fut>()),
             };
             match result {
-                Ok(bytes) => payload::decode(NATIVE, &bytes),
+                Ok(body) => body.read(NATIVE),
                 Err(CallError::Command(error)) => Err(SendError::Refused {
                     reason: Error::one_line(&error),
                 }),
@@ -148,27 +148,27 @@ fn unregistered<Fut>() -> SendError {
 pub(crate) struct CodeCall(RemoteFn);
 
 impl CodeCall {
-    fn new<A, Fut>(function: fn(Context, A) -> Fut, args: Bytes) -> Result<Self, SendError>
+    fn new<A, Fut>(function: fn(Context, A) -> Fut, args: Body) -> Result<Self, SendError>
     where
         A: DeserializeOwned + Send + 'static,
         Fut: Future<Output: Serialize> + Send + 'static,
     {
-        let entry: Entry<Vec<u8>> = |function, cx, args| {
+        let entry: Entry<Body> = |function, cx, args| {
             Box::pin(async move {
                 let function: fn(Context, A) -> Fut = function.resolve()?;
-                let args = trusting(|| payload::decode(NATIVE, &args))?;
+                let args = trusting(|| args.read(NATIVE))?;
                 let result = function(cx, args).await;
-                Ok(payload::encode(NATIVE, &result)?.into())
+                Ok(Body::of(NATIVE, &result)?)
             })
         };
-        let call = RemoteFn::written(entry, function, args.into());
+        let call = RemoteFn::written(entry, function, args);
         call.map(Self).map_err(|error| SendError::Refused {
             reason: error.to_string(),
         })
     }
 
-    /// Runs the function; its result comes as bytes.
-    pub(crate) async fn call(self, cx: Context) -> Result<Vec<u8>> {
+    /// Runs the function; its result comes written.
+    pub(crate) async fn call(self, cx: Context) -> Result<Body> {
         self.0.call(cx).await
     }
 }

@@ -24,7 +24,7 @@ use crate::ways::Ways;
 use crate::{Cause, Context, Error, EventLoop, Result, Role};
 use pulsar_actor::runtime::{Behaviour, Hooks, Life, Mailbox, Reports, drives, own_thread};
 use pulsar_link::payload::{NATIVE, decode};
-use pulsar_link::{Arrivals, Begun, Link, LinkHandler, pump};
+use pulsar_link::{Arrivals, Begun, Body, Link, LinkHandler, pump};
 
 /// The boot record is there before the child is: what takes longer than this never comes.
 const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -75,11 +75,11 @@ pub(crate) fn is_marked() -> bool {
 
 /// A child's whole life; its exit code.
 fn run(socket: BootSocket) -> Result<i32> {
-    let Received { record, fds, rest } = receive(&socket)?;
-    let world: World = decode(NATIVE, &record.world)?;
+    let received = receive(&socket)?;
+    let world: World = decode(NATIVE, &received.record.world)?;
     let warnings = boot::apply(&world);
     boot::ignore_terminal_signals();
-    let log: Option<LogConfig> = decode(NATIVE, &record.log)?;
+    let log: Option<LogConfig> = decode(NATIVE, &received.record.log)?;
     if let Some(log) = &log {
         log.init();
     }
@@ -96,7 +96,7 @@ fn run(socket: BootSocket) -> Result<i32> {
         .enable_all()
         .build()?;
     let _seat = drives(&EventLoop::from(runtime.handle().clone()));
-    let cause = runtime.block_on(live(socket, Received { record, fds, rest }, log))?;
+    let cause = runtime.block_on(live(socket, received, log))?;
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(exit_code(&cause))
 }
@@ -112,7 +112,10 @@ fn exit_code(cause: &Cause) -> i32 {
 /// What came over the link before the loop ran.
 struct Received {
     record: BootRecord,
+    /// Those that the record names.
     fds: Vec<OwnedFd>,
+    /// Those of what is shared with the behaviour.
+    shared: Vec<OwnedFd>,
     /// The beginning of what follows: the arbiter may already send to this actor.
     rest: Begun,
 }
@@ -141,14 +144,17 @@ fn receive(socket: &BootSocket) -> Result<Received> {
         return Err(Error::msg("the first frame is no boot record"));
     }
     let record = BootRecord::decode(frame.body)?;
-    if record.descriptors.len() > fds.len() {
+    let (all, named) = (usize::from(frame.descriptors), record.descriptors.len());
+    if all > fds.len() || named > all {
         return Err(Error::msg("the boot record came without its descriptors"));
     }
     // The others belong to frames behind it.
-    let descriptors = fds.split_off(record.descriptors.len());
+    let descriptors = fds.split_off(all);
+    let shared = fds.split_off(named);
     Ok(Received {
         record,
         fds,
+        shared,
         rest: Begun {
             bytes: buffer,
             descriptors,
@@ -158,10 +164,19 @@ fn receive(socket: &BootSocket) -> Result<Received> {
 }
 
 async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) -> Result<Cause> {
-    let Received { record, fds, rest } = received;
+    let Received {
+        record,
+        fds,
+        shared,
+        rest,
+    } = received;
     let identity: ChildIdentity = decode(NATIVE, &record.identity)?;
     let timing: Timing = decode(NATIVE, &record.timing)?;
-    let behaviour: Behaviour = trusting(|| decode(NATIVE, &record.behaviour))?;
+    let behaviour: Behaviour = {
+        // What nobody takes is closed with it.
+        let (bytes, passed) = (record.behaviour, shared.into());
+        trusting(|| Body { bytes, passed }.read(NATIVE))?
+    };
     let aid = identity.birth.aid;
     if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
         tracing::debug!(%error, "the process keeps its name");

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use pulsar_model::SendError;
 use pulsar_wire::Codec;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Passed;
 use crate::payload::{from_bytes, to_bytes};
-use crate::side_table::{reading, writing};
+use crate::side_table::{part, pass, reading, refuse, writing};
 
 /// A value that was written for another process: its bytes, and what is shared with that process beside them.
 #[derive(Clone, Default, Debug)]
@@ -39,7 +40,29 @@ impl Body {
     ///
     /// [`SendError::Codec`] if this is no `T`, or what is shared is not what it should be.
     pub fn read<T: DeserializeOwned>(&self, codec: Codec) -> Result<T, SendError> {
-        reading(self.passed.all(), || from_bytes(codec, &self.bytes))
+        reading(&self.passed, || from_bytes(codec, &self.bytes))
+    }
+}
+
+/// How a body stands in another one, as the arguments of a hook do in a spawn: its bytes, and the places of its
+/// descriptors among those of the whole.
+type Nested = (Vec<u8>, Vec<u8>);
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let places = self.passed.all().iter().map(pass);
+        let places = places.collect::<Result<Vec<u8>, _>>();
+        let places = places.map_err(|problem| refuse(problem, S::Error::custom))?;
+        (&self.bytes[..], places).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (bytes, places) = Nested::deserialize(deserializer)?;
+        let passed = part(&places).map_err(|problem| refuse(problem, D::Error::custom))?;
+        let bytes = bytes.into();
+        Ok(Self { bytes, passed })
     }
 }
 
@@ -89,7 +112,10 @@ mod tests {
     fn shared_bytes_outside_of_a_frame_and_as_text_are_errors_that_say_so() {
         let value = shared(b"x");
         let error = payload::encode(Codec::Postcard, &value).unwrap_err();
-        assert!(error.to_string().contains("of a command only"), "{error}");
+        assert!(
+            error.to_string().contains("a command's arguments"),
+            "{error}"
+        );
         let error = Body::of(Codec::Json, &value).unwrap_err();
         assert!(error.to_string().contains("as text"), "{error}");
         let body = Body::of(Codec::Postcard, &value).unwrap();
@@ -98,6 +124,21 @@ mod tests {
         let read = Body::from(Bytes::from_static(b"[0,5]")).read::<SharedBytes>(Codec::Json);
         let error = read.unwrap_err();
         assert!(error.to_string().contains("as text"), "{error}");
+    }
+
+    #[test]
+    fn a_body_within_another_keeps_its_shared_bytes() {
+        let (one, other) = (shared(b"one"), shared(b"other"));
+        let inner = Body::of(Codec::Postcard, &(other.clone(), one.clone())).unwrap();
+        let outer = Body::of(Codec::Postcard, &(one.clone(), inner, Body::default())).unwrap();
+        assert_eq!(outer.passed.count(), 2);
+        let (first, inner, empty): (SharedBytes, Body, Body) = outer.read(Codec::Postcard).unwrap();
+        assert_eq!(first, one);
+        assert!(empty.bytes.is_empty() && empty.passed.is_empty());
+        let read: (SharedBytes, SharedBytes) = inner.read(Codec::Postcard).unwrap();
+        assert_eq!(read, (other, one));
+        payload::encode(Codec::Postcard, &inner).unwrap_err();
+        payload::encode(Codec::Postcard, &empty).unwrap();
     }
 
     #[test]

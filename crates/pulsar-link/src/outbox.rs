@@ -187,7 +187,9 @@ impl Outbox {
         let written = match written {
             Err(error) if carries && !is_of_the_socket(&error) => {
                 tracing::error!(%error, "descriptors cannot be passed; their message goes without them");
-                queue.lose_descriptors();
+                let lost = queue.lose_descriptors();
+                drop(queue);
+                drop(lost);
                 return Ok(0);
             }
             written => written?,
@@ -240,11 +242,11 @@ impl Queue {
     }
 
     /// The frame whose first byte is the next to leave goes without its descriptors.
-    fn lose_descriptors(&mut self) {
-        self.marks.pop_front();
+    fn lose_descriptors(&mut self) -> Option<Mark> {
         if let Some(count) = self.bytes.get_mut(DESCRIPTORS_AT) {
             *count = DESCRIPTORS_LOST;
         }
+        self.marks.pop_front()
     }
 
     fn push(&mut self, frame: &Frame, limit_bytes: usize) -> Result<(), PushError> {

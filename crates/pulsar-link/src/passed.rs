@@ -34,25 +34,31 @@ pub struct Passed(
 struct Descriptors {
     // In this order: they are closed before they are no longer counted.
     all: Vec<Arc<OwnedFd>>,
-    _waiting: Option<Waiting>,
+    waiting: Option<Arc<Waiting>>,
 }
 
 impl Passed {
-    pub(crate) fn new(descriptors: Vec<Arc<OwnedFd>>) -> Self {
+    /// These, in their order.
+    pub fn new(descriptors: Vec<Arc<OwnedFd>>) -> Self {
         Self::held(descriptors, None)
     }
 
-    fn held(all: Vec<Arc<OwnedFd>>, waiting: Option<Waiting>) -> Self {
+    /// Some of these descriptors, which have a place of their own from now on. They count as these do, until they
+    /// are read or closed as well.
+    pub(crate) fn part(&self, descriptors: Vec<Arc<OwnedFd>>) -> Self {
+        let whole = self.0.as_ref();
+        Self::held(descriptors, whole.and_then(|whole| whole.waiting.clone()))
+    }
+
+    fn held(all: Vec<Arc<OwnedFd>>, waiting: Option<Arc<Waiting>>) -> Self {
         match all.is_empty() {
             true => Self(None),
-            false => Self(Some(Arc::new(Descriptors {
-                all,
-                _waiting: waiting,
-            }))),
+            false => Self(Some(Arc::new(Descriptors { all, waiting }))),
         }
     }
 
-    pub(crate) fn all(&self) -> &[Arc<OwnedFd>] {
+    /// All of them, in their order.
+    pub fn all(&self) -> &[Arc<OwnedFd>] {
         self.0.as_ref().map_or(&[], |descriptors| &descriptors.all)
     }
 
@@ -142,7 +148,7 @@ impl Link {
             _receipt: receipt.take(),
         };
         let descriptors = descriptors.into_iter().map(Arc::new).collect();
-        Ok(Passed::held(descriptors, Some(waiting)))
+        Ok(Passed::held(descriptors, Some(Arc::new(waiting))))
     }
 }
 
@@ -197,6 +203,17 @@ mod tests {
         link.admit(&frame(1), came(), &mut None).unwrap_err();
         waiting.pop();
         link.admit(&frame(1), came(), &mut None).unwrap();
+    }
+
+    #[test]
+    fn a_part_of_what_waits_counts_as_the_whole_does() {
+        let link = link();
+        let whole = link.admit(&frame(1), came(), &mut None).unwrap();
+        let part = whole.part(whole.all().to_vec());
+        drop(whole);
+        assert_eq!(link.descriptors_here.load(Ordering::Relaxed), 1);
+        drop(part);
+        assert_eq!(link.descriptors_here.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -22,8 +22,8 @@ use crate::side_table::{Misplaced, pass, refuse, take};
 /// Each costs its holders an open file, in each process, so they are for large values: what is below some pages is
 /// better sent as a `Vec`. A message carries at most 64 different ones.
 ///
-/// It is `serde` within the arguments, the reply and the error of a command only. Anywhere else, as in JSON, it can
-/// be neither written nor read, which is then an error.
+/// It is `serde` within a command's arguments, reply and error, and within the arguments of an actor's start, a hook
+/// or `run`. Anywhere else, as in JSON, it can be neither written nor read, which is then an error.
 ///
 /// ```no_run
 /// # use pulsar_link::SharedBytes;

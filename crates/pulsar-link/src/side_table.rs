@@ -16,7 +16,7 @@ use pulsar_model::SendError;
 use pulsar_sys::descriptors::MAX_DESCRIPTORS;
 use pulsar_sys::sealed::{NotSealed, SealedMemory};
 
-use crate::SharedBytes;
+use crate::{Passed, SharedBytes};
 
 thread_local! {
     static OPEN: RefCell<Table> = const { RefCell::new(Table::new(Side::None)) };
@@ -33,7 +33,10 @@ enum Side {
     /// What is written or read is no body.
     None,
     Writing(Vec<Arc<OwnedFd>>),
-    Reading(Vec<Entry>),
+    Reading {
+        entries: Vec<Entry>,
+        passed: Passed,
+    },
 }
 
 struct Entry {
@@ -53,7 +56,7 @@ pub(crate) fn writing<T>(
     let (written, side) = with(Side::Writing(Vec::new()), write)?;
     match side {
         Side::Writing(descriptors) => Ok((written, descriptors)),
-        Side::None | Side::Reading(_) => Ok((written, Vec::new())),
+        Side::None | Side::Reading { .. } => Ok((written, Vec::new())),
     }
 }
 
@@ -63,15 +66,18 @@ pub(crate) fn writing<T>(
 ///
 /// Those of `read`; [`SendError::Codec`] that says why one could not be taken.
 pub(crate) fn reading<T>(
-    descriptors: &[Arc<OwnedFd>],
+    passed: &Passed,
     read: impl FnOnce() -> Result<T, SendError>,
 ) -> Result<T, SendError> {
     let entry = |descriptor: &Arc<OwnedFd>| Entry {
         descriptor: Arc::clone(descriptor),
         taken: None,
     };
-    let entries = descriptors.iter().map(entry).collect();
-    Ok(with(Side::Reading(entries), read)?.0)
+    let side = Side::Reading {
+        entries: passed.all().iter().map(entry).collect(),
+        passed: passed.clone(),
+    };
+    Ok(with(side, read)?.0)
 }
 
 /// Runs what writes or reads no body of a frame, wherever it is run.
@@ -160,7 +166,7 @@ pub(crate) fn pass(descriptor: &Arc<OwnedFd>) -> Result<u8, Misplaced> {
 /// [`Misplaced`] outside of a frame, or if there is nothing of the kind.
 pub(crate) fn take(index: u8, len: NonZeroUsize) -> Result<SharedBytes, Misplaced> {
     OPEN.with_borrow_mut(|table| {
-        let Side::Reading(entries) = &mut table.side else {
+        let Side::Reading { entries, .. } = &mut table.side else {
             return Err(Misplaced::Outside);
         };
         let entry = entries.get_mut(usize::from(index));
@@ -175,12 +181,36 @@ pub(crate) fn take(index: u8, len: NonZeroUsize) -> Result<SharedBytes, Misplace
     })
 }
 
+/// The descriptors of these places in the table that is being read, whatever they are: for a body within the body.
+///
+/// # Errors
+///
+/// [`Misplaced`] outside of a frame, or if there is no such place.
+pub(crate) fn part(places: &[u8]) -> Result<Passed, Misplaced> {
+    if places.is_empty() {
+        return Ok(Passed::default());
+    }
+    OPEN.with_borrow(|table| {
+        let Side::Reading { passed, .. } = &table.side else {
+            return Err(Misplaced::Outside);
+        };
+        let descriptor = |index: &u8| {
+            let descriptor = passed.all().get(usize::from(*index));
+            descriptor.cloned().ok_or(Misplaced::Missing(*index))
+        };
+        let descriptors = places.iter().map(descriptor).collect::<Result<_, _>>()?;
+        Ok(passed.part(descriptors))
+    })
+}
+
 /// Why shared bytes cannot be written or read where they stand.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Misplaced {
     #[error("shared bytes cannot be shown or given as text")]
     AsText,
-    #[error("shared bytes travel in the arguments, the reply or the error of a command only")]
+    #[error(
+        "shared bytes travel in a command's arguments, reply or error, or in what an actor begins with"
+    )]
     Outside,
     #[error(
         "a message carries at most {MAX_DESCRIPTORS} shared bytes: send them in several messages, or as \
@@ -227,7 +257,8 @@ mod tests {
     fn a_panic_leaves_the_table_that_was_open_before() {
         let one = shared();
         let (_, descriptors) = writing(|| {
-            catch_unwind(|| reading::<()>(&[], || panic!("in the user's code"))).unwrap_err();
+            catch_unwind(|| reading::<()>(&Passed::default(), || panic!("in the user's code")))
+                .unwrap_err();
             pass(one.descriptor()).unwrap();
             Ok(())
         })
@@ -240,8 +271,8 @@ mod tests {
     #[test]
     fn what_stands_there_twice_is_mapped_once() {
         let one = shared();
-        let descriptors = [Arc::clone(one.descriptor())];
-        reading(&descriptors, || {
+        let passed = Passed::new(vec![Arc::clone(one.descriptor())]);
+        reading(&passed, || {
             let (first, second) = (take(0, LEN).unwrap(), take(0, LEN).unwrap());
             assert_eq!(first.as_ptr(), second.as_ptr());
             let longer = NonZeroUsize::new(6).unwrap();

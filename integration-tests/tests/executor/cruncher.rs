@@ -87,7 +87,7 @@ impl Cruncher {
         let executor = self.cx.executor();
         let closure = executor.run(here).await.ok().flatten();
         let future = executor.run_future(async move {
-            let told = send(&get_actor()?.proxy(), ping, ()).await.ok();
+            let told = send(get_actor()?.proxy(), ping, ()).await.ok();
             Some((here(), told))
         });
         let (future, told) = future.await.ok().flatten().unzip();

@@ -9,6 +9,7 @@ mod passing;
 mod scarce;
 #[path = "../links/sockets.rs"]
 mod sockets;
+mod starting;
 mod text;
 
 use std::fs::read_to_string;

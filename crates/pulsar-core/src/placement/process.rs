@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use pulsar_sys::{Build, ExecSpec, World, descriptors, exec};
+use pulsar_sys::descriptors::{self, MAX_DESCRIPTORS};
+use pulsar_sys::{Build, ExecSpec, World, exec};
 use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
@@ -21,7 +22,7 @@ use crate::node::{Node, PLACES_SET_ASIDE};
 use crate::{Overflow, SendError, SpawnError};
 use pulsar_actor::runtime::{Identity, offer_notify};
 use pulsar_link::payload::{NATIVE, decode, encode};
-use pulsar_link::{Arrivals, Begun, CloseReason, Link, LinkHandler, pump};
+use pulsar_link::{Arrivals, Begun, Body, CloseReason, Link, LinkHandler, pump};
 use pulsar_policy::ChildEvent;
 
 /// The identity part of the boot record.
@@ -45,7 +46,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
         return Err(SpawnError::NoEntry);
     }
     let world = World::current().map_err(|error| exec_error(&error, "the world cannot be read"))?;
-    let boot = boot_frame(node, &commission, &world)?;
+    let (boot, descriptors) = boot_frame(node, &commission, &world)?;
     let expected = hello(&commission.birth)?;
     let name = commission.birth.process_name();
     let spec = ExecSpec {
@@ -71,11 +72,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
             arrivals: Arc::default(),
         },
         boot,
-        descriptors: commission
-            .descriptors
-            .into_iter()
-            .map(|(_, fd)| fd)
-            .collect(),
+        descriptors,
     };
     tokio::spawn(speaker.run(Arc::clone(&link), spawned.link));
     let pid = spawned.pid;
@@ -95,8 +92,13 @@ fn hook_error(error: SendError) -> SpawnError {
     }
 }
 
-/// The boot record, encoded.
-fn boot_frame(node: &Node, commission: &Commission, world: &World) -> Result<Bytes, SpawnError> {
+/// The boot record, encoded, and the descriptors that go with it: those that it names, then those of what is shared
+/// with the behaviour.
+fn boot_frame(
+    node: &Node,
+    commission: &Commission,
+    world: &World,
+) -> Result<(Bytes, Vec<Arc<OwnedFd>>), SpawnError> {
     let Hooking::Portable(behaviour) = &commission.hooking else {
         return Err(SpawnError::Unsupported {
             message: "this actor's hooks belong to this process; spawn it as a task".to_owned(),
@@ -110,6 +112,16 @@ fn boot_frame(node: &Node, commission: &Commission, world: &World) -> Result<Byt
             master.grant_places(commission.birth.aid, PLACES_SET_ASIDE)
         }),
     };
+    let behaviour = Body::of(NATIVE, behaviour).map_err(hook_error)?;
+    let named = commission.descriptors.iter().map(|(_, fd)| fd);
+    let descriptors: Vec<_> = named.chain(behaviour.passed.all()).cloned().collect();
+    if descriptors.len() > MAX_DESCRIPTORS {
+        return Err(SpawnError::Hook {
+            message: format!(
+                "an actor is given at most {MAX_DESCRIPTORS} descriptors and shared bytes together"
+            ),
+        });
+    }
     let record = BootRecord {
         version: PROTOCOL_VERSION,
         identity: encode(NATIVE, &identity).map_err(hook_error)?,
@@ -117,7 +129,7 @@ fn boot_frame(node: &Node, commission: &Commission, world: &World) -> Result<Byt
         timing: encode(NATIVE, &node.timing).map_err(hook_error)?,
         log: encode(NATIVE, &node.log.get()).map_err(hook_error)?,
         settings: Bytes::new(),
-        behaviour: encode(NATIVE, behaviour).map_err(hook_error)?,
+        behaviour: behaviour.bytes,
         descriptors: commission
             .descriptors
             .iter()
@@ -126,14 +138,14 @@ fn boot_frame(node: &Node, commission: &Commission, world: &World) -> Result<Byt
     };
     let mut bytes = BytesMut::new();
     let frame = Frame {
-        descriptors: u8::try_from(commission.descriptors.len()).unwrap_or(u8::MAX),
+        descriptors: u8::try_from(descriptors.len()).unwrap_or(u8::MAX),
         ..Frame::new(Kind::Boot, record.encode())
     };
     frame
         .encode(&mut bytes, MAX_FRAME_BYTES)
         .map_err(SendError::codec)
         .map_err(hook_error)?;
-    Ok(bytes.freeze())
+    Ok((bytes.freeze(), descriptors))
 }
 
 /// What the child should say: the same executable as this one is now.
