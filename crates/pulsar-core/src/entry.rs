@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use pulsar_sys::{BootSocket, World, boot, descriptors, trusting};
 use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
 use tokio::net::UnixStream;
@@ -172,11 +172,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     } = received;
     let identity: ChildIdentity = decode(NATIVE, &record.identity)?;
     let timing: Timing = decode(NATIVE, &record.timing)?;
-    let behaviour: Behaviour = {
-        // What nobody takes is closed with it.
-        let (bytes, passed) = (record.behaviour, shared.into());
-        trusting(|| Body { bytes, passed }.read(NATIVE))?
-    };
+    let behaviour = read_behaviour(record.behaviour, shared)?;
     let aid = identity.birth.aid;
     if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
         tracing::debug!(%error, "the process keeps its name");
@@ -235,6 +231,13 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     link.close();
     let _ = timeout(last_word, pump).await;
     Ok(cause)
+}
+
+/// Reads what the actor is to be. Of the descriptors that come with it, those that nothing takes are closed here.
+fn read_behaviour(bytes: Bytes, shared: Vec<OwnedFd>) -> Result<Behaviour> {
+    let passed = shared.into();
+    let behaviour = Body { bytes, passed };
+    Ok(trusting(|| behaviour.read(NATIVE))?)
 }
 
 /// Where the ids of tasks begin in this life: so far from those of the lives before that a stale

@@ -346,7 +346,7 @@ impl<A: Actor> Spawn<A> {
     }
 
     /// Gives the actor a duplicate of a descriptor, under a name by which it asks for it. At
-    /// most 64.
+    /// most 64, with the [`SharedBytes`](crate::SharedBytes) that it begins with.
     pub fn descriptor(mut self, name: impl Into<String>, descriptor: Arc<OwnedFd>) -> Self {
         self.descriptors.push((name.into(), descriptor));
         self
