@@ -1,0 +1,19 @@
+use pulsar::{AsyncObject, EventLoop, task};
+
+#[derive(Clone)]
+struct Client(EventLoop);
+
+impl AsyncObject for Client {
+    fn event_loop(&self) -> EventLoop {
+        self.0.clone()
+    }
+}
+
+impl Client {
+    #[task]
+    async fn get(&self, key: &str) -> String {
+        key.to_owned()
+    }
+}
+
+fn main() {}
