@@ -16,7 +16,8 @@ use crate::actor::{Actor, ActorKind, Method, Portable, local_only};
 use crate::ask::{
     Asked, Parcel, after_try_send, answer_of, begin, bounded, refuse_deadlock, send, try_send,
 };
-use crate::context::{Context, get_actor, holds_back};
+use crate::context::Context;
+use crate::current::{get_actor, holds_back};
 use crate::mailbox::{Direct, Post, died, put_direct, settle, try_put_direct};
 use crate::system::Route;
 use crate::try_send::{Sent, Unsent};

@@ -18,7 +18,8 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::command::{self, CommandDef};
-use crate::context::{Context, get_actor, holds_back};
+use crate::context::Context;
+use crate::current::{get_actor, holds_back};
 use crate::mailbox::{Envelope, Named, died, settle};
 use crate::system::{self, LONGEST, Route, System, in_a_task};
 use crate::{Cause, SendError, Target, panic_message};

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{ActorKind, Anyone, Roaming, TypeName};
 use crate::command::BoxFuture;
 use crate::context::DeadLetterHook;
-use crate::hooks::{Begin, HookOutput, Hooks, Work};
+use crate::hooks::{Begin, Hooks, Work};
 use crate::remote_fn::{RemoteFn, encode_args, hook_error};
-use crate::{Context, Info, Result, SpawnError, SpawnParams};
+use crate::{Context, HookOutput, Info, Result, SpawnError, SpawnParams};
 
 /// Hooks as they travel to where the actor will live.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -1,6 +1,5 @@
 //! The handle through which an actor's code knows itself.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::os::fd::OwnedFd;
@@ -22,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::ActorKind;
+use crate::current::{scope, serve};
+use crate::events::ActorEvents;
 use crate::hooks::Amend;
 use crate::mailbox::{Mailbox, Unrun};
 use crate::period::Period;
@@ -64,6 +65,8 @@ pub struct Cell {
     pub(crate) event_loop: OnceLock<EventLoop>,
     /// Its CPU threads, once they were asked for.
     pub(crate) executor: OnceLock<Executor>,
+    /// Made when its code first asks for them; none again at its end, with all that is bound.
+    pub(crate) events: Mutex<Option<ActorEvents>>,
     /// To end now: what is in flight is cut.
     pub kill: CancellationToken,
     /// The end of the actor: what it spawned on its loop ends too.
@@ -147,6 +150,7 @@ impl Context {
             gone: CancellationToken::new(),
             event_loop: OnceLock::new(),
             executor: OnceLock::new(),
+            events: Mutex::default(),
             kill: CancellationToken::new(),
             end: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -162,6 +166,11 @@ impl Context {
             cell: Arc::new(cell),
             sender: None,
         }
+    }
+
+    /// The handle of the actor of this cell, outside of its commands.
+    pub(crate) fn of(cell: Arc<Cell>) -> Self {
+        Self { cell, sender: None }
     }
 
     pub(crate) fn with_sender(&self, sender: Option<Aid>) -> Self {
@@ -298,7 +307,7 @@ impl Context {
                 birth.process_name(),
                 birth.thread_workers,
                 self.event_loop(),
-                move || SERVED.set(Weak::clone(&cell)),
+                move || serve(Weak::clone(&cell)),
             )
         });
         // Either this sees that the actor has ended, or its end sees this executor.
@@ -306,6 +315,25 @@ impl Context {
             executor.close();
         }
         executor.clone()
+    }
+
+    /// The events of the actor's life, to bind handlers to.
+    ///
+    /// # Panics
+    ///
+    /// As [`event_loop`](Self::event_loop).
+    pub fn events(&self) -> ActorEvents {
+        let made = || ActorEvents::new(self);
+        let events = self.cell.events.lock().get_or_insert_with(made).clone();
+        // A state is entered before its event is fired. So if these events were made too late for
+        // that, the state is seen here; and what is fired twice happens once.
+        events.catch_up(self.state());
+        events
+    }
+
+    /// The events, if anything may be bound to them.
+    pub(crate) fn events_made(&self) -> Option<ActorEvents> {
+        self.cell.events.lock().clone()
     }
 
     /// Adds a value to the actor's info, or replaces it.
@@ -367,20 +395,26 @@ impl Context {
         self.cell.period.set(period);
     }
 
-    /// The actor's status now, amended by the `on_info` hook.
+    /// The actor's status now, amended by the `on_info` hook and by what is bound to the event.
     pub fn info(&self) -> Info {
         let mut info = self.plain_info();
         if let Some(hook) = self.cell.on_info.get() {
             self.amend("on_info", hook, &mut info);
         }
+        if let Some(events) = self.events_made() {
+            events.info.fire(&mut info);
+        }
         info
     }
 
-    /// Has the `on_params` hook amend what this actor is about to spawn with.
+    /// Has the `on_params` hook, and what is bound to the event, amend what this actor is about to spawn with.
     #[doc(hidden)]
     pub fn amend_params(&self, params: &mut SpawnParams) {
         if let Some(hook) = self.cell.on_params.get() {
             self.amend("on_params", hook, params);
+        }
+        if let Some(events) = self.events_made() {
+            events.params.fire(params);
         }
     }
 
@@ -476,54 +510,4 @@ impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Context({} {:?})", self.aid(), self.name())
     }
-}
-
-tokio::task_local! {
-    static TASK_ACTOR: Context;
-    /// The actor whose turn the running future holds, alone or beside others.
-    static TURN: Aid;
-}
-
-/// Runs a future that holds the turn of the actor `of`.
-pub(crate) fn in_turn<F: Future>(of: Aid, future: F) -> impl Future<Output = F::Output> {
-    TURN.scope(of, future)
-}
-
-/// True in a future for whose end a command of the actor `of` may have to wait, so that it must not
-/// wait for that command. That holds for one that would run beside it as well: it waits behind any
-/// exclusive command that has come before it, and that for this future.
-pub(crate) fn holds_back(of: Aid) -> bool {
-    TURN.try_with(|holder| *holder == of).unwrap_or(false)
-}
-
-thread_local! {
-    static THREAD_ACTOR: RefCell<Option<Context>> = const { RefCell::new(None) };
-    /// The actor to whose executor this thread belongs. It does not keep the actor.
-    static SERVED: RefCell<Weak<Cell>> = const { RefCell::new(Weak::new()) };
-}
-
-/// Runs a future as a part of the actor: [`get_actor`] inside it is that actor.
-pub fn scope<F: Future>(cx: Context, future: F) -> impl Future<Output = F::Output> {
-    TASK_ACTOR.scope(cx, future)
-}
-
-/// Makes `cx` the actor of this thread.
-pub fn own_thread(cx: Context) {
-    THREAD_ACTOR.with_borrow_mut(|actor| *actor = Some(cx));
-}
-
-/// Takes this thread's actor away: its loop has ended.
-pub fn release_thread() {
-    THREAD_ACTOR.with_borrow_mut(|actor| *actor = None);
-}
-
-/// The actor of the running task, else of the thread, also of one of its executor's; `None` outside
-/// of any actor.
-pub fn get_actor() -> Option<Context> {
-    let of_task = TASK_ACTOR.try_with(Clone::clone).ok();
-    let of_thread = || THREAD_ACTOR.with_borrow(Clone::clone);
-    of_task.or_else(of_thread).or_else(|| {
-        let cell = SERVED.with_borrow(Weak::upgrade)?;
-        Some(Context { cell, sender: None })
-    })
 }

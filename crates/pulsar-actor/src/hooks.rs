@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::actor::{Actor, ActorKind, Anyone, Worked};
 use crate::command::BoxFuture;
 use crate::context::DeadLetterHook;
-use crate::{Context, Error, Info, Result, SpawnParams};
+use crate::{Context, Info, Result, SpawnParams};
 
 /// The user's commands as they are run.
 pub(crate) type Work = BoxFuture<Worked>;
@@ -102,27 +102,5 @@ impl Default for Hooks {
             dead_letter: None,
             period: None,
         }
-    }
-}
-
-/// What a hook may return: nothing, or a `Result` of nothing.
-pub trait HookOutput {
-    /// The hook's result.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the hook failed with.
-    fn into_result(self) -> Result<()>;
-}
-
-impl HookOutput for () {
-    fn into_result(self) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl<E: Into<Error>> HookOutput for Result<(), E> {
-    fn into_result(self) -> Result<()> {
-        self.map_err(Into::into)
     }
 }

@@ -6,12 +6,12 @@
 //!
 //! # Layout
 //!
-//! * `actor`: actor types; `hooks`: what runs at the points of an actor's life; `behaviour`,
+//! * `actor`: actor types; `hooks`, `events`: what runs at the points of an actor's life; `behaviour`,
 //!   `remote_fn`, `fn_ref`: the same as it travels to where the actor will live.
 //! * `lifecycle`: **the one loop** that runs an actor; `worker`: what runs its commands in their
 //!   turns; `mailbox`: where they wait; `reports`: what it tells its manager; `period`: how often
 //!   its periodic task runs.
-//! * `context`: the handle that its code has; `proxy`: the reference that others have; `settings`:
+//! * `context`: the handle that its code has; `current`: which actor runs here; `proxy`: the reference that others have; `settings`:
 //!   values that tools see and change.
 //! * `command`, `builtin`, `json_args`: what can be sent.
 //! * `call`, `actor_call`: a free command, or one of an actor's own, from the call to its reply;
@@ -29,6 +29,8 @@ mod builtin;
 mod call;
 mod command;
 mod context;
+mod current;
+mod events;
 mod fn_ref;
 mod hooks;
 mod json_args;
@@ -50,20 +52,21 @@ pub use actor_call::ActorCall;
 pub use builtin::{commands, config, config_get, config_set, echo, info, ping, stop};
 pub use call::{Call, send, send_json};
 pub use command::Command;
-pub use context::{Context, get_actor};
+pub use context::Context;
+pub use current::get_actor;
+pub use events::ActorEvents;
 pub use fn_ref::FnRef;
-pub use hooks::HookOutput;
 pub use proxy::{Proxy, find};
 pub use pulsar_link::{SharedBytes, SharedBytesMut};
 pub use pulsar_loop::{
-    AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, HandlerOutput, Interest,
-    Job, JobError, LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Task, Timer,
-    TooManyHandlers, Unrun, WaitError, Waiter, Watch, Watching,
+    AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, Interest, Job, JobError,
+    LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Task, Timer, TooManyHandlers, Unrun,
+    WaitError, Waiter, Watch, Watching,
 };
 pub use pulsar_model::{
     ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
-    Error, ExecutorInfo, Extra, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo,
-    MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError, Placement, RawProxy,
+    Error, ExecutorInfo, Extra, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo,
+    LoopInfo, MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError, Placement, RawProxy,
     RestartPolicy, Result, Role, SendError, SettingError, SettingInfo, SpawnError, SpawnParams,
     State, SystemInfo, Target, panic_message,
 };
@@ -81,7 +84,8 @@ pub mod runtime {
     pub use crate::command::{
         BUILTINS, BoxFuture, Command, CommandDef, duplicates, is_builtin, named,
     };
-    pub use crate::context::{Cell, DeadLetterHook, Identity, own_thread, release_thread, scope};
+    pub use crate::context::{Cell, DeadLetterHook, Identity};
+    pub use crate::current::{own_thread, release_thread, scope};
     pub use crate::hooks::{Hooks, OnceHook};
     pub use crate::lifecycle::Life;
     pub use crate::mailbox::{

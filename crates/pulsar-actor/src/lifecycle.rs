@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::actor::Worked;
 use crate::command::{BoxFuture, CommandDef};
-use crate::context::{Cell, Context, in_turn, scope};
+use crate::context::{Cell, Context};
+use crate::current::{in_turn, scope};
 use crate::hooks::{Hooks, Work};
 use crate::mailbox::{Envelope, Named};
 use crate::reports::Reports;
@@ -243,6 +244,9 @@ impl Life {
         let _ = self.cx.cell.state.run();
         self.phase = Phase::Running;
         self.cx.cell.period.count_from(Instant::now());
+        if let Some(events) = self.cx.events_made() {
+            self.cx.spawn(async move { events.start.fire(()).await });
+        }
         // Last: this first notify says that the actor is ready.
         self.notify();
         None
@@ -267,11 +271,21 @@ impl Life {
         let deadline = Instant::now() + self.cx.drain_timeout();
         self.phase = Phase::Stopping { deadline };
         let cx = self.cx.clone();
-        self.stopping = self
-            .hooks
-            .stopping
-            .take()
-            .map(|hook| caught(async move { hook(cx).await }));
+        let (hook, events) = (self.hooks.stopping.take(), cx.events_made());
+        self.stopping = (hook.is_some() || events.is_some()).then(|| {
+            let stopping: Caught<Result<()>> = Box::pin(async move {
+                let result = match hook {
+                    Some(hook) => caught(async move { hook(cx).await }).await,
+                    None => Ok(Ok(())),
+                };
+                if let Some(events) = events {
+                    // Fired before, where they were made after this state was entered.
+                    drop(events.stopping.fire(()).await);
+                }
+                result
+            });
+            stopping
+        });
         None
     }
 
@@ -337,6 +351,9 @@ impl Life {
     /// Never two at once: none is due until this one has ended.
     fn begin_periodic_task(&mut self) {
         self.cx.cell.period.suspend();
+        if let Some(events) = self.cx.events_made() {
+            events.periodic_task.fire(&mut self.cx.clone());
+        }
         match &self.hooks.periodic_task {
             Some(hook) => self.periodic_task = Some(caught(hook(self.cx.clone()))),
             None => self.periodic_task_ended(Ok(Ok(()))),
@@ -400,6 +417,9 @@ impl Life {
         }
         self.cx.drop_descriptors();
         let _ = cell.state.terminate();
+        // Outside of the lock: what the handlers hold may come back here as it goes.
+        let events = cell.events.lock().take();
+        drop(events);
         cause
     }
 }

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::command::BoxFuture;
-use crate::hooks::{Amend, HookOutput, ManyHook, OnceHook};
-use crate::{Context, Result, SpawnError};
+use crate::hooks::{Amend, ManyHook, OnceHook};
+use crate::{Context, HookOutput, Result, SpawnError};
 
 /// A function with its arguments. `entry` is the instance of a generic function of the program that
 /// knows the types of `function`, and what it gives is an `E`.

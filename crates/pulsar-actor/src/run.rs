@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::builtin;
-use crate::context::get_actor;
+use crate::current::get_actor;
 use crate::remote::{RemoteDef, Written};
 use crate::remote_fn::{Entry, RemoteFn};
 use crate::system;

@@ -17,7 +17,7 @@ use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
 
 use crate::actor::{Actor, Concurrent, Worked};
-use crate::context::in_turn as holding;
+use crate::current::in_turn as holding;
 use crate::mailbox::{Direct, Envelope, Named, Post};
 use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
 

@@ -11,7 +11,7 @@
 //!
 //! # Layout
 //!
-//! * `spawn`: what a user says of an actor; `placement`: how it comes to be; `hosting`: a loop that
+//! * `spawn`, `spawn_hooks`: what a user says of an actor; `placement`: how it comes to be; `hosting`: a loop that
 //!   an actor owns.
 //! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
 //! * `node`: one process's share; `route`, `ways`, `delivery`: the ways to other processes, and from
@@ -55,6 +55,7 @@ mod node;
 mod placement;
 mod route;
 mod spawn;
+mod spawn_hooks;
 mod ways;
 
 pub use arbiter::{Arbiter, HaltError, StartError, arbiter, halt};
@@ -62,9 +63,9 @@ pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
 pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};
 pub use pulsar_actor::{
-    Actor, ActorCall, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError, Cause,
-    Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Error, ExecutorInfo, Extra,
-    FnRef, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo,
+    Actor, ActorCall, ActorEvents, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError,
+    Cause, Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Error, ExecutorInfo,
+    Extra, FnRef, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo,
     MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError, Placement, Proxy, RawProxy,
     RestartPolicy, Result, Role, Run, SendError, Sent, Setting, SettingError, SettingInfo,
     SharedBytes, SharedBytesMut, SpawnError, SpawnParams, State, SystemInfo, Target, Unsent,
@@ -72,9 +73,9 @@ pub use pulsar_actor::{
     run, send, send_json, stop,
 };
 pub use pulsar_actor::{
-    AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, HandlerOutput, Interest,
-    Job, JobError, LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Task, Timer,
-    TooManyHandlers, Unrun, WaitError, Waiter, Watch, Watching,
+    AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, Interest, Job, JobError,
+    LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Task, Timer, TooManyHandlers, Unrun,
+    WaitError, Waiter, Watch, Watching,
 };
 pub use pulsar_macros::{actor, command, main, remote, task};
 pub use pulsar_policy::{PoolLimits, PoolStatus};

@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use pulsar_wire::{Aid, Incarnation};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::arbiter::{Hooking, Kept, Order, Raised, raise, spawn_from_child};
 use crate::node::Node;
 use crate::{
-    Actor, Anyone, Context, DeadLetter, EventLoop, Executor, HookOutput, Info, OnStop, Overflow,
-    Placement, Proxy, RawProxy, RestartPolicy, Role, SendError, SpawnError, SpawnParams, get_actor,
+    Actor, Anyone, Context, EventLoop, Executor, OnStop, Overflow, Placement, Proxy, RawProxy,
+    RestartPolicy, Role, SendError, SpawnError, SpawnParams, get_actor,
 };
 use pulsar_actor::runtime::{Behaviour, DEFAULT_CAPACITY, Hooks, LONGEST, Roaming};
 
@@ -72,7 +71,7 @@ pub fn spawn_local_actor<A: Actor>(args: A::Start) -> Spawn<A> {
 #[must_use = "nothing is spawned until this is awaited"]
 pub struct Spawn<A: Actor = Anyone> {
     spec: SpawnParams,
-    behaviour: Behaviour,
+    pub(crate) behaviour: Behaviour,
     /// What begins a local actor, whose `start` and its arguments do not travel.
     local: Option<Box<dyn FnOnce() -> Hooks + Send>>,
     descriptors: Vec<(String, Arc<OwnedFd>)>,
@@ -150,18 +149,6 @@ impl<A: Actor> Spawn<A> {
     }
 }
 
-impl Spawn {
-    /// Runs `hook` with `args` before the actor is ready. If it fails, the actor ends.
-    pub fn start<Args, Fut>(mut self, hook: fn(Context, Args) -> Fut, args: Args) -> Self
-    where
-        Args: Serialize + DeserializeOwned + Send + 'static,
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        let set = self.behaviour.set_start(hook, &args);
-        self.keep_mistake(set)
-    }
-}
-
 impl<A: Roaming> Clone for Spawn<A> {
     fn clone(&self) -> Self {
         Self {
@@ -208,125 +195,6 @@ impl<A: Actor> Spawn<A> {
         self
     }
 
-    /// Runs `hook` when the actor begins to stop, within its drain timeout.
-    pub fn stopping<Fut>(mut self, hook: fn(Context) -> Fut) -> Self
-    where
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        let set = self.behaviour.set_stopping(hook);
-        self.keep_mistake(set)
-    }
-
-    /// As [`stopping`](Self::stopping), with arguments.
-    pub fn stopping_with<Args, Fut>(mut self, hook: fn(Context, Args) -> Fut, args: Args) -> Self
-    where
-        Args: Serialize + DeserializeOwned + Send + 'static,
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        let set = self.behaviour.set_stopping_with(hook, &args);
-        self.keep_mistake(set)
-    }
-
-    /// Runs `hook` again and again while the actor runs, never two at once: each period is
-    /// counted from the end of the run before. An error is logged and ends nothing.
-    pub fn periodic_task<Fut>(mut self, hook: fn(Context) -> Fut) -> Self
-    where
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        let set = self.behaviour.set_periodic_task(hook);
-        self.keep_mistake(set)
-    }
-
-    /// As [`periodic_task`](Self::periodic_task), with arguments.
-    pub fn periodic_task_with<Args, Fut>(
-        mut self,
-        hook: fn(Context, Args) -> Fut,
-        args: Args,
-    ) -> Self
-    where
-        Args: Serialize + DeserializeOwned + Send + 'static,
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        let set = self.behaviour.set_periodic_task_with(hook, &args);
-        self.keep_mistake(set)
-    }
-
-    /// Calls `hook` each time that the actor's info is made, so that it adds to it: for the command
-    /// `info` and for each notify. It must not block. An error is logged and ends nothing.
-    ///
-    /// ```no_run
-    /// # use pulsar_core as pulsar;
-    /// use pulsar::{Context, Info, info, send, spawn};
-    ///
-    /// fn extra_info(_cx: Context, info: &mut Info) {
-    ///     info.extra.insert("message", "Hello");
-    /// }
-    ///
-    /// # async fn example() -> pulsar::Result<()> {
-    /// let actor = spawn().on_info(extra_info).await?;
-    /// let info = send(&actor, info, ()).await?;
-    /// assert_eq!(info.extra.get("message"), Some(&"Hello".into()));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn on_info<R: HookOutput + 'static>(mut self, hook: fn(Context, &mut Info) -> R) -> Self {
-        let set = self.behaviour.set_on_info(hook);
-        self.keep_mistake(set)
-    }
-
-    /// As [`on_info`](Self::on_info), with arguments.
-    pub fn on_info_with<Args, R>(
-        mut self,
-        hook: fn(Context, &mut Info, Args) -> R,
-        args: Args,
-    ) -> Self
-    where
-        Args: Serialize + DeserializeOwned + 'static,
-        R: HookOutput + 'static,
-    {
-        let set = self.behaviour.set_on_info_with(hook, &args);
-        self.keep_mistake(set)
-    }
-
-    /// Calls `hook` each time that the actor is about to spawn another: it sees what is said of that
-    /// one, and may change it. It must not block. An error is logged, and the spawn goes on.
-    ///
-    /// ```no_run
-    /// # use pulsar_core as pulsar;
-    /// use pulsar::{Context, SpawnParams, spawn};
-    ///
-    /// fn same_region(cx: Context, params: &mut SpawnParams) -> pulsar::Result<()> {
-    ///     params.params.insert("region", cx.param::<String>("region")?);
-    ///     Ok(())
-    /// }
-    ///
-    /// # async fn example() -> pulsar::Result<()> {
-    /// let root = spawn().param("region", "north").on_params(same_region).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn on_params<R: HookOutput + 'static>(
-        mut self,
-        hook: fn(Context, &mut SpawnParams) -> R,
-    ) -> Self {
-        let set = self.behaviour.set_on_params(hook);
-        self.keep_mistake(set)
-    }
-
-    /// As [`on_params`](Self::on_params), with arguments.
-    pub fn on_params_with<Args, R>(
-        mut self,
-        hook: fn(Context, &mut SpawnParams, Args) -> R,
-        args: Args,
-    ) -> Self
-    where
-        Args: Serialize + DeserializeOwned + 'static,
-        R: HookOutput + 'static,
-    {
-        let set = self.behaviour.set_on_params_with(hook, &args);
-        self.keep_mistake(set)
-    }
-
     /// Gives the actor a value under a name, by which its code asks for it: see
     /// [`Context::param`]. All of them travel with its boot record, so they are for small things.
     pub fn param(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
@@ -336,13 +204,6 @@ impl<A: Actor> Spawn<A> {
         });
         let set = value.map(|value| self.spec.params.insert(name, value));
         self.keep_mistake(set)
-    }
-
-    /// The period of the periodic task, at least a millisecond; by default that of the notifies.
-    /// While the actor runs, [`Context::set_period`] changes it, and its setting `period_s`.
-    pub fn every(mut self, period: Duration) -> Self {
-        self.behaviour.period = Some(period.min(LONGEST));
-        self
     }
 
     /// Gives the actor a duplicate of a descriptor, under a name by which it asks for it. At
@@ -369,14 +230,6 @@ impl<A: Actor> Spawn<A> {
     pub fn on_stop(mut self, on_stop: OnStop) -> Self {
         self.spec.on_stop = on_stop;
         self
-    }
-
-    /// Calls `hook` for each message to this actor that was not run, after its sender has been
-    /// told. It is called where that becomes known, so it must not block; it may be after the
-    /// actor's end. Without it dead letters are counted in `info` and logged.
-    pub fn on_dead_letter(mut self, hook: fn(Context, DeadLetter)) -> Self {
-        let set = self.behaviour.set_dead_letter(hook);
-        self.keep_mistake(set)
     }
 
     /// How long the actor has from its making to its first notify; by default 30 s.
@@ -429,7 +282,7 @@ impl<A: Actor> Spawn<A> {
         &self.spec
     }
 
-    fn keep_mistake(mut self, set: Result<(), SpawnError>) -> Self {
+    pub(crate) fn keep_mistake(mut self, set: Result<(), SpawnError>) -> Self {
         self.mistake = self.mistake.or(set.err());
         self
     }

@@ -1,28 +1,9 @@
-//! Handlers of events: what they return, and the bindings by which they are taken out again.
+//! Handlers of events, and the bindings by which they are taken out again.
 
-use std::fmt::Display;
+use pulsar_model::Error;
 
 /// Most handlers that one event may have: more are a leak of whoever binds again and again.
 pub const MAX_HANDLERS: usize = 1024;
-
-/// What a handler may return: nothing, or a `Result` of nothing, whose error is logged.
-pub trait HandlerOutput {
-    /// What went wrong, as text.
-    fn failure(self) -> Option<String>;
-}
-
-impl HandlerOutput for () {
-    fn failure(self) -> Option<String> {
-        None
-    }
-}
-
-impl<E: Display> HandlerOutput for Result<(), E> {
-    fn failure(self) -> Option<String> {
-        // The long form, where there is one, tells the causes as well.
-        self.err().map(|error| format!("{error:#}"))
-    }
-}
 
 /// A handler's place in the event that it is bound to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,10 +18,10 @@ pub struct TooManyHandlers {
 }
 
 /// Logs what went wrong in a handler, if anything.
-pub(crate) fn log_failure(event: &str, outcome: Result<Option<String>, String>) {
+pub(crate) fn log_failure(event: &str, outcome: Result<Result<(), Error>, String>) {
     match outcome {
-        Ok(None) => {}
-        Ok(Some(error)) => tracing::error!(event, error, "event handler failed"),
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(event, error = error.one_line(), "event handler failed"),
         Err(message) => tracing::error!(event, message, "event handler panicked"),
     }
 }

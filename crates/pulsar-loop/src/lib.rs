@@ -54,7 +54,7 @@ pub use async_object::AsyncObject;
 pub use descriptor::{Registered, Watch, Watching};
 pub use event_loop::{EventLoop, NoEventLoop, Timer};
 pub use executor::Executor;
-pub use handler::{Binding, HandlerOutput, MAX_HANDLERS, TooManyHandlers};
+pub use handler::{Binding, MAX_HANDLERS, TooManyHandlers};
 pub use job::{Job, JobError, Unrun};
 pub use many_times::ManyTimes;
 pub use one_time::{AlreadyFired, EventDropped, OneTime, Waiter};

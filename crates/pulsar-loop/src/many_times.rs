@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, ReentrantMutex};
-use pulsar_model::panic_message;
+use pulsar_model::{HookOutput, Result, panic_message};
 
-use crate::handler::{Binding, HandlerOutput, MAX_HANDLERS, TooManyHandlers, log_failure};
+use crate::handler::{Binding, MAX_HANDLERS, TooManyHandlers, log_failure};
 
 /// An event that happens again and again, with something that its handlers may change: an info that
 /// they add to, the parameters of a spawn. Its handlers are synchronous. Clones are the same event.
@@ -47,7 +47,7 @@ struct Bound<T: ?Sized> {
     handler: Mutex<Handler<T>>,
 }
 
-type Handler<T> = Box<dyn FnMut(&mut T) -> Option<String> + Send>;
+type Handler<T> = Box<dyn FnMut(&mut T) -> Result<()> + Send>;
 
 impl<T: ?Sized> ManyTimes<T> {
     /// An event without handlers.
@@ -72,7 +72,7 @@ impl<T: ?Sized> ManyTimes<T> {
     /// # Errors
     ///
     /// [`TooManyHandlers`] beyond [`MAX_HANDLERS`].
-    pub fn bind<O: HandlerOutput>(
+    pub fn bind<O: HookOutput>(
         &self,
         mut handler: impl FnMut(&mut T) -> O + Send + 'static,
     ) -> Result<Binding, TooManyHandlers> {
@@ -86,7 +86,7 @@ impl<T: ?Sized> ManyTimes<T> {
         handlers.bound.push(Arc::new(Bound {
             id,
             unbound: AtomicBool::new(false),
-            handler: Mutex::new(Box::new(move |value: &mut T| handler(value).failure())),
+            handler: Mutex::new(Box::new(move |value: &mut T| handler(value).into_result())),
         }));
         Ok(Binding(id))
     }
@@ -156,6 +156,8 @@ impl<T: ?Sized> std::fmt::Debug for ManyTimes<T> {
 
 #[cfg(test)]
 mod tests {
+    use pulsar_model::Error;
+
     use super::*;
 
     fn fire(event: &ManyTimes<Vec<u8>>) -> Vec<u8> {
@@ -168,7 +170,7 @@ mod tests {
     fn handlers_are_called_in_order_each_time_and_failures_skip_nobody() {
         let event = ManyTimes::<Vec<u8>>::new("changed");
         event.bind(|value| value.push(1)).unwrap();
-        event.bind(|_| Err("wrong")).unwrap();
+        event.bind(|_| Err(Error::msg("wrong"))).unwrap();
         event
             .bind(|_| -> () { panic!("as it is meant to") })
             .unwrap();

@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use pulsar_model::panic_message;
+use pulsar_model::{HookOutput, Result, panic_message};
 use tokio::sync::oneshot;
 
-use crate::handler::{Binding, HandlerOutput, MAX_HANDLERS, TooManyHandlers, log_failure};
+use crate::handler::{Binding, MAX_HANDLERS, TooManyHandlers, log_failure};
 use crate::{AsyncObject, EventLoop};
 
 /// An event that happens once, with a value: the connection is made, the actor starts. Its handlers
@@ -46,7 +46,7 @@ enum State<T> {
 }
 
 type Handler<T> = Box<dyn FnOnce(T) -> HandlerFuture + Send>;
-type HandlerFuture = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+type HandlerFuture = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// The event has been fired before: it happens once.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -92,11 +92,11 @@ impl<T: Clone + Send + 'static> OneTime<T> {
     pub fn bind<H, Fut>(&self, handler: H) -> Result<Binding, TooManyHandlers>
     where
         H: FnOnce(T) -> Fut + Send + 'static,
-        Fut: Future<Output: HandlerOutput> + Send + 'static,
+        Fut: Future<Output: HookOutput> + Send + 'static,
     {
         let handler: Handler<T> = Box::new(|value| {
             let future = handler(value);
-            Box::pin(async move { future.await.failure() })
+            Box::pin(async move { future.await.into_result() })
         });
         let value = match &mut *self.0.state.lock() {
             State::Fired(value) => value.clone(),
@@ -236,6 +236,8 @@ impl<T> std::fmt::Debug for OneTime<T> {
 
 #[cfg(test)]
 mod tests {
+    use pulsar_model::Error;
+
     use super::*;
 
     fn event() -> (EventLoop, OneTime<u8>) {
@@ -271,7 +273,7 @@ mod tests {
         let (event_loop, event) = event();
         let notes = Arc::default();
         event.bind(noting(&notes, "first")).unwrap();
-        event.bind(|_| async { Err("wrong") }).unwrap();
+        event.bind(|_| async { Err(Error::msg("wrong")) }).unwrap();
         let panics = |_| -> NotedFuture { Box::pin(async { panic!("as it is meant to") }) };
         event.bind(panics).unwrap();
         let never = |_| -> NotedFuture { panic!("before there is a future") };

@@ -11,6 +11,7 @@
 //! * [`SettingInfo`]: a setting of its; [`Json`]: a value without a type that both sides know.
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
 //!   arbiter tells of it, with [`LastExit`], how the life before ended.
+//! * [`HookOutput`]: what hooks and the handlers of events return.
 //! * [`CommandInfo`]: a command as tools show it; [`IntoArgs`]: what may be given for a
 //!   command's arguments.
 //! * [`CallError`], [`SendError`], [`SpawnError`]: what goes wrong between actors; [`Error`]: any
@@ -31,6 +32,7 @@ mod args;
 mod cause;
 mod command_info;
 mod error;
+mod hook_output;
 mod info;
 mod json;
 mod last_exit;
@@ -51,6 +53,7 @@ pub use args::IntoArgs;
 pub use cause::Cause;
 pub use command_info::{ArgInfo, CommandInfo};
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
+pub use hook_output::HookOutput;
 pub use info::{
     ActorInfo, ExecutorInfo, Extra, Info, LinksInfo, LoopInfo, MailboxInfo, SystemInfo,
 };

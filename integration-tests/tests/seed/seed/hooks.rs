@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use pulsar::prelude::*;
 use serde_json::json;
@@ -209,5 +210,100 @@ async fn a_parameter_that_was_not_given_or_has_another_type_is_an_error_that_nam
         wrong.contains("parameter host") && wrong.contains("u32"),
         "{wrong}"
     );
+    Ok(())
+}
+
+/// Binds handlers to the actor's own events, at its start.
+async fn bind_handlers(cx: Context, word: String) -> Result<()> {
+    let events = cx.events();
+    let (told, name) = (cx.clone(), word.clone());
+    events
+        .start
+        .bind(move |()| async move { told.set_extra("started", name) })?;
+    let name = word.clone();
+    events
+        .info
+        .bind(move |info: &mut Info| info.extra.insert("bound", name.clone()))?;
+    // The first fails: the second is called all the same.
+    events.stopping.bind(|()| async { Err(Error::msg("no")) })?;
+    events.stopping.bind(move |()| async move {
+        let _ = send("arbiter", goodbye, (word, 3)).await;
+    })?;
+    events
+        .params
+        .bind(|params: &mut SpawnParams| params.params.insert("shard", 5))?;
+    events
+        .periodic_task
+        .bind(|cx: &mut Context| cx.set_extra("ticked", true))?;
+    cx.set_period(Duration::from_millis(2));
+    Ok(())
+}
+
+#[pulsar::test]
+async fn handlers_are_bound_to_the_events_of_a_life_and_a_failing_one_skips_nobody() -> Result<()> {
+    for placement in PLACEMENTS {
+        let word = format!("bound by {placement}");
+        let actor = spawn()
+            .placement(placement)
+            .start(bind_handlers, word.clone())
+            .await?;
+        let has = async |name: &str, value: &serde_json::Value| -> Result<()> {
+            while send(&actor, info, ()).await?.extra.get(name) != Some(value) {}
+            Ok(())
+        };
+        has("bound", &json!(word)).await?;
+        has("started", &json!(word)).await?;
+        has("ticked", &json!(true)).await?;
+        let child = send(&actor, spawn_child, String::new()).await?;
+        #[pulsar::remote]
+        async fn shard(cx: Context, _: ()) -> Result<u32> {
+            Ok(cx.param("shard")?)
+        }
+        assert_eq!(run(&child, shard, ()).await??, 5, "{placement}");
+        arbiter().stop_actor(&actor).await?;
+        let own = get_actor().map(|cx| cx.info().extra);
+        assert!(
+            own.is_some_and(|extra| extra.get(&word) == Some(&json!(3))),
+            "{placement}"
+        );
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn who_binds_after_a_one_time_event_has_fired_is_called_at_once() -> Result<()> {
+    #[pulsar::remote]
+    async fn bind_late(cx: Context, twice: bool) -> Result<()> {
+        for _ in 0..=u32::from(twice) {
+            let told = cx.clone();
+            let (called, is_called) = tokio::sync::oneshot::channel();
+            cx.events().start.bind(move |()| async move {
+                called.send(told.aid()).map_err(|_| Error::msg("gone"))
+            })?;
+            assert_eq!(is_called.await?, cx.aid());
+        }
+        cx.events().start.waiter().await?;
+        Ok(())
+    }
+    for placement in PLACEMENTS {
+        for twice in [false, true] {
+            let actor = spawn().placement(placement).await?;
+            run(&actor, bind_late, twice).await??;
+        }
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_handler_is_unbound_by_its_binding() -> Result<()> {
+    let cx = get_actor().expect("the test runs in the arbiter");
+    let events = cx.events();
+    let binding = events
+        .info
+        .bind(|info: &mut Info| info.extra.insert("bound", 1))?;
+    assert_eq!(cx.info().extra.get("bound"), Some(&json!(1)));
+    assert!(events.info.unbind(binding));
+    assert!(!events.info.unbind(binding));
+    assert_eq!(cx.info().extra.get("bound"), None);
     Ok(())
 }

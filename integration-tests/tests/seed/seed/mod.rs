@@ -1,7 +1,10 @@
 //! One module for each section of the document.
 
+mod async_objects;
 mod commands;
+mod cpu_bound;
 mod hooks;
+mod io_bound;
 mod periodic_task;
 mod run;
 
