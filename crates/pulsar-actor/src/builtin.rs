@@ -58,7 +58,11 @@ pub fn echo(_cx: Context, message: String) -> String {
 /// Answers with the actor's status.
 #[builtin]
 pub fn info(cx: Context) -> Info {
-    cx.info()
+    let mut info = cx.info();
+    if let Some(system) = &mut info.system {
+        system.pss_bytes = pulsar_sys::usage::pss_bytes().ok();
+    }
+    info
 }
 
 /// Answers with the commands that the actor takes: names, signatures, documentation.

@@ -162,6 +162,7 @@ struct WorkerBoot<A: Application> {
 
 /// The `start` hook of workers.
 async fn worker_start<A: Application>(cx: Context, boot: WorkerBoot<A>) -> Result<()> {
+    boot.base.declare(&cx)?;
     let worker = Worker::new(cx.clone(), boot.base, boot.own);
     boot.application.worker_start(worker.clone()).await?;
     let actor = cx.clone();

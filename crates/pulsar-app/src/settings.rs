@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use pulsar_core::Placement;
+use pulsar_core::{Context, Error, Placement};
 use serde::{Deserialize, Serialize};
 
 /// The most workers of one application: more than any machine has use for, few enough that a
@@ -54,6 +54,23 @@ impl Settings {
     pub fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.workers.map_or_else(cores, |workers| workers as usize)
+    }
+
+    /// Declares them as settings of a worker, for tools to read; their help is what they are for.
+    ///
+    /// # Errors
+    ///
+    /// If the worker has settings of these names already.
+    pub(crate) fn declare(&self, worker: &Context) -> Result<(), Error> {
+        let flags = Self::augment_args(clap::Command::new(""));
+        let values = serde_json::to_value(self)?;
+        for (name, value) in values.as_object().into_iter().flatten() {
+            let flag = flags.get_arguments().find(|flag| flag.get_id() == name);
+            let help = flag.and_then(|flag| flag.get_help());
+            let doc = help.map(ToString::to_string).unwrap_or_default();
+            worker.setting(name, value.clone()).doc(doc).fixed()?;
+        }
+        Ok(())
     }
 
     /// [`timeout`](Self::timeout), as a duration.

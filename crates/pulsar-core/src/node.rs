@@ -143,6 +143,7 @@ impl Node {
         let (usage, cpu_percent) = self.sampler.sample().ok()?;
         Some(SystemInfo {
             rss_bytes: usage.rss_bytes,
+            pss_bytes: None,
             cpu_percent,
             open_files: usage.open_files,
             threads: usage.threads,

@@ -81,7 +81,7 @@ pub(crate) fn deprecated(attributes: &[Attribute]) -> Option<&Attribute> {
     all.find(|attribute| attribute.path().is_ident("deprecated"))
 }
 
-/// The text of the documentation.
+/// The text of the documentation, as tools show it: up to its first example, heading or section.
 pub(crate) fn doc(attributes: &[Attribute]) -> String {
     let lines = attributes
         .iter()
@@ -95,7 +95,8 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
             },
             _ => None,
         });
-    lines.collect::<Vec<_>>().join("\n")
+    let shown = lines.take_while(|line| !line.starts_with("```") && !line.starts_with("# "));
+    shown.collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 /// The type of the reply, as written.
@@ -133,6 +134,21 @@ pub(crate) fn spaced(tokens: TokenStream) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tools_show_what_stands_before_the_first_example() {
+        let function: syn::ItemFn = syn::parse_quote! {
+            /// Adds.
+            ///
+            /// Twice.
+            ///
+            /// ```
+            /// add();
+            /// ```
+            fn add() {}
+        };
+        assert_eq!(doc(&function.attrs), "Adds.\n\nTwice.");
+    }
 
     #[test]
     fn what_is_around_a_type_does_not_hide_it() {

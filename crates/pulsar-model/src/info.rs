@@ -79,6 +79,9 @@ pub struct MailboxInfo {
 pub struct SystemInfo {
     /// Resident memory.
     pub rss_bytes: u64,
+    /// Its share of the resident memory: what several processes have in common is divided among
+    /// them. It costs too much for each notify, so only the command `info` tells it; else null.
+    pub pss_bytes: Option<u64>,
     /// Processor time since the sample before, in percent of one core.
     pub cpu_percent: f64,
     /// Open descriptors.

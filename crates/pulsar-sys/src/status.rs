@@ -1,4 +1,4 @@
-//! The kernel's account of this process in `/proc/self/status`.
+//! The kernel's accounts of this process in `/proc/self`.
 
 use std::{fs, io};
 
@@ -10,6 +10,11 @@ impl Status {
         fs::read_to_string("/proc/self/status").map(Self)
     }
 
+    /// The sums over all its memory. The kernel looks at each page: a millisecond for a few gigabytes.
+    pub(crate) fn of_memory() -> io::Result<Self> {
+        fs::read_to_string("/proc/self/smaps_rollup").map(Self)
+    }
+
     /// The number in the line of this name.
     pub(crate) fn number(&self, name: &str, radix: u32) -> io::Result<u64> {
         let line = self
@@ -19,7 +24,7 @@ impl Status {
         line.and_then(|line| line.split_ascii_whitespace().next())
             .and_then(|digits| u64::from_str_radix(digits, radix).ok())
             .ok_or_else(|| {
-                let message = format!("/proc/self/status tells no number {name}");
+                let message = format!("the kernel tells no number {name} of this process");
                 io::Error::new(io::ErrorKind::InvalidData, message)
             })
     }

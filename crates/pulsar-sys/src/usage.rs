@@ -39,6 +39,16 @@ impl Usage {
     }
 }
 
+/// This process's share of the memory that is in RAM, in bytes: what several processes have in common is divided among
+/// them. The kernel looks at each page for it, which may take milliseconds.
+///
+/// # Errors
+///
+/// If `/proc` isn't mounted or isn't Linux's.
+pub fn pss_bytes() -> io::Result<u64> {
+    Status::of_memory()?.bytes("Pss")
+}
+
 /// The system's id of this thread; on Linux what `top -H` shows, elsewhere zero.
 pub fn thread_id() -> i64 {
     platform::thread_id()
