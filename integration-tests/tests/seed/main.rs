@@ -2,4 +2,5 @@
 //! Rust form, with real processes, in all placements that it applies to.
 #![forbid(unsafe_code)]
 
+mod gate;
 mod seed;

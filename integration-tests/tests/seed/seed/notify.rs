@@ -1,0 +1,194 @@
+//! notify: "This message is used periodically by actors, to notify their manager. The first notify
+//! message is sent to the manager as soon as the actor is up and running so that the handshake can occur."
+
+use std::time::Duration;
+
+use pulsar::prelude::*;
+use pulsar::{ActorStatus, NotManaged, Target};
+
+use super::PLACEMENTS;
+
+fn listed(actor: &Proxy) -> ActorStatus {
+    let mut all = arbiter().actors().into_iter();
+    let listed = all.find(|listed| listed.aid == actor.aid());
+    listed.expect("it lives")
+}
+
+fn last_info(actor: &Proxy) -> Result<Info> {
+    Ok(arbiter().last_info(&Target::from(actor))?)
+}
+
+/// So short that the period of the notifies is the shortest, a tenth of a second.
+const SHORT: Duration = Duration::from_millis(1);
+
+#[pulsar::test]
+async fn it_comes_to_the_manager_again_and_again() -> Result<()> {
+    let mut all = Vec::new();
+    for placement in PLACEMENTS {
+        all.push(spawn().placement(placement).timeout(SHORT).await?);
+    }
+    for actor in &all {
+        for _ in 0..2 {
+            let before = last_info(actor)?.actor.uptime_s;
+            let mut oldest = Duration::ZERO;
+            let next = loop {
+                let age = listed(actor).notified_ago.expect("it is up and running");
+                if age < oldest {
+                    break last_info(actor)?.actor.uptime_s;
+                }
+                oldest = age;
+                tokio::task::yield_now().await;
+            };
+            assert!(next > before, "it is of a later time");
+        }
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn its_period_is_a_third_of_the_time_that_an_actor_may_be_silent() -> Result<()> {
+    let minute = Duration::from_secs(60);
+    for placement in PLACEMENTS {
+        for (timeout, period) in [
+            (None, 9.0),
+            (Some(SHORT), 0.1),
+            (Some(minute / 6), 3.0),
+            (Some(minute), 10.0),
+        ] {
+            let actor = spawn().placement(placement);
+            let actor = match timeout {
+                Some(timeout) => actor.timeout(timeout),
+                None => actor,
+            };
+            let actor = actor.await?;
+            let shown = send(&actor, config_get, "notify_every_s".to_owned()).await?;
+            assert_eq!(shown, period.into(), "{placement} {timeout:?}");
+            arbiter().stop_actor(&actor).await?;
+        }
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn the_first_is_there_as_soon_as_it_runs() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        let age = listed(&actor).notified_ago.expect("it is up and running");
+        let info = last_info(&actor)?;
+        assert_eq!(info.actor.id, actor.aid().to_string(), "{placement}");
+        assert_eq!(info.actor.state, State::Running, "{placement}");
+        // Far from its period, which is 9 s.
+        assert!(age < Duration::from_secs(5), "{placement}: {age:?}");
+    }
+    Ok(())
+}
+
+/// Notifies a manager of what the actor says of itself, with a word. False if that is not its manager.
+#[command]
+async fn notify_with(cx: Context, manager: String, word: String) -> Result<bool, SendError> {
+    let mut info = cx.info();
+    info.extra.insert("word", word);
+    match send(manager, notify, info).await {
+        Ok(()) => Ok(true),
+        Err(CallError::Command(NotManaged)) => Ok(false),
+        Err(CallError::Send(error)) => Err(error),
+    }
+}
+
+/// Until the last info has this word.
+async fn until_notified(actor: &Proxy, word: &str) -> Result<Info> {
+    loop {
+        let info = last_info(actor)?;
+        if info.extra.get("word") == Some(&word.into()) {
+            return Ok(info);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn add_colour(_cx: Context, info: &mut Info) {
+    info.extra.insert("colour", "blue");
+}
+
+#[pulsar::test]
+async fn it_is_a_command_whose_info_the_manager_keeps() -> Result<()> {
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).on_info(add_colour).await?;
+        let first = last_info(&actor)?;
+        assert_eq!(first.extra.get("colour"), Some(&"blue".into()));
+        for word in ["one", "two"] {
+            let args = ("monitor".to_owned(), word.to_owned());
+            assert!(send(&actor, notify_with, args).await?, "{placement}");
+            let kept = until_notified(&actor, word).await?;
+            assert!(kept.actor.uptime_s > first.actor.uptime_s, "{placement}");
+            // What others are shown is what it has told of itself.
+            let shown = listed(&actor);
+            assert_eq!(shown.mailbox, kept.mailbox, "{placement}");
+            assert_eq!(shown.system, kept.system, "{placement}");
+            assert!(shown.mailbox.received > 0, "{placement}");
+        }
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_workers_goes_to_its_monitor_and_not_to_the_arbiter() -> Result<()> {
+    for placement in [Placement::Process, Placement::Thread] {
+        let pool = Pool::new("crew", 1, spawn().placement(placement));
+        let pool = pool.start().await?;
+        assert!(pool.all_ready(1).await);
+        let worker = find("crew-1").await?;
+        for (manager, is_its) in [("monitor", true), ("crew", true), ("arbiter", false)] {
+            let args = (manager.to_owned(), manager.to_owned());
+            let taken = send(&worker, notify_with, args).await?;
+            assert_eq!(taken, is_its, "{placement}: {manager}");
+        }
+        until_notified(&worker, "crew").await?;
+        arbiter().stop_actor(pool.proxy()).await?;
+    }
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_strangers_is_refused_and_changes_nothing() -> Result<()> {
+    let others = spawn().name("others").await?;
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).await?;
+        for stranger in [actor.aid().to_string(), "others".to_owned()] {
+            let args = (stranger, "mine".to_owned());
+            assert!(!send(&actor, notify_with, args).await?, "{placement}");
+        }
+        // Nor does the arbiter have a manager other than itself.
+        let info = send(&actor, info, ()).await?;
+        let refused = send(&actor, notify, info).await;
+        let is_typed = matches!(refused, Err(CallError::Command(NotManaged)));
+        assert!(is_typed, "{placement}: {refused:?}");
+        assert_eq!(last_info(&actor)?.extra.get("word"), None, "{placement}");
+    }
+    assert_eq!(last_info(&others)?.extra.get("word"), None);
+    Ok(())
+}
+
+/// Tells the manager's manager that somebody else is well.
+#[command]
+async fn notify_for(_cx: Context, info: Info) -> Result<(), SendError> {
+    match send("arbiter", notify, info).await {
+        Ok(()) | Err(CallError::Command(NotManaged)) => Ok(()),
+        Err(CallError::Send(error)) => Err(error),
+    }
+}
+
+#[pulsar::test]
+async fn none_notifies_in_the_name_of_another() -> Result<()> {
+    for placement in PLACEMENTS {
+        let victim = spawn().placement(placement).await?;
+        let impostor = spawn().placement(placement).await?;
+        let mut claimed = send(&victim, info, ()).await?;
+        claimed.extra.insert("word", "false");
+        send(&impostor, notify_for, claimed).await?;
+        // It is taken as the sender's own, whatever it says.
+        until_notified(&impostor, "false").await?;
+        assert_eq!(last_info(&victim)?.extra.get("word"), None, "{placement}");
+    }
+    Ok(())
+}
