@@ -185,14 +185,16 @@ async fn only_in_its_own_process_does_its_handle_end_others() -> Result<()> {
 
 #[test]
 fn its_end_is_the_end_of_all_the_last_started_first() {
-    for by in ["main", "process", "thread", "task"] {
-        let outcome = Program::start(HALTING, [by, "0"]).outcome();
+    let ended = Program::start(HALTING, ["nobody", "", "0"]).outcome();
+    let halted = Program::start(HALTING, ["task", "0", "0"]).outcome();
+    for outcome in [ended, halted] {
         let stopped = [
             "pool-1 stops",
             "task stops",
             "thread stops",
             "process stops",
         ];
-        assert_eq!(outcome.stdout, stopped, "{by}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, stopped, "{}", outcome.stderr);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     }
 }

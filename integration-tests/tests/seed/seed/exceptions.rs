@@ -1,6 +1,6 @@
 //! Exceptions: "Exceptions deriving from Exception will generally be caught and handled appropriately;
 //! for example, they will be passed through by a Future, and they will be logged and ignored when they
-//! occur in a callback. However, exceptions deriving only from BaseException are never caught, and will
+//! occur in a callback. However, exceptions deriving only from `BaseException` are never caught, and will
 //! usually cause the program to terminate."
 //!
 //! The first are `Err` and, where they cost no more than one actor, panics; the second `halt`, and what
@@ -10,8 +10,9 @@ use std::process;
 use std::time::Duration;
 
 use pulsar::prelude::*;
-use pulsar_testkit::{Fault, Program};
+use pulsar_testkit::{Fault, Outcome, Program};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::PLACEMENTS;
 
@@ -175,47 +176,59 @@ async fn in_on_params_they_are_ignored_and_the_spawn_goes_on() -> Result<()> {
     Ok(())
 }
 
+/// How the program ends with each of these command lines. They run beside each other.
+fn outcomes<const N: usize>(binary: &str, lines: [&[&str]; N]) -> [Outcome; N] {
+    lines
+        .map(|words| Program::start(binary, words))
+        .map(Program::outcome)
+}
+
 #[test]
 fn in_callbacks_they_are_logged_and_ignored() {
-    for how in ["error", "panic"] {
-        let outcome = Program::start(FAILING_CALLBACKS, [how]).outcome();
-        assert_eq!(outcome.code, Some(0), "{how}: {}", outcome.stderr);
+    let [error, panic] = outcomes(FAILING_CALLBACKS, [&["error"], &["panic"]]);
+    for (outcome, stopping) in [
+        (error, "stopping hook failed"),
+        (panic, "stopping hook panicked"),
+    ] {
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
         // One line for each placement: its actor has lived until it was asked to stop.
         let lived = outcome.stdout.iter();
         let lived = lived.filter(|line| line.contains(" stopped as asked;"));
-        assert_eq!(lived.count(), PLACEMENTS.len(), "{how}: {outcome:?}");
-        let stopping = match how {
-            "error" => "stopping hook failed",
-            _ => "stopping hook panicked",
-        };
+        assert_eq!(lived.count(), PLACEMENTS.len(), "{outcome:?}");
         for logged in ["periodic task failed", "periodic task panicked", stopping] {
-            assert!(outcome.stderr.contains(logged), "{}", outcome.stderr);
+            let times = outcome.stderr.matches(logged).count();
+            assert_eq!(times, PLACEMENTS.len(), "{logged}: {}", outcome.stderr);
         }
     }
 }
 
 #[test]
 fn halt_is_never_caught_and_ends_the_program_with_its_code() {
-    for by in ["main", "process", "thread", "task", "pool", "hook"] {
-        let outcome = Program::start(HALTING, [by, "42"]).outcome();
-        assert_eq!(outcome.code, Some(42), "{by}: {}", outcome.stderr);
-        assert_eq!(outcome.stdout.len(), 4, "{by}: all stop in order");
-    }
-    // Whatever else comes of `main`.
-    for returned in ["error", "panic", "0"] {
-        let outcome = Program::start(HALTING, ["process", "42", returned]).outcome();
-        assert_eq!(outcome.code, Some(42), "{returned}: {}", outcome.stderr);
+    // Whoever calls it, and whatever comes of `main`.
+    let lines: [&[&str]; 7] = [
+        &["main", "42", "0"],
+        &["process", "42", "0"],
+        &["thread", "42", "0"],
+        &["task", "42", "0"],
+        &["pool", "42", "0"],
+        &["process", "42", "error"],
+        &["process", "42", "panic"],
+    ];
+    for (outcome, words) in outcomes(HALTING, lines).into_iter().zip(lines) {
+        assert_eq!(outcome.code, Some(42), "{words:?}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout.len(), 4, "{words:?}: all stop in order");
     }
 }
 
 #[test]
 fn what_main_does_not_catch_ends_the_program_in_order() {
-    for (how, code) in [("error", 1), ("panic", 101)] {
-        let outcome = Program::start(HALTING, ["nobody", "", how]).outcome();
-        assert_eq!(outcome.code, Some(code), "{how}: {}", outcome.stderr);
+    let lines: [&[&str]; 2] = [&["nobody", "", "error"], &["nobody", "", "panic"]];
+    let [error, panic] = outcomes(HALTING, lines);
+    for (outcome, code) in [(error, 1), (panic, 101)] {
+        assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
         let is_told = outcome.stderr.contains("no way on");
-        assert!(is_told, "{how}: {}", outcome.stderr);
-        assert_eq!(outcome.stdout.len(), 4, "{how}: all stop in order");
+        assert!(is_told, "{code}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout.len(), 4, "{code}: all stop in order");
     }
 }
 
@@ -243,7 +256,7 @@ async fn the_exit_of_an_actors_process_is_the_end_of_that_actor_alone() -> Resul
 }
 
 async fn fail_each_time(cx: Context) -> Result<()> {
-    let times = cx.info().extra.get("times").and_then(|it| it.as_u64());
+    let times = cx.info().extra.get("times").and_then(Value::as_u64);
     let times = times.unwrap_or_default();
     cx.set_extra("times", times + 1);
     match times % 2 {
@@ -259,7 +272,7 @@ async fn a_periodic_task_that_fails_is_called_again() -> Result<()> {
         let actor = actor.every(Duration::from_millis(1)).await?;
         let times = async || {
             let extra = send(&actor, info, ()).await?.extra;
-            Ok::<_, Error>(extra.get("times").and_then(serde_json::Value::as_u64))
+            Ok::<_, Error>(extra.get("times").and_then(Value::as_u64))
         };
         while times().await? < Some(4) {}
         arbiter().stop_actor(&actor).await?;

@@ -1,5 +1,5 @@
 //! Spawning: "The value returned by spawn has the actor id and it is called back once the remote actor
-//! has started. The callback will be an ActorProxy, a lightweight proxy for the remote actor. When
+//! has started. The callback will be an `ActorProxy`, a lightweight proxy for the remote actor. When
 //! spawning from an actor other than the arbiter, [it sends] a message to the arbiter to spawn a new
 //! actor."
 
@@ -9,12 +9,13 @@ use std::time::Duration;
 use pulsar::Target;
 use pulsar::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::PLACEMENTS;
 use crate::gate::{open_gate, start_at_gate, until_waiting};
 
 async fn do_something_useful(cx: Context) {
-    let times = cx.info().extra.get("useful").and_then(|it| it.as_u64());
+    let times = cx.info().extra.get("useful").and_then(Value::as_u64);
     cx.set_extra("useful", times.unwrap_or_default() + 1);
 }
 
@@ -28,7 +29,7 @@ async fn an_actor_is_spawned_by_a_function_that_it_runs() -> Result<()> {
             .await?;
         let useful = async || {
             let extra = send(&actor, info, ()).await?.extra;
-            Ok::<_, Error>(extra.get("useful").and_then(serde_json::Value::as_u64))
+            Ok::<_, Error>(extra.get("useful").and_then(Value::as_u64))
         };
         while useful().await? < Some(3) {}
         arbiter().stop_actor(&actor).await?;
@@ -139,7 +140,8 @@ async fn a_proxy_is_an_address_that_travels() -> Result<()> {
         assert_eq!(serde_json::from_value::<Proxy>(shown)?, actor);
         // It does not keep the actor alive.
         arbiter().stop_actor(&actor).await?;
-        let gone = send(&copies.into_iter().next().expect("there is one"), ping, ()).await;
+        let copy = copies.into_iter().next().expect("there is one");
+        let gone = send(copy, ping, ()).await;
         let is_unknown = matches!(gone, Err(CallError::Send(SendError::UnknownActor { .. })));
         assert!(is_unknown, "{placement}: {gone:?}");
         arbiter().stop_actor(&other).await?;
@@ -180,7 +182,7 @@ enum Mishap {
 }
 
 /// How long one that hangs has.
-const SHORT: Duration = Duration::from_millis(100);
+const SHORT: Duration = Duration::from_millis(20);
 
 async fn meet(_cx: Context, mishap: Mishap) -> Result<()> {
     match mishap {

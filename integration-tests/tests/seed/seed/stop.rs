@@ -5,7 +5,7 @@ use std::time::Duration;
 use pulsar::Target;
 use pulsar::prelude::*;
 use pulsar_testkit::{Process, Program};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::PLACEMENTS;
@@ -32,7 +32,7 @@ async fn note_state(cx: Context) -> Result<()> {
 
 #[command]
 fn note_last_word(cx: Context, word: String) {
-    let said = cx.info().extra.get(&word).and_then(|it| it.as_u64());
+    let said = cx.info().extra.get(&word).and_then(Value::as_u64);
     cx.set_extra(word, said.unwrap_or_default() + 1);
 }
 
@@ -89,7 +89,12 @@ async fn once_asked_it_takes_nothing_new_and_then_it_is_gone() -> Result<()> {
         send("abcd", stop, ()).await?;
         while send(&actor, info, ()).await?.actor.state == State::Running {}
         let late = send(&actor, wait_at_gate, "late").await;
-        assert!(matches!(late, Err(CallError::Send(_))), "{placement}");
+        let died = SendError::ActorDied {
+            cause: Cause::Stopped,
+        };
+        let is_told = matches!(&late, Err(CallError::Send(error)) if *error == died);
+        assert!(is_told, "{placement}: {late:?}");
+        assert!(!held.is_finished(), "{placement}");
         let end = end_of(&actor).await;
         open_gate(&actor).await?;
         assert_eq!(held.await??, "held", "{placement}");
