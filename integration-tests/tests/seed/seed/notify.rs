@@ -21,25 +21,36 @@ fn last_info(actor: &Proxy) -> Result<Info> {
 /// So short that the period of the notifies is the shortest, a tenth of a second.
 const SHORT: Duration = Duration::from_millis(1);
 
+/// Waits for the next notify; what it has brought.
+async fn next_notify(of: &Proxy) -> Result<Info> {
+    let mut oldest = Duration::ZERO;
+    loop {
+        let age = listed(of).notified_ago.expect("it is up and running");
+        if age < oldest {
+            return last_info(of);
+        }
+        oldest = age;
+        tokio::task::yield_now().await;
+    }
+}
+
 #[pulsar::test]
 async fn it_comes_to_the_manager_again_and_again() -> Result<()> {
     let mut all = Vec::new();
     for placement in PLACEMENTS {
         all.push(spawn().placement(placement).timeout(SHORT).await?);
     }
+    // Rather than for ever.
+    let patience = Duration::from_secs(20);
     for actor in &all {
         for _ in 0..2 {
-            let before = last_info(actor)?.actor.uptime_s;
-            let mut oldest = Duration::ZERO;
-            let next = loop {
-                let age = listed(actor).notified_ago.expect("it is up and running");
-                if age < oldest {
-                    break last_info(actor)?.actor.uptime_s;
-                }
-                oldest = age;
-                tokio::task::yield_now().await;
-            };
-            assert!(next > before, "it is of a later time");
+            let before = last_info(actor)?.actor;
+            let next = tokio::time::timeout(patience, next_notify(actor)).await;
+            let next = next.map_err(|_| Error::msg(format!("{} is silent", before.placement)))?;
+            assert!(
+                next?.actor.uptime_s > before.uptime_s,
+                "it is of a later time"
+            );
         }
     }
     Ok(())
