@@ -1,7 +1,7 @@
 //! Monitors: "Monitors are specialised actors which share the arbiter event loop and therefore they live
 //! in the main thread of the master process of your application."
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pulsar::prelude::*;
 use pulsar::{ActorStatus, PoolHandle, PoolLimits, Role};
@@ -124,7 +124,10 @@ async fn they_manage_as_many_workers_as_they_were_told() -> Result<()> {
 
 /// The worker in this place once it lives its next life.
 async fn replaced(before: &ActorStatus) -> ActorStatus {
+    // Rather than for ever.
+    let deadline = Instant::now() + Duration::from_secs(20);
     loop {
+        assert!(Instant::now() < deadline, "{} is not replaced", before.name);
         let mut workers = workers().into_iter();
         let now = workers.find(|worker| worker.aid == before.aid);
         let now = now.expect("its place is kept");
