@@ -112,7 +112,7 @@ async fn once_asked_it_takes_nothing_new_and_then_it_is_gone() -> Result<()> {
 
 #[pulsar::test]
 async fn it_has_no_acknowledgement() -> Result<()> {
-    let actor = spawn().exit_timeout(Duration::from_secs(3_600)).await?;
+    let actor = spawn().await?;
     let spinning = tokio::spawn(run(&actor, spin, ()).into_future());
     let short = Duration::from_millis(50);
     while send(&actor, ping, ()).timeout(short).await.is_ok() {}
