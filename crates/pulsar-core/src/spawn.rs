@@ -244,9 +244,11 @@ impl<A: Actor> Spawn<A> {
         self
     }
 
-    /// How long the actor may be silent; by default 30 s. It notifies its manager about three
-    /// times as often, at least every 10 s. Today this sets that period only: that an actor which
-    /// is silent for longer is ended comes later.
+    /// How long the actor may be silent, at least 1 s; by default 30 s. It notifies its manager about
+    /// three times as often, at least every 10 s. A process that is silent for longer gets ABRT, so
+    /// that a core can tell why, and KILL a second later; a thread is abandoned, as nothing else can
+    /// end it. Both end with [`Cause::HeartbeatTimeout`](crate::Cause::HeartbeatTimeout). A task has
+    /// its host's loop, and is not judged by itself.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.spec.timeout = Some(timeout.min(LONGEST));
         self

@@ -24,6 +24,8 @@ pub enum Cause {
         /// The kernel wrote a core file.
         core_dumped: bool,
     },
+    /// It was silent for longer than its timeout: its loop was held, or its process stood still.
+    HeartbeatTimeout,
     /// It was not ready within the boot timeout.
     BootTimeout,
     /// Its `start` hook failed, or its handshake was refused, with this message.
@@ -41,6 +43,7 @@ impl Cause {
             Self::Code(_) => "Code",
             Self::Panic(_) => "Panic",
             Self::Signal { .. } => "Signal",
+            Self::HeartbeatTimeout => "HeartbeatTimeout",
             Self::BootTimeout => "BootTimeout",
             Self::Failed(_) => "Failed",
             Self::Unknown => "Unknown",
@@ -56,7 +59,11 @@ impl Cause {
                 signal,
                 core_dumped,
             } => json!({ "signal": signal, "core_dumped": core_dumped }),
-            Self::Normal | Self::Stopped | Self::BootTimeout | Self::Unknown => Value::Null,
+            Self::Normal
+            | Self::Stopped
+            | Self::HeartbeatTimeout
+            | Self::BootTimeout
+            | Self::Unknown => Value::Null,
         }
     }
 
@@ -80,6 +87,7 @@ impl fmt::Display for Cause {
                 let core = if *core_dumped { ", core dumped" } else { "" };
                 write!(f, "was killed by signal {signal}{core}")
             }
+            Self::HeartbeatTimeout => f.write_str("was silent for longer than its timeout"),
             Self::BootTimeout => f.write_str("was not ready within the boot timeout"),
             Self::Failed(message) => write!(f, "failed to start: {message}"),
             Self::Unknown => f.write_str("ended for an unknown reason"),

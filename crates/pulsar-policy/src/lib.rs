@@ -20,7 +20,12 @@
 //!
 //! let now = Instant::now();
 //! let boot_until = now + Duration::from_secs(30);
-//! let mut life = Oversight::new(Placement::Process, boot_until, Duration::from_secs(10));
+//! let mut life = Oversight::new(
+//!     Placement::Process,
+//!     boot_until,
+//!     Duration::from_secs(30),
+//!     Duration::from_secs(10),
+//! );
 //! assert_eq!(life.on(ChildEvent::StopAsked, now), Decision::Stop);
 //! let kill_at = now + Duration::from_secs(10);
 //! assert_eq!(life.on(ChildEvent::TimeCame, now + Duration::from_secs(5)), Decision::Terminate);

@@ -20,6 +20,11 @@ const EXIT_GRACE: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_millis(250);
 /// The signal of an abort, on all systems that we know.
 const SIGABRT: i32 = 6;
+/// A process that was silent has this long to leave a trace of where it stood.
+const ABORT_GRACE: Duration = Duration::from_secs(1);
+/// A verdict that comes later than this after its time says that we were held ourselves: what was said
+/// to us meanwhile may not have been read.
+const HELD_AFTER: Duration = Duration::from_millis(250);
 /// A killed process that the kernel does not give up within this is given up by us.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// A thread or a task whose loop does not turn cannot be ended; it is abandoned after this.
@@ -60,6 +65,8 @@ pub enum Decision {
     Stop,
     /// Send its process TERM.
     Terminate,
+    /// Send its process ABRT.
+    Abort,
     /// Kill it.
     Kill,
     /// The life is over.
@@ -70,6 +77,8 @@ pub enum Decision {
 #[derive(Debug)]
 pub struct Oversight {
     is_process: bool,
+    /// How long it may be silent; `None` for a task, whose loop is its host's.
+    timeout: Option<Duration>,
     exit_timeout: Duration,
     phase: Phase,
     stop_asked: bool,
@@ -86,7 +95,14 @@ enum Phase {
     Booting {
         until: Instant,
     },
-    Ready,
+    Ready {
+        /// It may be silent until then.
+        silent_until: Option<Instant>,
+    },
+    /// It was silent for too long, and ABRT was sent.
+    Aborted {
+        kill_at: Instant,
+    },
     /// Asked to stop. Half of the grace later TERM, at its end KILL.
     Stopping {
         terminate_at: Instant,
@@ -111,11 +127,17 @@ enum Phase {
 }
 
 impl Oversight {
-    /// A life that was launched just now and is to be ready at `boot_until`; once asked to stop
-    /// it has `exit_timeout`.
-    pub fn new(placement: Placement, boot_until: Instant, exit_timeout: Duration) -> Self {
+    /// A life that was launched just now and is to be ready at `boot_until`; from then on it may be
+    /// silent for `timeout`, and once asked to stop it has `exit_timeout`.
+    pub fn new(
+        placement: Placement,
+        boot_until: Instant,
+        timeout: Duration,
+        exit_timeout: Duration,
+    ) -> Self {
         Self {
             is_process: placement == Placement::Process,
+            timeout: (placement != Placement::Task).then_some(timeout),
             exit_timeout,
             phase: Phase::Booting { until: boot_until },
             stop_asked: false,
@@ -129,10 +151,12 @@ impl Oversight {
     /// When [`ChildEvent::TimeCame`] is due; `None` while there is no hurry.
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Ready => None,
+            Phase::Ready { silent_until } => silent_until,
             Phase::Booting { until } | Phase::Lingering { until } => Some(until),
             Phase::Stopping { terminate_at, .. } => Some(terminate_at),
-            Phase::Terminated { kill_at } | Phase::Leaving { kill_at } => Some(kill_at),
+            Phase::Terminated { kill_at }
+            | Phase::Leaving { kill_at }
+            | Phase::Aborted { kill_at } => Some(kill_at),
             Phase::Killed { give_up_at } => Some(give_up_at),
         }
     }
@@ -151,11 +175,7 @@ impl Oversight {
     pub fn on(&mut self, event: ChildEvent, now: Instant) -> Decision {
         match event {
             ChildEvent::HelloCame => Decision::Wait,
-            ChildEvent::Notified(info) if self.is_booting() => {
-                self.phase = Phase::Ready;
-                Decision::Ready(info)
-            }
-            ChildEvent::Notified(info) => Decision::Note(info),
+            ChildEvent::Notified(info) => self.notified(info, now),
             ChildEvent::EndSaid(cause) => self.end_said(cause, now),
             ChildEvent::LinkClosed(reason) => self.link_closed(reason, now),
             ChildEvent::Exited(exit) => {
@@ -169,6 +189,38 @@ impl Oversight {
             ChildEvent::KillAsked => self.kill(now),
             ChildEvent::TimeCame => self.time_came(now),
         }
+    }
+
+    fn notified(&mut self, info: Box<Info>, now: Instant) -> Decision {
+        let is_first = self.is_booting();
+        if is_first || matches!(self.phase, Phase::Ready { .. }) {
+            self.phase = self.ready(now);
+        }
+        match is_first {
+            true => Decision::Ready(info),
+            false => Decision::Note(info),
+        }
+    }
+
+    fn ready(&self, heard: Instant) -> Phase {
+        let silent_until = self.timeout.map(|timeout| heard + timeout);
+        Phase::Ready { silent_until }
+    }
+
+    /// It may have been silent for too long.
+    fn silent(&mut self, silent_until: Option<Instant>, now: Instant) -> Decision {
+        if silent_until.is_some_and(|until| now > until + HELD_AFTER) {
+            self.phase = self.ready(now);
+            return Decision::Wait;
+        }
+        self.verdict = Some(Cause::HeartbeatTimeout);
+        if !self.is_process {
+            return self.kill(now);
+        }
+        self.phase = Phase::Aborted {
+            kill_at: now + ABORT_GRACE,
+        };
+        Decision::Abort
     }
 
     fn end_said(&mut self, cause: Cause, now: Instant) -> Decision {
@@ -194,14 +246,16 @@ impl Oversight {
         // Never later than it was: one that says its last word again and again is killed in time.
         let kill_at = match self.phase {
             Phase::Killed { .. } | Phase::Lingering { .. } | Phase::Leaving { .. } => return,
-            Phase::Stopping { kill_at, .. } | Phase::Terminated { kill_at } => kill_at.min(grace),
-            Phase::Booting { .. } | Phase::Ready => grace,
+            Phase::Stopping { kill_at, .. }
+            | Phase::Terminated { kill_at }
+            | Phase::Aborted { kill_at } => kill_at.min(grace),
+            Phase::Booting { .. } | Phase::Ready { .. } => grace,
         };
         self.phase = Phase::Leaving { kill_at };
     }
 
     fn stop_asked(&mut self, now: Instant) -> Decision {
-        if !matches!(self.phase, Phase::Booting { .. } | Phase::Ready) {
+        if !matches!(self.phase, Phase::Booting { .. } | Phase::Ready { .. }) {
             return Decision::Wait;
         }
         self.stop_asked = true;
@@ -231,7 +285,7 @@ impl Oversight {
             return Decision::Wait;
         }
         match self.phase {
-            Phase::Ready => Decision::Wait,
+            Phase::Ready { silent_until } => self.silent(silent_until, now),
             Phase::Booting { .. } => {
                 self.verdict = Some(Cause::BootTimeout);
                 self.kill(now)
@@ -240,7 +294,7 @@ impl Oversight {
                 self.phase = Phase::Terminated { kill_at };
                 Decision::Terminate
             }
-            Phase::Terminated { .. } => self.kill(now),
+            Phase::Terminated { .. } | Phase::Aborted { .. } => self.kill(now),
             Phase::Leaving { .. } => {
                 // Its last word stands: that we hasten its exit says nothing of it.
                 self.verdict = self.verdict.take().or_else(|| self.said.clone());
@@ -301,9 +355,10 @@ mod tests {
     use super::*;
 
     const GRACE: Duration = Duration::from_secs(10);
+    const SILENCE: Duration = Duration::from_secs(20);
 
     fn process(now: Instant) -> Oversight {
-        Oversight::new(Placement::Process, now + Duration::from_secs(30), GRACE)
+        Oversight::new(Placement::Process, later(now, 30), SILENCE, GRACE)
     }
 
     fn later(now: Instant, seconds: u64) -> Instant {
@@ -467,7 +522,7 @@ mod tests {
     #[test]
     fn a_thread_that_cannot_be_ended_is_abandoned() {
         let now = Instant::now();
-        let mut life = Oversight::new(Placement::Thread, later(now, 30), GRACE);
+        let mut life = Oversight::new(Placement::Thread, later(now, 30), SILENCE, GRACE);
         assert_eq!(
             life.on(ChildEvent::TimeCame, later(now, 30)),
             Decision::Kill
@@ -479,8 +534,82 @@ mod tests {
     #[test]
     fn a_thread_is_over_when_it_says_so() {
         let now = Instant::now();
-        let mut life = Oversight::new(Placement::Thread, later(now, 30), GRACE);
+        let mut life = Oversight::new(Placement::Thread, later(now, 30), SILENCE, GRACE);
         let end = life.on(ChildEvent::EndSaid(Cause::Stopped), now);
         assert_eq!(end, Decision::End(Cause::Stopped));
+    }
+
+    fn notified() -> ChildEvent {
+        let info = serde_json::json!({
+            "actor": {
+                "name": "", "id": "", "incarnation": 1, "state": "running", "placement": "process",
+                "uptime_s": 0.0, "pid": 1, "thread_id": 1, "age": 1, "generation": 1, "restarts": 0,
+                "next_periodic_task_s": null
+            },
+            "mailbox": {
+                "depth": 0, "capacity": 1, "received": 0, "replied": 0, "failed": 0,
+                "dead_letters": 0
+            },
+            "system": null,
+            "loop": { "lag_us": 0 },
+            "executor": { "threads": 0, "busy": 0, "queued": 0 },
+            "links": { "open": 0, "stray_replies": 0 },
+            "extra": {}
+        });
+        ChildEvent::Notified(Box::new(serde_json::from_value(info).unwrap()))
+    }
+
+    /// A life that was heard for the first time `now`.
+    fn heard(placement: Placement, now: Instant) -> Oversight {
+        let mut life = Oversight::new(placement, later(now, 30), SILENCE, GRACE);
+        let _ = life.on(notified(), now);
+        life
+    }
+
+    #[test]
+    fn a_process_that_is_silent_is_aborted_then_killed_and_called_so() {
+        let now = Instant::now();
+        let mut life = heard(Placement::Process, now);
+        assert_eq!(life.deadline(), Some(now + SILENCE));
+        // Each notify counts anew.
+        let _ = life.on(notified(), later(now, 15));
+        let silent = later(now, 35);
+        assert_eq!(life.deadline(), Some(silent));
+        assert_eq!(life.on(ChildEvent::TimeCame, silent), Decision::Abort);
+        let kill_at = silent + ABORT_GRACE;
+        assert_eq!(life.deadline(), Some(kill_at));
+        // Too late: a stopped process that goes on would end of the ABRT that waits for it.
+        assert!(matches!(life.on(notified(), silent), Decision::Note(_)));
+        assert_eq!(life.on(ChildEvent::StopAsked, silent), Decision::Wait);
+        assert_eq!(life.on(ChildEvent::TimeCame, kill_at), Decision::Kill);
+        let _ = life.on(ChildEvent::LinkClosed(None), kill_at);
+        let killed = Exit::Signal {
+            signal: 9,
+            core_dumped: false,
+        };
+        let end = life.on(ChildEvent::Exited(killed), kill_at);
+        assert_eq!(end, Decision::End(Cause::HeartbeatTimeout));
+    }
+
+    #[test]
+    fn a_silent_thread_is_abandoned_and_a_task_is_not_judged() {
+        let now = Instant::now();
+        let mut life = heard(Placement::Thread, now);
+        let silent = now + SILENCE;
+        assert_eq!(life.on(ChildEvent::TimeCame, silent), Decision::Kill);
+        let end = life.on(ChildEvent::TimeCame, silent + ABANDON_AFTER);
+        assert_eq!(end, Decision::End(Cause::HeartbeatTimeout));
+        assert_eq!(heard(Placement::Task, now).deadline(), None);
+    }
+
+    #[test]
+    fn who_was_held_itself_gives_a_new_grace_before_it_judges() {
+        let now = Instant::now();
+        let mut life = heard(Placement::Process, now);
+        let late = now + SILENCE + HELD_AFTER + Duration::from_millis(1);
+        assert_eq!(life.on(ChildEvent::TimeCame, late), Decision::Wait);
+        assert_eq!(life.deadline(), Some(late + SILENCE));
+        let verdict = life.on(ChildEvent::TimeCame, late + SILENCE);
+        assert_eq!(verdict, Decision::Abort);
     }
 }

@@ -106,13 +106,23 @@ fn identity(node: &Node, order: &Order) -> Identity {
         exit_timeout: order.spec.exit_timeout.unwrap_or(node.timing.exit_timeout),
         on_stop: order.spec.on_stop,
         params: order.spec.params.clone(),
-        notify_every: notify_period(order.spec.timeout.unwrap_or(node.timing.timeout)),
+        notify_every: notify_period(silence(node, &order.spec)),
         thread_workers: order
             .spec
             .thread_workers
             .unwrap_or_else(Executor::default_threads)
             .max(1),
     }
+}
+
+/// The shortest silence that is held against an actor: on a busy machine a loop may not turn for a
+/// good part of it.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long an actor may be silent.
+fn silence(node: &Node, spec: &SpawnParams) -> Duration {
+    let timeout = spec.timeout.unwrap_or(node.timing.timeout);
+    timeout.max(SHORTEST_TIMEOUT)
 }
 
 /// Oversees one life.
@@ -152,6 +162,7 @@ impl Overseer {
         let mut oversight = Oversight::new(
             birth.placement,
             Instant::now() + boot_timeout,
+            silence(&self.node, &order.spec),
             birth.exit_timeout,
         );
         let commission = Commission {
@@ -243,6 +254,10 @@ impl Overseer {
                 vessel.stop();
             }
             Decision::Terminate => vessel.terminate(&self.node),
+            Decision::Abort => {
+                tracing::error!(aid = %self.aid, name = self.name, "actor is silent: aborting it");
+                vessel.abort(&self.node);
+            }
             Decision::Kill => vessel.kill(&self.node),
             Decision::End(cause) => return Some(cause),
         }
@@ -342,6 +357,8 @@ async fn next(
         }
     };
     tokio::select! {
+        // What has come is heard before time passes a verdict on it.
+        biased;
         // Never `None`: the registry's entry holds a sender for as long as the actor lives.
         Some(event) = events.recv() => event,
         exit = exited => ChildEvent::Exited(exit),

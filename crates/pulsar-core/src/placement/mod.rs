@@ -99,6 +99,13 @@ impl Vessel {
         }
     }
 
+    /// Has its process end, and leave a trace of where it stood.
+    pub(crate) fn abort(&self, node: &Node) {
+        if let (Self::Process { pid, .. }, Some(master)) = (self, node.master()) {
+            master.signal(*pid, Signal::Abort);
+        }
+    }
+
     /// Ends the actor: a process by signal; a thread or a task by its own loop, as soon as that
     /// turns, since nothing else can end them.
     pub(crate) fn kill(&self, node: &Node) {

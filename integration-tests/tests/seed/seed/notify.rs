@@ -1,10 +1,12 @@
 //! notify: "This message is used periodically by actors, to notify their manager. The first notify
 //! message is sent to the manager as soon as the actor is up and running so that the handshake can occur."
 
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use pulsar::prelude::*;
 use pulsar::{ActorStatus, NotManaged, Target};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::PLACEMENTS;
 
@@ -18,7 +20,8 @@ fn last_info(actor: &Proxy) -> Result<Info> {
     Ok(arbiter().last_info(&Target::from(actor))?)
 }
 
-/// So short that the period of the notifies is the shortest, a tenth of a second.
+/// So short that the shortest is taken for it, one second; the period of the notifies is three tenths of
+/// that.
 const SHORT: Duration = Duration::from_millis(1);
 
 /// Waits for the next notify; what it has brought.
@@ -62,7 +65,7 @@ async fn its_period_is_a_third_of_the_time_that_an_actor_may_be_silent() -> Resu
     for placement in PLACEMENTS {
         for (timeout, period) in [
             (None, 9.0),
-            (Some(SHORT), 0.1),
+            (Some(SHORT), 0.3),
             (Some(minute / 6), 3.0),
             (Some(minute), 10.0),
         ] {
@@ -201,5 +204,80 @@ async fn none_notifies_in_the_name_of_another() -> Result<()> {
         until_notified(&impostor, "false").await?;
         assert_eq!(last_info(&victim)?.extra.get("word"), None, "{placement}");
     }
+    Ok(())
+}
+
+/// Holds its loop: nothing else on it gets its turn.
+#[command]
+fn hold_loop(_cx: Context) {
+    let held = HELD.0.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(HELD.1.wait_while(held, |held| *held));
+}
+
+static HELD: (Mutex<bool>, Condvar) = (Mutex::new(true), Condvar::new());
+
+async fn silenced(actor: &Proxy, by: &str) -> Result<()> {
+    match by {
+        "a signal" => {
+            let pid = i32::try_from(send(actor, info, ()).await?.actor.pid)?;
+            kill_process(Pid::from_raw(pid).expect("a pid"), Signal::STOP)?;
+        }
+        _ => assert!(send(actor, hold_loop, ()).try_send().is_ok()),
+    }
+    Ok(())
+}
+
+/// "If an actor fails to notify itself on a regular basis, its manager will shut it down."
+#[pulsar::test]
+async fn one_that_fails_to_is_shut_down_by_its_manager() -> Result<()> {
+    let patience = Duration::from_secs(30);
+    for (placement, by) in [
+        (Placement::Process, "a signal"),
+        (Placement::Process, "a command"),
+        (Placement::Thread, "a command"),
+    ] {
+        let actor = spawn().placement(placement).timeout(SHORT).await?;
+        // An ask that waits for it is told, too.
+        silenced(&actor, by).await?;
+        let waiting = tokio::spawn(send(&actor, ping, ()).into_future());
+        let ended = tokio::time::timeout(patience, arbiter().ended(&actor)).await;
+        let cause = ended.map_err(|_| Error::msg(format!("{placement}: it lives on")))?;
+        assert_eq!(
+            cause.ok(),
+            Some(Cause::HeartbeatTimeout),
+            "{placement}, held by {by}"
+        );
+        let told = waiting.await?;
+        let died = SendError::ActorDied {
+            cause: Cause::HeartbeatTimeout,
+        };
+        assert!(
+            matches!(&told, Err(CallError::Send(error)) if *error == died),
+            "{placement}, held by {by}: {told:?}"
+        );
+    }
+    *HELD.0.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    HELD.1.notify_all();
+    Ok(())
+}
+
+#[pulsar::test]
+async fn the_worker_of_a_monitor_that_fails_to_is_replaced() -> Result<()> {
+    let pool = Pool::new("crew", 1, spawn().timeout(SHORT)).start().await?;
+    pool.all_ready(1).await;
+    let worker: Proxy = find("crew-1").await?;
+    silenced(&worker, "a command").await?;
+    let replaced = async {
+        loop {
+            let status = listed(&worker);
+            if let Some(last) = status.last_exit.filter(|_| status.state == State::Running) {
+                return last.cause;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let cause = tokio::time::timeout(Duration::from_secs(30), replaced).await?;
+    assert_eq!(cause, Cause::HeartbeatTimeout);
+    assert_eq!(send(&worker, ping, ()).await?, "pong");
     Ok(())
 }
