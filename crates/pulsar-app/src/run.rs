@@ -92,6 +92,7 @@ impl<A: Application> Service<A> {
     ) -> Result<Self, ConfigError> {
         // Before anything is made that a signal should not leave behind.
         let signals = Signals::listen().map_err(|error| ConfigError::new("signals", error))?;
+        arbiter().leave_signals();
         arbiter().log(LogConfig {
             filter: base.log_level.clone(),
         });

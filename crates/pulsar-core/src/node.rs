@@ -174,6 +174,18 @@ impl Node {
         }
     }
 
+    /// The number of an actor that is made now: the next of all, in the arbiter's process; elsewhere
+    /// that of the actor to which the process belongs, since nobody counts the tasks there.
+    pub(crate) fn new_age(&self) -> u64 {
+        match &self.upward {
+            Upward::Master(master) => master.new_age(),
+            Upward::Child { .. } => {
+                let registry = self.registry.lock();
+                registry.get(self.here).map_or(0, |host| host.birth.age)
+            }
+        }
+    }
+
     /// A new id for a task on the loop of `host`.
     pub(crate) fn new_task(&self, host: Aid) -> Aid {
         let task = self.next_task.fetch_add(1, Ordering::Relaxed);

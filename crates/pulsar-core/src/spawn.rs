@@ -296,9 +296,8 @@ impl<A: Actor> Spawn<A> {
     /// What can be told before the actor's own part: mistakes in the description,
     /// [`SpawnError::BadName`], [`SpawnError::NameTaken`], [`SpawnError::NoEntry`], [`SpawnError::Limit`].
     pub fn begin(self) -> Result<Spawning<A>, SpawnError> {
-        let not_running = || SpawnError::Arbiter(SendError::NotRunning);
         let node = Node::current().ok_or(SpawnError::NoEntry)?;
-        let spawner = get_actor().ok_or_else(not_running)?;
+        let spawner = get_actor().ok_or(SpawnError::NotAnActor)?;
         let mut described = self.checked()?;
         described.amend(&spawner);
         let is_task = described.spec.placement == Placement::Task;
@@ -360,7 +359,7 @@ impl<A: Actor> Spawn<A> {
         }
         // A task is managed by the actor on whose loop it runs, others by the arbiter.
         let manager = match self.spec.placement {
-            Placement::Task => spawner.aid(),
+            Placement::Task => spawner.aid().host(),
             _ => node.arbiter(),
         };
         let kept = Kept {
@@ -384,7 +383,7 @@ impl<A: Actor> Spawn<A> {
             incarnation: Incarnation::FIRST,
             // A task is managed by the actor on whose loop it runs, others by the arbiter.
             manager: match self.spec.placement {
-                Placement::Task => spawner.aid(),
+                Placement::Task => spawner.aid().host(),
                 _ => node.arbiter(),
             },
             spec: self.spec,

@@ -185,6 +185,12 @@ pub enum SpawnError {
         /// How it ended.
         cause: Cause,
     },
+    /// No actor's code spawned it.
+    #[error(
+        "no actor spawns it: call `spawn` in an actor's code, which `main` is too, rather than in a thread of \
+         your own"
+    )]
+    NotAnActor,
     /// The process could not be made.
     #[error("process cannot be made: {message}")]
     Exec {

@@ -47,7 +47,8 @@ pub struct ActorInfo {
     pub pid: u32,
     /// The thread of its event loop.
     pub thread_id: i64,
-    /// Its number among all actors of the arbiter, in the order of their spawning.
+    /// Its number among all actors of the arbiter, in the order of their spawning; a task in the process
+    /// of a process actor has that of its host.
     pub age: u64,
     /// Which roll-out of settings it belongs to.
     pub generation: u32,

@@ -26,7 +26,11 @@ async fn main() -> Result<ExitCode> {
         .await?
         .first_ready()
         .await;
-    for code in codes.split(',').filter(|_| by != "nobody") {
+    if by == "operator" {
+        println!("ready");
+    }
+    let halts = by != "nobody" && by != "operator";
+    for code in codes.split(',').filter(|_| halts) {
         let code = code.parse()?;
         match by.as_str() {
             "main" => halt(code)?,

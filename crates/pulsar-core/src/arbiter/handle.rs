@@ -20,7 +20,7 @@ pub fn arbiter() -> Arbiter {
 /// The arbiter of the system that this process belongs to.
 ///
 /// In the arbiter's own process all methods work. Elsewhere the arbiter is reached by messages,
-/// as any actor is, and this handle knows nobody.
+/// as any actor is, and this handle knows only who lives in the same process.
 ///
 /// A handle that was made before the arbiter runs is as good as one that is made later.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +73,25 @@ impl Arbiter {
         let node = Node::current().ok_or(SendError::NotRunning)?;
         let caller = get_actor().map_or(node.here, |cx| cx.aid());
         super::halt_by(&node, caller, code)
+    }
+
+    /// Leaves TERM, INT and QUIT to the program. Else the arbiter obeys them: the first asks it to stop,
+    /// as [`stop`](Self::stop) does, a further one kills all actors. It is for programs that listen to
+    /// them by themselves, as those of the application layer do; in other processes it does nothing.
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// #[pulsar::main]
+    /// async fn main() -> pulsar::Result<()> {
+    ///     pulsar::arbiter().leave_signals();
+    ///     // … a program that listens to signals by itself …
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn leave_signals(&self) {
+        if let Some(master) = Node::current().as_ref().and_then(|node| node.master()) {
+            master.leave_signals();
+        }
     }
 
     /// Waits until the arbiter is asked to stop; for ever in other processes than its own.

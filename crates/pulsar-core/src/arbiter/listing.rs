@@ -8,18 +8,14 @@ use super::registry::Entry;
 use crate::node::Node;
 use crate::{ActorStatus, Context, Info};
 
-/// What an actor knows of: the arbiter of all, itself first; a monitor of those it manages; any other
-/// of the task actors on its loop.
+/// What an actor knows of: the arbiter of all, itself first; any other of those that it manages: a
+/// monitor of its workers, the owner of a loop of the task actors there.
 pub(crate) fn known_to(cx: &Context) -> Vec<ActorStatus> {
     let (node, aid) = (Node::of(cx), cx.aid());
     if cx.is_arbiter() {
         return all(&node);
     }
-    list(&node, |entry| {
-        let birth = &entry.birth;
-        let is_on_its_loop = birth.aid.task() != 0 && birth.aid.host() == aid;
-        birth.aid != aid && (birth.manager == aid || is_on_its_loop)
-    })
+    list(&node, |entry| entry.birth.manager == aid)
 }
 
 /// All that this process knows, its own actor first, the others by their places.

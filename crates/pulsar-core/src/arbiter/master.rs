@@ -33,6 +33,8 @@ pub(crate) struct Master {
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
+    /// The program obeys TERM, INT and QUIT by itself.
+    own_signals: AtomicBool,
     /// The exit code that an actor has ended the program with.
     halted: OnceLock<u8>,
 }
@@ -49,6 +51,7 @@ impl Master {
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
+            own_signals: AtomicBool::new(false),
             halted: OnceLock::new(),
         }
     }
@@ -60,6 +63,16 @@ impl Master {
             .as_ref()
             .map(|main_loop| main_loop.spawn(future))
             .is_some()
+    }
+
+    /// Whether TERM, INT and QUIT are the arbiter's to obey.
+    pub(crate) fn obeys_signals(&self) -> bool {
+        !self.own_signals.load(Ordering::Relaxed)
+    }
+
+    /// They are the program's from now on.
+    pub(crate) fn leave_signals(&self) {
+        self.own_signals.store(true, Ordering::Relaxed);
     }
 
     /// The arbiter's loop has ended.

@@ -9,6 +9,7 @@
 //! * [`handle`]: the arbiter as programs see it.
 //! * [`halting`]: the end of the whole server, with an exit code.
 //! * [`program`]: `main` under an arbiter, from start to exit code; [`start`]: where it has no `async`.
+//! * [`signals`]: TERM, INT and QUIT, where the program leaves them to the arbiter.
 //! * [`spawning`]: orders that come from other actors.
 
 mod broker;
@@ -23,6 +24,7 @@ mod program;
 mod raise;
 mod registry;
 mod shutdown;
+mod signals;
 mod spawning;
 mod start;
 

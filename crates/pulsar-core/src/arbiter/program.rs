@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::start::{self, Start, StartError};
-use super::{Master, exits, shutdown};
+use super::{Master, exits, shutdown, signals};
 use crate::node::{Node, Timing, Upward, notify_period};
 use crate::{
     Anyone, Context, Error, EventLoop, Executor, Extra, OnStop, Overflow, Placement, Result, Role,
@@ -129,7 +129,7 @@ fn begin() -> Result<(Context, Life), StartError> {
         params: Extra::default(),
         thread_workers: Executor::default_threads(),
     };
-    let exits = exits::listen()?;
+    let (exits, signals) = (exits::listen()?, signals::listen()?);
     let upward = Upward::Master(Master::new(Handle::current()));
     let node = Arc::new(Node::new(aid, 1, timing, upward));
     if !node.install() {
@@ -141,7 +141,8 @@ fn begin() -> Result<(Context, Life), StartError> {
     node.registry.lock().host(&cx, Role::Arbiter);
     own_thread(cx.clone());
     start::is_there(&node, &cx);
-    tokio::spawn(exits::watch(node, exits));
+    tokio::spawn(exits::watch(Arc::clone(&node), exits));
+    tokio::spawn(signals::watch(node, cx.clone(), signals));
     let life = Life::new(cx.clone(), Hooks::default(), Reports::None);
     Ok((cx, life))
 }

@@ -100,7 +100,7 @@ fn identity(node: &Node, order: &Order) -> Identity {
         incarnation: order.incarnation,
         name: order.spec.name.clone(),
         placement: order.spec.placement,
-        age: node.master().map_or(0, super::Master::new_age),
+        age: node.new_age(),
         generation: order.spec.generation,
         manager: order.manager,
         exit_timeout: order.spec.exit_timeout.unwrap_or(node.timing.exit_timeout),

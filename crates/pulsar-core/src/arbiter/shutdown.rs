@@ -129,7 +129,8 @@ fn last_started(node: &Node) -> Option<(Aid, Duration)> {
         .map(|entry| (entry.birth.aid, entry.birth.exit_timeout))
 }
 
-async fn kill_rest(node: &Arc<Node>) {
+/// Kills all that live, at once.
+pub(super) async fn kill_rest(node: &Arc<Node>) {
     let rest: Vec<Aid> = {
         let registry = node.registry.lock();
         let living = registry.iter().filter(|entry| entry.control.is_some());

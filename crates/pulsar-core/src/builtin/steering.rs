@@ -69,8 +69,8 @@ pub async fn kill_actor(cx: Context, target: String) -> Result<(), KillError> {
 }
 
 /// Answers with the actors that are known to the one that is asked: the arbiter knows all but the
-/// tasks in other processes, itself among them; a monitor those that it manages; any other actor the
-/// task actors on its loop, and those that it has spawned as a task. What is said of each is its last notify, with its age.
+/// tasks in other processes, itself among them; a monitor its workers; any other actor with a loop of
+/// its own the task actors there. What is said of each is its last notify, with its age.
 ///
 /// ```no_run
 /// # use pulsar_core as pulsar;

@@ -144,7 +144,7 @@ pub(super) async fn place_of(actor: &Proxy) -> Result<(u32, i64)> {
 }
 
 #[command]
-async fn create_plain(_cx: Context, placement: Placement) -> Result<Proxy, SpawnError> {
+pub(super) async fn create_plain(_cx: Context, placement: Placement) -> Result<Proxy, SpawnError> {
     spawn().placement(placement).await
 }
 

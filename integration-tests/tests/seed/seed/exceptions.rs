@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use pulsar::prelude::*;
 use pulsar_testkit::{Fault, Outcome, Program};
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -278,4 +279,24 @@ async fn a_periodic_task_that_fails_is_called_again() -> Result<()> {
         arbiter().stop_actor(&actor).await?;
     }
     Ok(())
+}
+
+/// "Examples of this category include `KeyboardInterrupt`": what operators send is no error, and the
+/// program ends in order.
+#[test]
+fn a_signal_of_an_operators_ends_the_program_in_order() {
+    let all_stop = [
+        "pool-1 stops",
+        "task stops",
+        "thread stops",
+        "process stops",
+    ];
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT] {
+        let program = Program::start(HALTING, ["operator", "0"]);
+        assert_eq!(program.line().as_deref(), Some("ready"));
+        program.signal(signal).expect("it runs");
+        let outcome = program.outcome();
+        assert_eq!(outcome.code, Some(0), "{signal:?}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, all_stop, "{signal:?}: {}", outcome.stderr);
+    }
 }

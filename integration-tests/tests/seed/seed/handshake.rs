@@ -110,6 +110,17 @@ async fn spawn_guest(_cx: Context) -> Result<Proxy> {
 }
 
 #[pulsar::test]
+async fn that_of_a_task_is_its_host_whichever_task_there_has_spawned_it() -> Result<()> {
+    let own = arbiter().aid().expect("it runs");
+    let parent = spawn().task().await?;
+    let child = send(&parent, spawn_guest, ()).await?;
+    arbiter().stop_actor(&parent).await?;
+    let manager = send(&child, ask_manager, ()).await?;
+    assert_eq!(manager, (own, "arbiter".to_owned()));
+    Ok(())
+}
+
+#[pulsar::test]
 async fn its_manager_is_the_arbiter_or_the_monitor_that_has_spawned_it() -> Result<()> {
     let own = arbiter().aid().expect("it runs");
     for placement in [Placement::Process, Placement::Thread] {

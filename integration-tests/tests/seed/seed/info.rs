@@ -8,6 +8,7 @@ use pulsar::prelude::*;
 use pulsar::{MailboxInfo, send_json};
 
 use super::PLACEMENTS;
+use super::actors::create_plain;
 use super::actors::place_of;
 use crate::gate::{open_gate, until_waiting, wait_at_gate};
 
@@ -42,6 +43,17 @@ async fn the_arbiters_tells_of_the_master_process() -> Result<()> {
     assert_eq!(own.name, "arbiter");
     assert_eq!(Some(own.id), arbiter().aid().map(|aid| aid.to_string()));
     assert_eq!((own.pid, own.age), (process::id(), 0));
+    Ok(())
+}
+
+#[pulsar::test]
+async fn the_age_of_a_task_in_another_process_is_its_hosts() -> Result<()> {
+    let _before = spawn().task().await?;
+    let host = spawn().await?;
+    let task = send(&host, create_plain, Placement::Task).await?;
+    let age = async |of: &Proxy| -> Result<u64> { Ok(send(of, info, ()).await?.actor.age) };
+    assert_eq!(age(&task).await?, age(&host).await?);
+    assert_eq!(age(&host).await?, 2);
     Ok(())
 }
 
