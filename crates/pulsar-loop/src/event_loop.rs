@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::delivery::deliver;
+use crate::driven::Driven;
 use crate::seat::{self, Seat};
 use crate::waiting::{WaitError, wait_parked};
 
@@ -46,6 +47,8 @@ struct OwnLoop {
     runtime: Option<Runtime>,
     /// How many wait on it now.
     drivers: AtomicUsize,
+    /// What is awaited elsewhere.
+    driven: Driven,
 }
 
 /// There is no event loop here: neither was one installed on this thread, nor does one run.
@@ -104,6 +107,7 @@ impl EventLoop {
             own: Some(OwnLoop {
                 runtime: Some(runtime),
                 drivers: AtomicUsize::new(0),
+                driven: Driven::default(),
             }),
         });
         let _ = itself.set(Arc::downgrade(&inner));
@@ -218,15 +222,23 @@ impl EventLoop {
     }
 
     /// Runs `work` on the loop; one of one's own, which nobody may be driving, is driven by a thread
-    /// of its own for as long as that takes.
+    /// for as long as there is such work. One thread for all of it: those for what blocks are few, and
+    /// the work may need them.
     pub(crate) fn run_driven(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if self.0.own.is_none() {
+        let Some(own) = &self.0.own else {
             drop(self.spawn(work));
             return;
+        };
+        let (counted, until) = own.driven.begin();
+        drop(self.spawn(async move {
+            work.await;
+            drop(counted);
+        }));
+        if let Some(until) = until {
+            let itself = self.clone();
+            let drive = move || itself.drive(seat::drives(&itself), until);
+            drop(self.0.handle.spawn_blocking(drive));
         }
-        let itself = self.clone();
-        let drive = move || itself.drive(seat::drives(&itself), work);
-        drop(self.0.handle.spawn_blocking(drive));
     }
 
     /// True in the loop's own async code.

@@ -8,7 +8,8 @@
 //! * `event_loop`: [`EventLoop`], the handle; `seat`: what a thread knows of loops, and whether it
 //!   may wait; `descriptor`: descriptors on a loop.
 //! * `async_object`: [`AsyncObject`]; `task`: [`Task`], what its methods return; `waiting`: waiting
-//!   for a task in synchronous code; `delivery`: what runs elsewhere, and how it comes back.
+//!   for a task in synchronous code; `delivery`: what runs elsewhere, and how it comes back; `driven`:
+//!   what is awaited elsewhere of a loop of one's own.
 //! * `one_time`, `many_times`: events; `handler`: what their handlers return.
 //! * `executor`: [`Executor`], the threads for long computation; `job`: one piece of it;
 //!   `job_queue`: where jobs wait; `request_loop`: what each thread runs.
@@ -38,6 +39,7 @@
 mod async_object;
 mod delivery;
 mod descriptor;
+mod driven;
 mod event_loop;
 mod executor;
 mod handler;

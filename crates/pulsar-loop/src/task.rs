@@ -318,4 +318,21 @@ mod tests {
         assert_eq!(runtime().block_on(both).0, Err(LoopEnded));
         assert_eq!(place(&elsewhere).wait(), Err(WaitError::LoopEnded));
     }
+
+    #[test]
+    fn many_tasks_that_are_awaited_elsewhere_leave_room_for_what_blocks() {
+        let own = EventLoop::new().unwrap();
+        let blocks = || {
+            Task::new(&own, async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::task::spawn_blocking(|| 1).await.unwrap()
+            })
+        };
+        let tasks: Vec<_> = (0..100).map(|_| blocks()).collect();
+        let all = async move {
+            let all = futures_util::future::join_all(tasks);
+            tokio::time::timeout(Duration::from_secs(20), all).await
+        };
+        assert_eq!(runtime().block_on(all).map(|all| all.len()), Ok(100));
+    }
 }
