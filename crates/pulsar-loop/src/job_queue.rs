@@ -1,6 +1,7 @@
 //! Where jobs wait for a thread: first in, first out, bounded.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
@@ -82,8 +83,10 @@ impl JobQueue {
     /// A job is only taken out by the poll that gives it.
     pub(crate) async fn take(&self) -> Option<Runnable> {
         loop {
-            // Before the look: what is put in after it wakes this one, or another who looks then.
-            let changed = self.changed.notified();
+            // In the line of those who wait before the look. What is put in after it wakes one of that
+            // line for each job: outside of it, two jobs that come at once would leave one word only.
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
             {
                 let mut state = self.state.lock();
                 if let Some((_, job)) = state.waiting.pop_front() {
