@@ -323,11 +323,20 @@ impl Context {
     ///
     /// As [`event_loop`](Self::event_loop).
     pub fn events(&self) -> ActorEvents {
-        let made = || ActorEvents::new(self);
-        let events = self.cell.events.lock().get_or_insert_with(made).clone();
-        // A state is entered before its event is fired. So if these events were made too late for
-        // that, the state is seen here; and what is fired twice happens once.
-        events.catch_up(self.state());
+        let mut made = self.cell.events.lock();
+        if let Some(events) = &*made {
+            return events.clone();
+        }
+        let events = ActorEvents::new(self);
+        // A state is entered before its event is looked for, under this lock. So if these events are
+        // made too late for that, the state is seen here, where nobody can have bound anything yet.
+        let state = self.state();
+        events.catch_up(state);
+        // At its end the actor lets go of them. Later ones it does not hold: what is bound to them may
+        // hold the actor.
+        if state < State::Terminated {
+            *made = Some(events.clone());
+        }
         events
     }
 

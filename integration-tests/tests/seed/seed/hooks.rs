@@ -307,3 +307,47 @@ async fn a_handler_is_unbound_by_its_binding() -> Result<()> {
     assert_eq!(cx.info().extra.get("bound"), None);
     Ok(())
 }
+
+#[pulsar::test]
+async fn handlers_of_one_time_events_are_awaited_also_where_others_ask_for_the_events() -> Result<()>
+{
+    async fn bind(cx: Context, word: String) -> Result<()> {
+        let events = cx.events();
+        let (told, asks) = (cx.clone(), cx.clone());
+        events.start.bind(move |()| async move {
+            tokio::task::yield_now().await;
+            told.set_extra("started", true);
+        })?;
+        events.stopping.bind(move |()| async move {
+            tokio::task::yield_now().await;
+            let _ = send("arbiter", goodbye, (word, 4)).await;
+        })?;
+        // It runs once the actor has started, and before what is bound to that.
+        cx.spawn(async move { asks.events().start.fired() });
+        Ok(())
+    }
+    async fn ask_again(cx: Context) {
+        let _ = cx.events().stopping.fired();
+    }
+    for placement in PLACEMENTS {
+        let word = format!("awaited by {placement}");
+        let actor = spawn().placement(placement).stopping(ask_again);
+        let actor = actor.start(bind, word.clone()).await?;
+        let started = async || -> Result<bool> {
+            let extra = send(&actor, info, ()).await?.extra;
+            Ok(extra.get("started") == Some(&json!(true)))
+        };
+        let within = Duration::from_secs(10);
+        let waits = async { while !matches!(started().await, Ok(true)) {} };
+        tokio::time::timeout(within, waits)
+            .await
+            .map_err(|_| Error::msg(format!("{placement}: its start was cut")))?;
+        arbiter().stop_actor(&actor).await?;
+        let own = get_actor().map(|cx| cx.info().extra);
+        assert!(
+            own.is_some_and(|extra| extra.get(&word) == Some(&json!(4))),
+            "{placement}: its stopping was cut"
+        );
+    }
+    Ok(())
+}
