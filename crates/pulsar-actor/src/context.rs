@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::ActorKind;
+use crate::amending::unless_within;
 use crate::current::{scope, serve};
 use crate::events::ActorEvents;
 use crate::hooks::Amend;
@@ -427,10 +428,14 @@ impl Context {
         }
     }
 
-    /// A callback's error, or its panic, is logged; what it has done so far stays.
-    fn amend<T>(&self, name: &str, hook: &Amend<T>, value: &mut T) {
+    /// A callback's error, or its panic, is logged; what it has done so far stays. Within itself it is
+    /// not called.
+    fn amend<T>(&self, name: &'static str, hook: &Amend<T>, value: &mut T) {
         // Unwind safe: the value is plain data, and nothing else of ours is used by it.
-        let amended = catch_unwind(AssertUnwindSafe(|| hook(self.clone(), value)));
+        let call = || catch_unwind(AssertUnwindSafe(|| hook(self.clone(), value)));
+        let Some(amended) = unless_within(&self.cell, name, call) else {
+            return;
+        };
         let aid = self.aid();
         match amended {
             Ok(Ok(())) => {}

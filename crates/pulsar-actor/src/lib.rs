@@ -6,8 +6,9 @@
 //!
 //! # Layout
 //!
-//! * `actor`: actor types; `hooks`, `events`: what runs at the points of an actor's life; `behaviour`,
-//!   `remote_fn`, `fn_ref`: the same as it travels to where the actor will live.
+//! * `actor`: actor types; `hooks`, `events`: what runs at the points of an actor's life; `amending`:
+//!   which of it runs; `behaviour`, `remote_fn`, `fn_ref`: the same as it travels to where the actor
+//!   will live.
 //! * `lifecycle`: **the one loop** that runs an actor; `worker`: what runs its commands in their
 //!   turns; `mailbox`: where they wait; `reports`: what it tells its manager; `period`: how often
 //!   its periodic task runs.
@@ -23,6 +24,7 @@
 
 mod actor;
 mod actor_call;
+mod amending;
 mod ask;
 mod behaviour;
 mod builtin;

@@ -66,7 +66,8 @@ impl<A: Actor> Spawn<A> {
     }
 
     /// Calls `hook` each time that the actor's info is made, so that it adds to it: for the command
-    /// `info` and for each notify. It must not block. An error is logged and ends nothing.
+    /// `info` and for each notify. It must not block, and is not called within itself. An error is
+    /// logged and ends nothing.
     ///
     /// ```no_run
     /// # use pulsar_core as pulsar;
@@ -103,7 +104,8 @@ impl<A: Actor> Spawn<A> {
     }
 
     /// Calls `hook` each time that the actor is about to spawn another: it sees what is said of that
-    /// one, and may change it. It must not block. An error is logged, and the spawn goes on.
+    /// one, and may change it. It must not block, and is not called for what it spawns itself. An error
+    /// is logged, and the spawn goes on.
     ///
     /// ```no_run
     /// # use pulsar_core as pulsar;

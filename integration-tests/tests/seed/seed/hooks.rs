@@ -351,3 +351,25 @@ async fn handlers_of_one_time_events_are_awaited_also_where_others_ask_for_the_e
     }
     Ok(())
 }
+
+#[pulsar::test]
+async fn hooks_that_amend_are_not_called_within_themselves() -> Result<()> {
+    fn looks(cx: Context, info: &mut Info) {
+        let within = cx.info().extra.get("within").is_some();
+        info.extra.insert("within", within);
+    }
+    fn spawns(_cx: Context, params: &mut SpawnParams) {
+        let mine = spawn().name(format!("{}-of-the-hook", params.name)).task();
+        drop(mine.begin());
+    }
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement);
+        let actor = actor.on_info(looks).on_params(spawns).await?;
+        let extra = send(&actor, info, ()).await?.extra;
+        assert_eq!(extra.get("within"), Some(&json!(false)), "{placement}");
+        let name = format!("child-of-a-{placement}");
+        let child = send(&actor, spawn_child, name).await?;
+        assert_eq!(send(&child, ping, ()).await?, "pong", "{placement}");
+    }
+    Ok(())
+}
