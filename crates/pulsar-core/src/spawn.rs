@@ -309,6 +309,13 @@ impl<A: Actor> Spawn<A> {
                         .to_owned(),
             });
         }
+        if described.local.is_some() && described.spec.restart != RestartPolicy::Temporary {
+            // Only an `on_params` hook can have said so: the types do not let others.
+            return Err(SpawnError::Unsupported {
+                message: "a local actor lives once: have the `on_params` hook leave its restarts"
+                    .to_owned(),
+            });
+        }
         if described.local.is_some() && !is_task && node.master().is_none() {
             return Err(SpawnError::Unsupported {
                 message: "a process actor spawns local actors as tasks".to_owned(),

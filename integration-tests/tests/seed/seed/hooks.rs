@@ -373,3 +373,32 @@ async fn hooks_that_amend_are_not_called_within_themselves() -> Result<()> {
     }
     Ok(())
 }
+
+struct Homely;
+
+#[pulsar::actor(local)]
+impl Homely {
+    async fn start(_cx: Context) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+#[pulsar::test]
+async fn an_on_params_hook_cannot_have_a_local_actor_restarted() -> Result<()> {
+    fn keep(_cx: Context, params: &mut SpawnParams) {
+        params.restart = RestartPolicy::Permanent;
+    }
+    #[pulsar::remote]
+    async fn spawn_homely(_cx: Context, _: ()) -> String {
+        match Homely::spawn().task().await {
+            Ok(_) => "spawned".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).on_params(keep).await?;
+        let said = run(&actor, spawn_homely, ()).await?;
+        assert!(said.contains("lives once"), "{placement}: {said}");
+    }
+    Ok(())
+}
