@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -143,15 +144,15 @@ impl<T: Serialize + Clone + Send + Sync + 'static> Declaration<'_, T> {
 /// The settings of one actor.
 #[derive(Default)]
 pub(crate) struct Settings {
-    declared: Mutex<BTreeMap<String, Declared>>,
+    declared: Mutex<BTreeMap<String, Arc<Declared>>>,
 }
 
 /// Sets a value; the error says what is wrong with it.
-type SetDeclared = Box<dyn Fn(Value) -> Result<(), String> + Send>;
+type SetDeclared = Box<dyn Fn(Value) -> Result<(), String> + Send + Sync>;
 
 struct Declared {
     doc: String,
-    show: Box<dyn Fn() -> Value + Send>,
+    show: Box<dyn Fn() -> Value + Send + Sync>,
     /// None where it is fixed.
     set: Option<SetDeclared>,
 }
@@ -188,13 +189,19 @@ impl Settings {
                 limit: MAX_SETTINGS,
             });
         }
-        all.insert(name, declared);
+        all.insert(name, Arc::new(declared));
         Ok(())
+    }
+
+    /// A setting, to be used outside of the lock: its type's code and its check are the user's, and may
+    /// come back here.
+    fn declared(&self, name: &str) -> Option<Arc<Declared>> {
+        self.declared.lock().get(name).cloned()
     }
 
     /// All settings of the actor of `cx`: the runtime's own, then those declared, by name.
     pub(crate) fn all(&self, cx: &Context) -> Vec<SettingInfo> {
-        let declared = self.declared.lock();
+        let declared = self.declared.lock().clone();
         let declared = declared.iter().map(|(name, setting)| setting.info(name));
         own().map(|own| own.info(cx)).chain(declared).collect()
     }
@@ -203,7 +210,7 @@ impl Settings {
         if let Some(own) = own().find(|own| own.name == name) {
             return Ok(own.info(cx).value);
         }
-        let declared = self.declared.lock().get(name).map(|it| (it.show)());
+        let declared = self.declared(name).map(|it| (it.show)());
         declared.map(Json).ok_or_else(|| self.unknown(cx, name))
     }
 
@@ -215,11 +222,11 @@ impl Settings {
         Json(value): Json,
     ) -> Result<Json, SettingError> {
         let before = self.get(cx, name)?;
-        let declared = self.declared.lock();
         let set = match own().find(|own| own.name == name) {
             Some(own) => own.set.map(|set| set(cx, value)),
             None => {
-                let set = declared.get(name).and_then(|it| it.set.as_ref());
+                let declared = self.declared(name);
+                let set = declared.as_ref().and_then(|it| it.set.as_ref());
                 set.map(|set| set(value))
             }
         };

@@ -1,6 +1,8 @@
 //! Commands: "This action takes the form of a command name and optional parameters. It is possible to
 //! add new commands via the command decorator."
 
+use std::time::Duration;
+
 use pulsar::prelude::*;
 use pulsar::{SettingError, config};
 
@@ -121,5 +123,26 @@ async fn config_lists_all_settings_with_what_they_are_for() -> Result<()> {
     assert_eq!((rate.changeable, &*rate.doc), (true, "requests a second"));
     assert_eq!(one("shard").map(|it| it.changeable), Some(false));
     assert_eq!(one("mailbox_capacity").map(|it| it.value), Some(9.into()));
+    Ok(())
+}
+
+#[pulsar::test]
+async fn the_check_of_a_setting_may_declare_another() -> Result<()> {
+    async fn declare_by_check(cx: Context, _: ()) -> Result<()> {
+        let check = |_: &u32| match get_actor().map(|cx| cx.setting("inner", 1).fixed()) {
+            Some(Ok(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        };
+        cx.setting("outer", 1_u32).check(check).changeable()?;
+        Ok(())
+    }
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement).start(declare_by_check, ());
+        let actor = actor.await?;
+        let set = send(&actor, config_set, ("outer".to_owned(), 2.into()));
+        assert_eq!(set.timeout(Duration::from_secs(10)).await?, 1.into());
+        let inner = send(&actor, config_get, "inner".to_owned()).await?;
+        assert_eq!(inner, 1.into(), "{placement}");
+    }
     Ok(())
 }
