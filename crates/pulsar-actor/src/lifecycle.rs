@@ -165,8 +165,10 @@ impl Life {
             () = at(deadline) => Event::DrainTimeout,
             () = sleep_until(next_notify), if running => Event::NotifyDue,
             () = at(periodic_due) => Event::PeriodicTaskDue,
-            () = cell.period.changed(), if running => Event::PeriodChanged,
             event = self.next_of_turns(&cell, deadline.is_some()) => event,
+            // After any event the period is looked at anyway. So this is last, and whoever sets it again
+            // and again, on another thread, keeps nothing from its turn.
+            () = cell.period.changed(), if running => Event::PeriodChanged,
         }
     }
 
