@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{
-    Error, FnArg, GenericParam, ImplItemFn, Pat, ReturnType, Type, parse_quote, parse_quote_spanned,
+    Attribute, Error, FnArg, GenericParam, ImplItemFn, Meta, Pat, ReturnType, Type, parse_quote,
+    parse_quote_spanned,
 };
 
 use crate::method::{is_borrowed, is_mutable, refuse_reference};
@@ -86,6 +87,7 @@ fn inner(method: &ImplItemFn) -> ImplItemFn {
 /// The method as callers see it.
 fn outer(method: &ImplItemFn, inner: &ImplItemFn, root: &TokenStream) -> syn::Result<ImplItemFn> {
     let mut outer = method.clone();
+    outer.attrs = method.attrs.iter().map(tolerant).collect();
     let name = &inner.sig.ident;
     let returned = match &method.sig.output {
         ReturnType::Default => quote!(()),
@@ -118,6 +120,17 @@ fn outer(method: &ImplItemFn, inner: &ImplItemFn, root: &TokenStream) -> syn::Re
         #root::Task::new(self, async move { __object.#name #turbofish (#(#names),*).await })
     });
     Ok(outer)
+}
+
+/// A lint that the body is expected to have need not be found in the method around it.
+fn tolerant(attribute: &Attribute) -> Attribute {
+    let mut tolerant = attribute.clone();
+    if let Meta::List(list) = &mut tolerant.meta
+        && list.path.is_ident("expect")
+    {
+        list.path = parse_quote!(allow);
+    }
+    tolerant
 }
 
 #[cfg(test)]
@@ -207,5 +220,20 @@ mod tests {
         assert!(outer.contains("Task < u8 >"));
         assert!(inner.contains("async fn __task_get") && !inner.contains("must_use"));
         assert!(inner.contains("mut key : K"));
+    }
+
+    #[test]
+    fn a_lint_that_is_expected_is_expected_of_the_body_alone() {
+        let item = quote!(
+            #[expect(clippy::too_many_lines, reason = "a long story")]
+            async fn tell(&self) {}
+        );
+        let text = task(&TokenStream::new(), item).unwrap().to_string();
+        let (outer, inner) = text.split_once("__task_tell ()").unwrap();
+        assert!(outer.contains("allow (clippy :: too_many_lines") && !outer.contains("expect"));
+        assert!(
+            inner.contains("expect (clippy :: too_many_lines"),
+            "{inner}"
+        );
     }
 }
