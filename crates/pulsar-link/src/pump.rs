@@ -53,7 +53,7 @@ pub struct Begun {
     pub bytes: BytesMut,
     /// The descriptors that came and belong to frames in those bytes or behind them, in order.
     pub descriptors: Vec<OwnedFd>,
-    /// Reads whose descriptors this process had no room for.
+    /// Reads whose descriptors this process had no room for, before those that came.
     pub lost: usize,
 }
 
@@ -100,7 +100,8 @@ async fn run(
     let mut inbox = Inbox {
         bytes: begun.bytes,
         descriptors: begun.descriptors.into(),
-        lost: begun.lost,
+        claimed: 0,
+        lost: std::iter::repeat_n(0, begun.lost).collect(),
     };
     inbox.dispatch(link, handler).await?;
     loop {
@@ -165,9 +166,12 @@ struct Inbox {
     bytes: BytesMut,
     /// Those that no frame has claimed yet, in order.
     descriptors: VecDeque<OwnedFd>,
-    /// Frames whose descriptors came, and found no room in this process. One read brings those of one
-    /// frame at most.
-    lost: usize,
+    /// How many have been claimed.
+    claimed: u64,
+    /// Frames whose descriptors came, and found no room in this process: for each, how many had come before. One
+    /// read brings those of one frame at most. The number tells such a frame from the next one, whose
+    /// descriptors may be there before the end of this one is.
+    lost: VecDeque<u64>,
 }
 
 impl Inbox {
@@ -197,7 +201,8 @@ impl Inbox {
         self.descriptors.extend(received);
         if read.lost_descriptors {
             tracing::error!("descriptors were passed to this process, and it has no room for them");
-            self.lost += 1;
+            self.lost
+                .push_back(self.claimed + self.descriptors.len() as u64);
         }
         Ok(read.bytes)
     }
@@ -246,8 +251,11 @@ impl Inbox {
         if frame.descriptors == DESCRIPTORS_LOST {
             return Ok(Vec::new());
         }
-        if count > self.descriptors.len() && self.lost > 0 {
-            self.lost -= 1;
+        if self
+            .lost
+            .pop_front_if(|before| *before <= self.claimed)
+            .is_some()
+        {
             return Ok(Vec::new());
         }
         if count > self.descriptors.len() {
@@ -255,17 +263,18 @@ impl Inbox {
                 "its frame says that {count} descriptors come with it, but they did not"
             ));
         }
+        self.claimed += count as u64;
         Ok(self.descriptors.drain(..count).collect())
     }
 
     /// All whole frames have claimed theirs. What is left belongs to a frame that has begun, and
     /// is at most what one frame carries; or no frame will ever claim it.
     fn check_unclaimed(&self) -> Result<(), String> {
-        let most = match self.bytes.is_empty() {
-            true => 0,
-            false => MAX_DESCRIPTORS,
+        let (most, most_lost) = match self.bytes.is_empty() {
+            true => (0, 0),
+            false => (MAX_DESCRIPTORS, 1),
         };
-        match self.descriptors.len() > most {
+        match self.descriptors.len() > most || self.lost.len() > most_lost {
             true => Err("it passes descriptors that no frame of its announces".to_owned()),
             false => Ok(()),
         }

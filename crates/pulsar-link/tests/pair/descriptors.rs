@@ -1,6 +1,7 @@
 //! Descriptors on their way between frames.
 
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::{Duration, Instant};
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use pulsar_link::payload::{NATIVE, Outcome};
 use pulsar_link::{AskBody, Body, CloseReason, Fare, Link, PendingReply, SharedBytes};
-use pulsar_sys::descriptors::send_with_descriptors;
+use pulsar_sys::descriptors::{MAX_DESCRIPTORS, send_with_descriptors};
 use pulsar_wire::{CommandBody, Frame, Incarnation, Kind};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
@@ -177,10 +179,15 @@ async fn shared_bytes_go_with_asks_and_with_their_replies() {
 }
 
 fn announcing(descriptors: u8) -> Bytes {
-    encoded(&Frame {
+    encoded(&announcing_as(descriptors, 0))
+}
+
+fn announcing_as(descriptors: u8, request: u64) -> Frame {
+    Frame {
         descriptors,
+        request,
         ..Frame::new(Kind::Peer, Bytes::new())
-    })
+    }
 }
 
 #[tokio::test]
@@ -211,6 +218,63 @@ async fn descriptors_that_gather_behind_a_frame_that_never_ends_close_the_link()
     let bytes = announcing(40);
     for byte in &bytes[..2] {
         send_with_descriptors(&one, &[*byte], &passed).unwrap();
+    }
+    let reason = receiver.pump.await.unwrap();
+    assert!(matches!(reason, CloseReason::Untrusted(_)), "{reason}");
+}
+
+/// Sends bytes with more descriptors than a receiver has room for: there they are lost.
+fn send_with_too_many(stream: &StdStream, bytes: &[u8]) {
+    const TOO_MANY: usize = 2 * MAX_DESCRIPTORS;
+    let passed: Vec<_> = (0..TOO_MANY as u64).map(tagged).collect();
+    let passed: Vec<_> = passed.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(TOO_MANY))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&passed)));
+    let sent = sendmsg(
+        stream,
+        &[IoSlice::new(bytes)],
+        &mut control,
+        SendFlags::empty(),
+    );
+    assert_eq!(sent.unwrap(), bytes.len());
+}
+
+#[tokio::test]
+async fn a_frame_whose_descriptors_were_lost_does_not_take_those_of_the_next() {
+    let (one, two) = StdStream::pair().unwrap();
+    two.set_nonblocking(true).unwrap();
+    let mut receiver = End::new(1, UnixStream::from_std(two).unwrap(), true);
+    send_with_too_many(&one, &encoded(&announcing_as(1, 1)));
+    let cut = encoded(&announcing_as(1, 2));
+    send_with_too_many(&one, &cut[..7]);
+    let first = receiver.next().await;
+    assert_eq!((first.frame.request, first.descriptors.len()), (1, 0));
+    // The beginning of the second has been read by itself. Its end comes in one read with the third.
+    tokio::task::yield_now().await;
+    send_with_descriptors(&one, &cut[7..], &[]).unwrap();
+    let passed = tagged(3);
+    let third = encoded(&announcing_as(1, 3));
+    send_with_descriptors(&one, &third, &[passed.as_fd()]).unwrap();
+    let second = receiver.next().await;
+    assert_eq!((second.frame.request, second.descriptors.len()), (2, 0));
+    let mut third = receiver.next().await;
+    assert_eq!(third.frame.request, 3);
+    assert_eq!(tag(third.descriptors.remove(0)), 3);
+    // One loss is forgiven to one frame.
+    send_with_descriptors(&one, &announcing(1), &[]).unwrap();
+    let reason = receiver.pump.await.unwrap();
+    assert!(matches!(reason, CloseReason::Untrusted(_)), "{reason}");
+}
+
+#[tokio::test]
+async fn lost_descriptors_that_no_frame_announces_close_the_link() {
+    let (one, two) = StdStream::pair().unwrap();
+    two.set_nonblocking(true).unwrap();
+    let receiver = End::new(1, UnixStream::from_std(two).unwrap(), true);
+    let bytes = announcing(1);
+    for byte in &bytes[..2] {
+        send_with_too_many(&one, &[*byte]);
     }
     let reason = receiver.pump.await.unwrap();
     assert!(matches!(reason, CloseReason::Untrusted(_)), "{reason}");
