@@ -185,10 +185,14 @@ pub(crate) fn take(index: u8, len: NonZeroUsize) -> Result<SharedBytes, Misplace
 ///
 /// # Errors
 ///
-/// [`Misplaced`] outside of a frame, or if there is no such place.
+/// [`Misplaced`] outside of a frame, if there is no such place, or if they are more than a frame has: a body's writer
+/// names each once, and what a stranger names a million times shall not take room here as often.
 pub(crate) fn part(places: &[u8]) -> Result<Passed, Misplaced> {
     if places.is_empty() {
         return Ok(Passed::default());
+    }
+    if places.len() > MAX_DESCRIPTORS {
+        return Err(Misplaced::TooMany);
     }
     OPEN.with_borrow(|table| {
         let Side::Reading { passed, .. } = &table.side else {
@@ -282,6 +286,24 @@ mod tests {
         })
         .unwrap();
         assert!(matches!(take(0, LEN), Err(Misplaced::Outside)));
+    }
+
+    #[test]
+    fn a_body_within_a_body_names_no_more_than_a_frame_has() {
+        let one = shared();
+        let passed = Passed::new(vec![Arc::clone(one.descriptor())]);
+        reading(&passed, || {
+            assert_eq!(
+                part(&[0; MAX_DESCRIPTORS]).unwrap().all().len(),
+                MAX_DESCRIPTORS
+            );
+            assert!(matches!(
+                part(&[0; MAX_DESCRIPTORS + 1]),
+                Err(Misplaced::TooMany)
+            ));
+            Ok(())
+        })
+        .unwrap();
     }
 
     #[test]
