@@ -87,6 +87,16 @@ pub trait Actor: Sized + Send + 'static {
         std::future::ready(Ok(()))
     }
 
+    /// Whether it has a periodic task of its own.
+    #[doc(hidden)]
+    const HAS_PERIODIC_TASK: bool = false;
+
+    /// Its periodic task, which takes its turn among the commands.
+    #[doc(hidden)]
+    fn periodic_task(&mut self, _cx: Context) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     #[doc(hidden)]
     fn index(message: &Self::Message) -> usize;
 
@@ -165,6 +175,8 @@ pub enum Worked {
 pub struct ActorKind {
     pub(crate) name: TypeName,
     pub(crate) methods: &'static [Method],
+    /// [`Actor::HAS_PERIODIC_TASK`].
+    pub(crate) has_periodic_task: bool,
     /// Makes the queue of its mailbox.
     pub(crate) inbox: fn(usize, Overflow) -> Arc<dyn Inbox>,
 }
@@ -176,6 +188,7 @@ impl ActorKind {
             &Self {
                 name: TypeName::of::<A>(),
                 methods: A::METHODS,
+                has_periodic_task: A::HAS_PERIODIC_TASK,
                 inbox: |capacity, overflow| {
                     Arc::new(Queue::<crate::mailbox::Post<A>>::new(capacity, overflow))
                 },

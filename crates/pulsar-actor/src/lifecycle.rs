@@ -356,10 +356,22 @@ impl Life {
         if let Some(events) = self.cx.events_made() {
             events.periodic_task.fire(&mut self.cx.clone());
         }
-        match &self.hooks.periodic_task {
-            Some(hook) => self.periodic_task = Some(caught(hook(self.cx.clone()))),
-            None => self.periodic_task_ended(Ok(Ok(()))),
+        let cx = self.cx.clone();
+        let hook = self.hooks.periodic_task.as_ref();
+        let hook = hook.map(|hook| hook(cx.clone()));
+        if hook.is_none() && !cx.cell.kind.has_periodic_task {
+            self.periodic_task_ended(Ok(Ok(())));
+            return;
         }
+        self.periodic_task = Some(caught(async move {
+            if cx.cell.kind.has_periodic_task {
+                cx.cell.mailbox.messages().periodic_task().await;
+            }
+            match hook {
+                Some(hook) => hook.await,
+                None => Ok(()),
+            }
+        }));
     }
 
     fn periodic_task_ended(&mut self, result: Unwound<Result<()>>) {

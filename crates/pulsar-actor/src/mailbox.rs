@@ -120,6 +120,8 @@ pub(crate) struct Direct<A: Actor> {
 pub(crate) enum Post<A: Actor> {
     Direct(Direct<A>),
     General(Envelope),
+    /// The actor's own periodic task is due. Dropped when it has run, or will not.
+    PeriodicTask(oneshot::Sender<()>),
 }
 
 impl<A: Actor> Post<A> {
@@ -129,14 +131,17 @@ impl<A: Actor> Post<A> {
         let (ack, deadline) = match self {
             Self::Direct(direct) => (direct.reply.is_some(), direct.deadline),
             Self::General(envelope) => return envelope.is_expired(),
+            Self::PeriodicTask(_) => return false,
         };
         ack && is_past(deadline)
     }
 
-    pub(crate) fn into_unrun(self) -> Unrun {
+    /// The message that is not run; `None` if it is nobody's.
+    pub(crate) fn into_unrun(self) -> Option<Unrun> {
         match self {
-            Self::Direct(direct) => direct.into(),
-            Self::General(envelope) => envelope.into(),
+            Self::Direct(direct) => Some(direct.into()),
+            Self::General(envelope) => Some(envelope.into()),
+            Self::PeriodicTask(_) => None,
         }
     }
 }
@@ -191,7 +196,7 @@ impl<M> Posted<M> {
     fn of<A: Actor>(put: Put<Post<A>>, back: fn(Post<A>) -> Option<M>) -> Self {
         match put {
             Put::Taken => Self::Taken,
-            Put::TakenFor(oldest) => Self::TakenFor(oldest.into_unrun()),
+            Put::TakenFor(oldest) => oldest.into_unrun().map_or(Self::Taken, Self::TakenFor),
             Put::Full(post) => back(post).map_or(Self::Taken, Self::Full),
             Put::Closed(post) => back(post).map_or(Self::Taken, Self::Closed),
         }
@@ -213,6 +218,8 @@ pub trait Inbox: Any + Send + Sync {
     fn try_put(&self, envelope: Envelope) -> Posted<Envelope>;
     /// Puts a message in, under [`Overflow::Wait`] as soon as there is room.
     fn put(&self, envelope: Envelope) -> Putting<'_>;
+    /// Has the actor's own periodic task take its turn, and waits until it has run or will not.
+    fn periodic_task(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
     /// Takes nothing more.
     fn close(&self);
     /// All that waits.
@@ -241,26 +248,36 @@ impl<A: Actor> Inbox for Queue<Post<A>> {
         Box::pin(async { Posted::of(put.await, general) })
     }
 
+    fn periodic_task(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            let (ended, has_ended) = oneshot::channel();
+            // Not taken: the mailbox has no room for it or is closed. Then it is left out.
+            drop(self.put(Post::PeriodicTask(ended)).await);
+            drop(has_ended.await);
+        })
+    }
+
     fn close(&self) {
         self.close();
     }
 
     fn drain(&self) -> Vec<Unrun> {
-        self.drain().into_iter().map(Post::into_unrun).collect()
+        let all = self.drain().into_iter();
+        all.filter_map(Post::into_unrun).collect()
     }
 }
 
 fn general<A: Actor>(post: Post<A>) -> Option<Envelope> {
     match post {
         Post::General(envelope) => Some(envelope),
-        Post::Direct(_) => None,
+        Post::Direct(_) | Post::PeriodicTask(_) => None,
     }
 }
 
 fn direct<A: Actor>(post: Post<A>) -> Option<Direct<A>> {
     match post {
         Post::Direct(direct) => Some(direct),
-        Post::General(_) => None,
+        Post::General(_) | Post::PeriodicTask(_) => None,
     }
 }
 

@@ -116,7 +116,9 @@ impl<A: Actor> Waiting<'_, A> {
     fn refuse(&mut self, cause: Cause) {
         if let Some(post) = self.post.take() {
             let reason = DeadReason::ActorEnded(cause);
-            self.cx.dead_letter(post.into_unrun(), reason);
+            if let Some(unrun) = post.into_unrun() {
+                self.cx.dead_letter(unrun, reason);
+            }
         }
     }
 }
@@ -198,11 +200,15 @@ fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
         Post::General(envelope) => {
             matches!(envelope.command, Named::Own { method, .. } if method.concurrent)
         }
+        Post::PeriodicTask(_) => false,
     }
 }
 
 /// Runs one command that has the state for itself. `Some` ends the actor.
 async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Option<Worked> {
+    if let Post::PeriodicTask(_ended) = post {
+        return periodic_task(state, cx).await;
+    }
     let (turn, work) = match begin(cx, post) {
         Ok(begun) => begun,
         Err(ended) => return ended,
@@ -220,6 +226,23 @@ async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Opti
             // It reads the arguments before its first await: that may panic as well.
             let run = async { (command.invoke)(its_cx, args).await };
             turn.run_free(holding(cx.aid(), run)).await
+        }
+    }
+}
+
+/// Runs the actor's own periodic task. An error is logged and ends nothing; after a panic the state is
+/// suspect, as after one of a command. `Some` ends the actor.
+async fn periodic_task<A: Actor>(state: &mut A, cx: &Context) -> Option<Worked> {
+    let aid = cx.aid();
+    match unwound(holding(aid, state.periodic_task(cx.clone()))).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => {
+            tracing::error!(%aid, error = error.one_line(), "periodic task failed");
+            None
+        }
+        Err(message) => {
+            tracing::error!(%aid, message, "periodic task panicked");
+            (!A::OUTLIVES_PANICS).then_some(Worked::Panicked(message))
         }
     }
 }
@@ -259,9 +282,12 @@ fn begin<A: Actor>(cx: &Context, post: Post<A>) -> Begun<A> {
     let sender = match &post {
         Post::Direct(direct) => direct.sender,
         Post::General(envelope) => envelope.sender,
+        Post::PeriodicTask(_) => None,
     };
     if post.is_expired() {
-        cx.dead_letter(post.into_unrun(), DeadReason::Expired);
+        if let Some(unrun) = post.into_unrun() {
+            cx.dead_letter(unrun, DeadReason::Expired);
+        }
         return Err(None);
     }
     let cx = cx.with_sender(sender);
@@ -277,6 +303,8 @@ fn begin<A: Actor>(cx: &Context, post: Post<A>) -> Begun<A> {
             Ok((turn, Work::Own(message)))
         }
         Post::General(envelope) => begin_general(cx, envelope),
+        // Run where it was taken.
+        Post::PeriodicTask(_) => Err(None),
     }
 }
 

@@ -52,7 +52,9 @@ pub(crate) struct Actor {
     pub(crate) outlives_panics: bool,
     pub(crate) start: Start,
     /// Its last act, if it has one.
-    pub(crate) stopping: Option<Stopping>,
+    pub(crate) stopping: Option<Act>,
+    /// What it does again and again, if it does.
+    pub(crate) periodic_task: Option<Act>,
     pub(crate) methods: Vec<Method>,
 }
 
@@ -63,8 +65,8 @@ pub(crate) struct Start {
     pub(crate) is_fallible: bool,
 }
 
-/// How it ends.
-pub(crate) struct Stopping {
+/// What it does that is no command.
+pub(crate) struct Act {
     pub(crate) is_async: bool,
     pub(crate) takes_context: bool,
     /// Where its return type stands.
@@ -85,7 +87,8 @@ impl Actor {
             return Err(Error::new(lifetime, message));
         }
         refuse_unbounded(&block, options.is_local)?;
-        let (mut start, mut stopping, mut methods) = (None, None, Vec::new());
+        let (mut start, mut methods) = (None, Vec::new());
+        let (mut stopping, mut periodic_task) = (None, None);
         let self_type = block.self_ty.to_token_stream();
         for item in &mut block.items {
             let ImplItem::Fn(function) = item else {
@@ -105,7 +108,15 @@ impl Actor {
                     let named = named_self(function, &self_type)?;
                     start = Some(Start::new(named, options.is_local)?);
                 }
-                (None, "stopping") => stopping = Some(Stopping::new(function)?),
+                (None, "stopping") => {
+                    let shape =
+                        "an actor's last act is `async fn stopping(&mut self, cx: Context)`";
+                    stopping = Some(Act::new(function, shape)?);
+                }
+                (None, "periodic_task") => {
+                    let shape = "an actor's periodic task is `async fn periodic_task(&mut self, cx: Context)`";
+                    periodic_task = Some(Act::new(function, shape)?);
+                }
                 (None, "spawn") => {
                     let message =
                         "`spawn` is made by #[pulsar::actor]: give this function another name";
@@ -120,6 +131,7 @@ impl Actor {
             outlives_panics: options.outlives_panics,
             start,
             stopping,
+            periodic_task,
             methods,
             block,
         })
@@ -158,16 +170,16 @@ impl Start {
     }
 }
 
-impl Stopping {
-    fn new(function: &ImplItemFn) -> syn::Result<Self> {
+impl Act {
+    /// `shape` says what it looks like.
+    fn new(function: &ImplItemFn, shape: &str) -> syn::Result<Self> {
         refuse_cfg(&function.attrs)?;
         let inputs: Vec<_> = function.sig.inputs.iter().collect();
         let takes_context = match inputs[..] {
             [FnArg::Receiver(receiver)] if is_borrowed(receiver) => false,
             [FnArg::Receiver(receiver), cx] if is_borrowed(receiver) && is_context(cx) => true,
             _ => {
-                let message = "an actor's last act is `async fn stopping(&mut self, cx: Context)`";
-                return Err(Error::new_spanned(&function.sig, message));
+                return Err(Error::new_spanned(&function.sig, shape));
             }
         };
         Ok(Self {

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{GenericParam, Type};
 
-use crate::actor::Actor;
+use crate::actor::{Act, Actor};
 use crate::method::{Method, place};
 use crate::signature::{deprecated, doc, docs, reply_label, signature, spaced};
 
@@ -281,7 +281,9 @@ fn implementation(actor: &Actor, root: &TokenStream) -> TokenStream {
     let start_types = actor.start.args.iter().map(|(_, ty)| ty);
     let outlives_panics = actor.outlives_panics;
     let start = start(actor, root);
-    let stopping = stopping(actor, root);
+    let stopping = act(actor.stopping.as_ref(), "stopping", root);
+    let periodic_task = act(actor.periodic_task.as_ref(), "periodic_task", root);
+    let has_periodic_task = actor.periodic_task.is_some();
     let (variants, indexes) = variants(actor);
     let arms = actor.methods.iter().map(arm);
     let is_failure = is_failure(actor);
@@ -303,6 +305,8 @@ fn implementation(actor: &Actor, root: &TokenStream) -> TokenStream {
             const OUTLIVES_PANICS: bool = #outlives_panics;
             #start
             #stopping
+            const HAS_PERIODIC_TASK: bool = #has_periodic_task;
+            #periodic_task
 
             fn work(self, cx: #root::Context) -> #root::__private::BoxFuture<#root::__private::Worked> {
                 ::std::boxed::Box::pin(#root::__private::#work(self, cx))
@@ -370,14 +374,15 @@ fn start(actor: &Actor, root: &TokenStream) -> TokenStream {
     }
 }
 
-fn stopping(actor: &Actor, root: &TokenStream) -> Option<TokenStream> {
-    let stopping = actor.stopping.as_ref()?;
-    let at = stopping.output;
-    let cx = stopping.takes_context.then(|| quote!(, __pulsar_cx));
-    let dot_await = stopping.is_async.then(|| quote_spanned!(at=> .await));
-    let ended = quote_spanned!(at=> Self::stopping(self #cx) #dot_await);
+/// What an actor does that is no command, under its name.
+fn act(act: Option<&Act>, name: &str, root: &TokenStream) -> Option<TokenStream> {
+    let act = act?;
+    let (at, name) = (act.output, format_ident!("{name}"));
+    let cx = act.takes_context.then(|| quote!(, __pulsar_cx));
+    let dot_await = act.is_async.then(|| quote_spanned!(at=> .await));
+    let ended = quote_spanned!(at=> Self::#name(self #cx) #dot_await);
     Some(quote! {
-        async fn stopping(&mut self, __pulsar_cx: #root::Context) -> #root::Result<()> {
+        async fn #name(&mut self, __pulsar_cx: #root::Context) -> #root::Result<()> {
             #root::HookOutput::into_result(#ended)
         }
     })

@@ -35,6 +35,9 @@ use quote::quote;
 ///   `&self` and runs beside others of its kind, before and after those that take `&mut self`.
 /// * `stopping`, if there is one, runs last: `async fn stopping(&mut self, cx: Context)`. It does
 ///   not run after a panic, nor when the drain timeout cuts a command. Its own failure is logged.
+/// * `periodic_task`, if there is one, runs again and again, in its turn among the commands: `async fn
+///   periodic_task(&mut self, cx: Context)`. Its period is said at the spawn, `every(…)`. An error is
+///   logged and ends nothing; a panic is as one of a command.
 ///
 /// The type then has `spawn`, with the arguments of `start` and as visible as that, and each command
 /// is a method of its `Proxy`, as visible as it is here. A command cannot have the name of a built-in

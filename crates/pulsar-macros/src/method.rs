@@ -270,6 +270,11 @@ const RESERVED: &[(&str, &str)] = &[
         "stopping",
         "`stopping` is the actor's last act and no command: remove #[command], or give it another name",
     ),
+    (
+        "periodic_task",
+        "`periodic_task` is run by the actor itself and is no command: remove #[command], or give it another \
+         name",
+    ),
 ];
 
 /// # Errors

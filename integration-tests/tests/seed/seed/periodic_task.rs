@@ -172,3 +172,86 @@ async fn stop_at_gate(cx: Context, _: ()) {
     cx.stop();
     GATE.notify_one();
 }
+
+/// Counts its own ticks, and fails or panics at some.
+struct Clock {
+    ticks: u32,
+    panics_at: u32,
+}
+
+#[pulsar::actor(on_panic = "continue")]
+impl Clock {
+    fn start(_cx: Context, panics_at: u32) -> Self {
+        Self {
+            ticks: 0,
+            panics_at,
+        }
+    }
+
+    async fn periodic_task(&mut self, _cx: Context) -> Result<()> {
+        let before = self.ticks;
+        // Nobody else has its turn meanwhile.
+        tokio::task::yield_now().await;
+        assert_eq!(self.ticks, before);
+        self.ticks += 1;
+        assert_ne!(self.ticks, self.panics_at, "on purpose");
+        Err(Error::msg("logged and ignored"))
+    }
+
+    #[command]
+    fn ticks(&mut self) -> u32 {
+        self.ticks
+    }
+
+    #[command]
+    async fn jump(&mut self, by: u32) -> u32 {
+        for _ in 0..by {
+            self.ticks += 1;
+            tokio::task::yield_now().await;
+        }
+        by
+    }
+}
+
+#[pulsar::test]
+async fn that_of_an_actor_type_has_its_state_and_takes_its_turn() -> Result<()> {
+    for placement in PLACEMENTS {
+        let clock = Clock::spawn(3).placement(placement).every(SHORT).await?;
+        while clock.ticks().await? < 5 {
+            assert_eq!(clock.jump(0).await?, 0);
+        }
+        clock.jump(10).await?;
+        assert!(clock.ticks().await? >= 15, "{placement}");
+        // What waits for its turn when the actor stops keeps nobody waiting.
+        arbiter().stop_actor(&clock).await?;
+    }
+    Ok(())
+}
+
+/// As above, but a panic ends it.
+struct Brittle;
+
+#[pulsar::actor]
+impl Brittle {
+    fn start(_cx: Context) -> Self {
+        Self
+    }
+
+    fn periodic_task(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[pulsar::test]
+async fn a_panic_in_that_of_an_actor_type_ends_it() -> Result<()> {
+    for placement in PLACEMENTS {
+        let brittle = Brittle::spawn().placement(placement).every(SHORT).await?;
+        // It may have ended before it is asked for.
+        if let Ok(cause) = arbiter().ended(&brittle).await {
+            assert_eq!(cause, Cause::Panic("on purpose".to_owned()), "{placement}");
+        }
+        let told = send(&brittle, ping, ()).await;
+        assert!(told.is_err(), "{placement}: {told:?}");
+    }
+    Ok(())
+}
