@@ -137,6 +137,25 @@ impl Behaviour {
         })
     }
 
+    /// The same behaviour, of an actor that is kept, so that it may begin again and again: what is
+    /// shared with it is this process's own from now on, and counts no longer as what a peer has sent.
+    #[must_use]
+    pub fn taken_over(self) -> Self {
+        let keep = |hook: Option<RemoteFn>| hook.map(RemoteFn::taken_over);
+        Self {
+            actor: self.actor.map(|actor| TypedStart {
+                args: actor.args.taken_over(),
+                ..actor
+            }),
+            start: keep(self.start),
+            stopping: keep(self.stopping),
+            periodic_task: keep(self.periodic_task),
+            on_info: keep(self.on_info),
+            on_params: keep(self.on_params),
+            ..self
+        }
+    }
+
     /// Runs `hook` before the actor is ready.
     ///
     /// # Errors

@@ -103,6 +103,14 @@ impl RemoteFn {
         })
     }
 
+    /// The same, to be kept: see [`Body::taken_over`].
+    pub(crate) fn taken_over(self) -> Self {
+        Self {
+            args: self.args.taken_over(),
+            ..self
+        }
+    }
+
     /// Runs the function, for what it gives.
     pub(crate) async fn call<R: 'static>(self, cx: Context) -> Result<R> {
         let entry: Entry<R> = self.entry.resolve()?;

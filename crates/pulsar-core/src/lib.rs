@@ -58,7 +58,7 @@ mod spawn;
 mod spawn_hooks;
 mod ways;
 
-pub use arbiter::{Arbiter, HaltError, StartError, arbiter, halt};
+pub use arbiter::{Arbiter, Ended, HaltError, StartError, arbiter, halt};
 pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
 pub use log::LogConfig;
 pub use monitor::{Pool, PoolHandle};

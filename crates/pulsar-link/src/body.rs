@@ -34,6 +34,15 @@ impl Body {
         })
     }
 
+    /// The same body, kept for as long as this process likes: see [`Passed::taken_over`].
+    #[must_use]
+    pub fn taken_over(self) -> Self {
+        Self {
+            passed: self.passed.taken_over(),
+            ..self
+        }
+    }
+
     /// Reads a value.
     ///
     /// # Errors

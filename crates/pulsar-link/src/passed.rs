@@ -57,6 +57,13 @@ impl Passed {
         }
     }
 
+    /// The same descriptors, as this process's own: they do not wait to be read, and are not counted
+    /// among those that do.
+    #[must_use]
+    pub fn taken_over(&self) -> Self {
+        Self::new(self.all().to_vec())
+    }
+
     /// All of them, in their order.
     pub fn all(&self) -> &[Arc<OwnedFd>] {
         self.0.as_ref().map_or(&[], |descriptors| &descriptors.all)

@@ -11,10 +11,13 @@ use pulsar::prelude::*;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let code = match std::env::args().nth(1).as_deref() {
-        Some("start") => arbiter().start().unwrap_or_else(|error| {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }),
+        Some("start") => match arbiter().start() {
+            Ok(ended) => ended.code(),
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         Some(_) => HttpServer::new("forgetful", site).run().await,
         None => match spawn().await {
             Ok(_) => ExitCode::SUCCESS,

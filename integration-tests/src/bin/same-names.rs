@@ -1,8 +1,7 @@
 //! A program two of whose commands have the same name: its arbiter does not start.
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode;
-
+use pulsar::Ended;
 use pulsar::prelude::*;
 
 mod one {
@@ -20,7 +19,7 @@ mod other {
 }
 
 #[pulsar::main]
-fn main() -> Result<ExitCode> {
+fn main() -> Result<Ended> {
     let _ = (one::greet, other::greet);
     arbiter().at_start(|cx| async move { cx.stop() })?;
     Ok(arbiter().start()?)

@@ -1,15 +1,14 @@
 //! A program whose `main` has no `async`: what it does before the start, its argument says.
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode;
 use std::sync::mpsc::channel;
 use std::thread;
 
 use pulsar::prelude::*;
-use pulsar::{Arbiter, LogConfig, StartError};
+use pulsar::{Arbiter, Ended, LogConfig, StartError};
 
 #[pulsar::main]
-fn main() -> Result<ExitCode> {
+fn main() -> Result<Ended> {
     println!("main runs");
     let arbiter = arbiter();
     println!("running before: {}", arbiter.is_running());
@@ -43,11 +42,11 @@ fn main() -> Result<ExitCode> {
         }
         other => return Err(Error::msg(format!("nothing is done by {other:?}"))),
     }
-    let code = arbiter.start()?;
+    let ended = arbiter.start()?;
     println!("running after: {}", arbiter.is_running());
     let again = arbiter.start();
     println!("again: {}", matches!(again, Err(StartError::Begun)));
-    Ok(code)
+    Ok(ended)
 }
 
 /// Takes its time: what is said behind it waits.

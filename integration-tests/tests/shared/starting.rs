@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pulsar::prelude::*;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::yield_now;
 
 use crate::sockets::open_files;
@@ -149,5 +150,36 @@ async fn more_than_a_start_carries_is_refused() -> Result<()> {
         return Err(Error::msg("spawned"));
     };
     assert!(message.contains("at most 64"), "{message}");
+    Ok(())
+}
+
+async fn begin_with(_cx: Context, _model: SharedBytes) {}
+
+/// How many permanent actors it could spawn with the same shared bytes, and why no more.
+#[command]
+async fn spawn_permanent(
+    _cx: Context,
+    model: SharedBytes,
+    count: usize,
+) -> Result<(usize, String), Error> {
+    for done in 0..count {
+        let actor = spawn().start(begin_with, model.clone()).permanent();
+        if let Err(error) = actor.await {
+            return Ok((done, error.to_string()));
+        }
+    }
+    Ok((count, String::new()))
+}
+
+/// What the arbiter keeps for their restarts does not count as what waits to be read.
+#[pulsar::test]
+async fn many_permanent_actors_begin_with_the_same_bytes() -> Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = Some(256);
+    setrlimit(Resource::Nofile, Rlimit { current, maximum })?;
+    let spawner = spawn().await?;
+    let model = SharedBytes::copy_from(b"model")?;
+    let spawned = send(&spawner, spawn_permanent, (model, 40_usize)).await?;
+    assert_eq!(spawned, (40, String::new()));
     Ok(())
 }

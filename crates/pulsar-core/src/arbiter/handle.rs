@@ -116,8 +116,8 @@ impl Arbiter {
         let _ = node.log.set(config);
     }
 
-    /// All actors that the arbiter knows, itself first, the others by their places. It waits for
-    /// nobody.
+    /// All actors that the arbiter knows, itself first, the others by their places; in other processes
+    /// those that live there. It waits for nobody.
     pub fn actors(&self) -> Vec<ActorStatus> {
         Node::current().map_or_else(Vec::new, |node| listing::all(&node))
     }

@@ -8,12 +8,14 @@
 //! * [`listing`]: lists of actors, as of their last notifies.
 //! * [`handle`]: the arbiter as programs see it.
 //! * [`halting`]: the end of the whole server, with an exit code.
+//! * [`ended`]: how it has ended, as `main` returns it.
 //! * [`program`]: `main` under an arbiter, from start to exit code; [`start`]: where it has no `async`.
 //! * [`signals`]: TERM, INT and QUIT, where the program leaves them to the arbiter.
 //! * [`spawning`]: orders that come from other actors.
 
 mod broker;
 mod chance;
+mod ended;
 mod exits;
 mod halting;
 mod handle;
@@ -30,6 +32,7 @@ mod start;
 
 pub(crate) use broker::Pairs;
 pub(crate) use chance::Chance;
+pub use ended::Ended;
 pub(crate) use halting::halt_by;
 pub use halting::{HaltError, halt};
 pub use handle::{Arbiter, arbiter};

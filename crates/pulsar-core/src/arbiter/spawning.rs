@@ -9,7 +9,8 @@ use super::Kept;
 use crate::node::{Node, Upward};
 use crate::spawn::{Parts, gone};
 use crate::{
-    CallError, Context, Info, Placement, SendError, SpawnError, SpawnParams, State, builtin, send,
+    CallError, Context, Info, Placement, RestartPolicy, SendError, SpawnError, SpawnParams, State,
+    builtin, send,
 };
 use pulsar_actor::runtime::{Behaviour, offer_notify};
 
@@ -116,6 +117,12 @@ async fn raise_for(node: &Arc<Node>, request: Request) -> Result<(), SpawnError>
                 message: "a task runs on the loop of its spawner, not on the arbiter's".to_owned(),
             });
         }
+    };
+    // What it keeps for restarts does not wait to be read. Each such actor costs its process a
+    // descriptor here as well, which bounds their number.
+    let behaviour = match request.spec.restart {
+        RestartPolicy::Temporary => behaviour,
+        RestartPolicy::Transient | RestartPolicy::Permanent => behaviour.taken_over(),
     };
     let kept = Kept {
         aid: request.aid,

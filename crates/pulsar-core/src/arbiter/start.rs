@@ -3,12 +3,11 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::process::ExitCode;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use super::{Arbiter, program};
+use super::{Arbiter, Ended, program};
 use crate::log::LogConfig;
 use crate::node::Node;
 use crate::{Context, HookOutput, Result, entry};
@@ -28,18 +27,19 @@ impl Arbiter {
     /// and the program ends with the exit code that such a `main` has: 1, or 101 after a panic. Once
     /// the arbiter is asked to stop, no further one begins.
     ///
-    /// ```
+    /// ```no_run
     /// # use pulsar_core as pulsar;
-    /// use pulsar::{Context, Result, arbiter, halt};
+    /// use pulsar::{Context, Ended, Result, arbiter, halt};
     ///
     /// async fn check(_cx: Context) -> Result<()> {
     ///     Ok(halt(0)?)
     /// }
     ///
-    /// fn main() -> Result<()> {
-    ///     arbiter().at_start(check)?;
+    /// #[pulsar::main]
+    /// fn main() -> Result<Ended> {
     ///     arbiter().at_start(|cx| async move { println!("{} runs", cx.aid()) })?;
-    ///     Ok(())
+    ///     arbiter().at_start(check)?;
+    ///     Ok(arbiter().start()?)
     /// }
     /// ```
     ///
@@ -66,15 +66,13 @@ impl Arbiter {
 
     /// Starts the arbiter on this thread, the program's main thread, and blocks it until the arbiter is
     /// asked to stop: by [`stop`](Self::stop) from any thread or actor, or by [`halt`](crate::halt).
-    /// Then it stops all actors in order, and gives the exit code that `main` is to return.
+    /// Then it stops all actors in order, and gives what `main` is to return.
     ///
     /// It is for a `main` without `async`: that of an `async fn main` runs with the arbiter.
     ///
     /// ```no_run
     /// # use pulsar_core as pulsar;
-    /// use std::process::ExitCode;
-    ///
-    /// use pulsar::{Context, Result, arbiter, spawn};
+    /// use pulsar::{Context, Ended, Result, arbiter, spawn};
     ///
     /// async fn begin(_cx: Context) -> Result<()> {
     ///     spawn().name("worker").await?;
@@ -82,7 +80,7 @@ impl Arbiter {
     /// }
     ///
     /// #[pulsar::main]
-    /// fn main() -> Result<ExitCode> {
+    /// fn main() -> Result<Ended> {
     ///     let arbiter = arbiter();
     ///     assert!(!arbiter.is_running());
     ///     arbiter.at_start(begin)?;
@@ -93,7 +91,7 @@ impl Arbiter {
     /// # Errors
     ///
     /// [`StartError`]; nothing has been started then.
-    pub fn start(&self) -> Result<ExitCode, StartError> {
+    pub fn start(&self) -> Result<Ended, StartError> {
         if Node::current().is_some() || BEFORE.lock().stage != Stage::Before {
             return Err(StartError::Begun);
         }
@@ -106,7 +104,7 @@ impl Arbiter {
         if Handle::try_current().is_ok() {
             return Err(StartError::OnALoop);
         }
-        program::run(live)
+        program::run(live).map(Ended)
     }
 }
 

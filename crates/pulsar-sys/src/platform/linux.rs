@@ -137,13 +137,23 @@ pub(crate) fn create_memory() -> io::Result<OwnedFd> {
 }
 
 /// Sets a memory file's length and takes all of its pages from the system, so that none is missing later.
+///
+/// A piece at a time: a signal may undo what one call has taken so far, and one that comes again and again would have a
+/// call for all of it begin anew without end.
 pub(crate) fn reserve_memory(memory: BorrowedFd<'_>, len_bytes: u64) -> io::Result<()> {
-    loop {
-        match fallocate(memory, FallocateFlags::empty(), 0, len_bytes) {
+    const PIECE_BYTES: u64 = 4 << 20;
+    let mut begin = 0;
+    while begin < len_bytes {
+        let piece = PIECE_BYTES.min(len_bytes - begin);
+        match fallocate(memory, FallocateFlags::empty(), begin, piece) {
             Err(Errno::INTR) => {}
-            reserved => return Ok(reserved?),
+            reserved => {
+                reserved?;
+                begin += piece;
+            }
         }
     }
+    Ok(())
 }
 
 /// Sets all seals.
