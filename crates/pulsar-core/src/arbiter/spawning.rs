@@ -12,7 +12,7 @@ use crate::{
     CallError, Context, Info, Placement, RestartPolicy, SendError, SpawnError, SpawnParams, State,
     builtin, send,
 };
-use pulsar_actor::runtime::{Behaviour, offer_notify};
+use pulsar_actor::runtime::{Behaviour, LONGEST, offer_notify};
 
 /// A spawn that a process actor asks of the arbiter. The id is one of those set aside for it.
 #[doc(hidden)]
@@ -107,7 +107,9 @@ pub(crate) async fn spawn_for(cx: Context, request: Request) -> Spawned {
     Spawned { outcome, place }
 }
 
-async fn raise_for(node: &Arc<Node>, request: Request) -> Result<(), SpawnError> {
+async fn raise_for(node: &Arc<Node>, mut request: Request) -> Result<(), SpawnError> {
+    // An honest child has done so. The arbiter adds them to the time of day.
+    request.spec.bound_times(LONGEST);
     let behaviour = match request.spec.placement {
         Placement::Process => request.behaviour,
         // It will run here: only what this process knows as its own.
