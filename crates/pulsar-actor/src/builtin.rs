@@ -25,6 +25,11 @@ pub(crate) static ALL: &[&CommandDef] = &[
 /// The name of the command that runs function pointers.
 pub const RUN_POINTER: &str = __run_pointerCommand::NAME;
 
+/// True for the commands that run functions of the user's, which may take their time.
+pub(crate) fn is_run(command: &CommandDef) -> bool {
+    [__runCommand::NAME, RUN_POINTER].contains(&command.signature.name)
+}
+
 /// The commands whose arguments name code by its address. They travel between processes of one
 /// build, in the codec of such, and only the runtime writes them.
 pub const NAMING_CODE: [&str; 2] = [RUN_POINTER, "spawn"];

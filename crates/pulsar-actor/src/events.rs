@@ -1,7 +1,9 @@
 //! The events of an actor's life, to which its code binds handlers.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
-use pulsar_loop::{ManyTimes, OneTime};
+use pulsar_loop::{ManyTimes, OneTime, Runner};
 
 use crate::{Context, Info, SpawnParams, State};
 
@@ -47,13 +49,32 @@ pub struct ActorEvents {
 impl ActorEvents {
     pub(crate) fn new(cx: &Context) -> Self {
         let event_loop = cx.event_loop();
+        let one_time = |name: &str| {
+            // It belongs to the actor's cell, and does not keep it.
+            let cell = Arc::downgrade(&cx.cell);
+            let runner: Runner = Box::new(move |handler| {
+                if let Some(cell) = cell.upgrade() {
+                    Context::of(cell).spawn(handler);
+                }
+            });
+            OneTime::with_runner(name, event_loop.clone(), runner)
+        };
         Self {
-            start: OneTime::new("start", event_loop.clone()),
-            stopping: OneTime::new("stopping", event_loop),
+            start: one_time("start"),
+            stopping: one_time("stopping"),
             periodic_task: ManyTimes::new("periodic_task"),
             info: ManyTimes::new("info"),
             params: ManyTimes::new("params"),
         }
+    }
+
+    /// The actor has ended: lets go of all that is bound, whoever still has the events.
+    pub(crate) fn clear(&self) {
+        self.start.clear();
+        self.stopping.clear();
+        self.periodic_task.clear();
+        self.info.clear();
+        self.params.clear();
     }
 
     /// Fires what has happened by the time that the actor is in this state. Nothing is bound yet.

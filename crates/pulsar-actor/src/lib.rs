@@ -62,8 +62,8 @@ pub use proxy::{Proxy, find};
 pub use pulsar_link::{SharedBytes, SharedBytesMut};
 pub use pulsar_loop::{
     AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, Interest, Job, JobError,
-    LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Task, Timer, TooManyHandlers, Unrun,
-    WaitError, Waiter, Watch, Watching,
+    LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Runner, Task, Timer, TooManyHandlers,
+    Unrun, WaitError, Waiter, Watch, Watching,
 };
 pub use pulsar_model::{
     ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,

@@ -16,6 +16,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
 use crate::actor::Worked;
+use crate::builtin;
 use crate::command::{BoxFuture, CommandDef};
 use crate::context::{Cell, Context};
 use crate::current::{in_turn, scope};
@@ -29,6 +30,9 @@ use pulsar_mailbox::ReplyTo;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
 const MAX_BUILTINS_RUNNING: usize = 256;
+/// Functions that `run` runs at once, for whoever asks: so that some which never end leave room for
+/// `ping` and `stop`.
+const MAX_RUNS: usize = 128;
 
 /// One incarnation of an actor, ready to live.
 pub struct Life {
@@ -43,6 +47,8 @@ pub struct Life {
     /// Runs the user's commands, in their turns, once the actor has started.
     work: Option<Caught<Worked>>,
     builtins: FuturesUnordered<Running>,
+    /// How many of these run a function of the user's.
+    runs: usize,
     /// The last event was a built-in command's: the actor's own futures are polled before more.
     own_first: bool,
     next_notify: Instant,
@@ -87,6 +93,7 @@ impl Life {
             periodic_task: None,
             work: None,
             builtins: FuturesUnordered::new(),
+            runs: 0,
             own_first: false,
             next_notify: Instant::now(),
         }
@@ -306,6 +313,15 @@ impl Life {
         let Named::Free(command) = envelope.command else {
             return None;
         };
+        if builtin::is_run(command) {
+            if self.runs >= MAX_RUNS {
+                stats.count(&stats.failed);
+                let reason = format!("the actor runs {MAX_RUNS} functions, the most at once");
+                envelope.reply.refuse(SendError::Refused { reason });
+                return None;
+            }
+            self.runs += 1;
+        }
         let cx = self.cx.with_sender(envelope.sender);
         let args = envelope.args;
         let work = caught(async move { (command.invoke)(cx, args).await });
@@ -319,6 +335,7 @@ impl Life {
     /// Answers a built-in command. What `run` runs may panic: then the actor's state is suspect, and
     /// it ends.
     fn builtin_ended(&mut self, ended: Ended) -> Option<Cause> {
+        self.runs -= usize::from(builtin::is_run(ended.command));
         let stats = self.cx.cell.mailbox.stats();
         let (outcome, cause) = match ended.result {
             Ok(outcome) => (outcome, None),
@@ -433,7 +450,9 @@ impl Life {
         let _ = cell.state.terminate();
         // Outside of the lock: what the handlers hold may come back here as it goes.
         let events = cell.events.lock().take();
-        drop(events);
+        if let Some(events) = events {
+            events.clear();
+        }
         cause
     }
 }

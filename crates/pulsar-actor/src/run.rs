@@ -39,9 +39,12 @@ use crate::{Call, CallError, Command, Context, Error, Result, SendError, Target,
 /// # fn main() {}
 /// ```
 ///
+/// An actor runs at most 128 of them at once, beside its commands. One that has begun is not cut when its
+/// caller gives up.
+///
 /// # Errors
 ///
-/// [`SendError::Refused`] if the function may not run there, with what to do; any other [`SendError`]
+/// [`SendError::Refused`] if the function may not run there, with what to do, or too many do; any other [`SendError`]
 /// if it did not run to its end.
 pub fn run<A, Fut>(
     target: impl Into<Target>,

@@ -1,7 +1,9 @@
 //! Settings: values of an actor's that tools see, and may change where its code allows it.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -10,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::{Context, Json, SettingError, SettingInfo};
+use crate::{Context, Json, SettingError, SettingInfo, panic_message};
 
 /// Settings that an actor may declare: they are for people, who read them all.
 const MAX_SETTINGS: usize = 256;
@@ -117,8 +119,13 @@ impl<T: Serialize + Clone + Send + Sync + 'static> Declaration<'_, T> {
         let check = self.check;
         self.declare(|to_value| {
             Some(Box::new(move |new| {
-                let new: T = serde_json::from_value(new).map_err(|error| error.to_string())?;
-                check(&new)?;
+                // Unwind safe: a value that is not taken is dropped.
+                let checked = catch_unwind(AssertUnwindSafe(|| {
+                    let new: T = serde_json::from_value(new).map_err(|error| error.to_string())?;
+                    check(&new).map(|()| new)
+                }));
+                let panicked = |panic: Box<dyn Any + Send>| panic_message(&*panic).to_owned();
+                let new = checked.map_err(panicked)??;
                 to_value.send_replace(new);
                 Ok(())
             }))

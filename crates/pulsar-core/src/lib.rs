@@ -74,8 +74,8 @@ pub use pulsar_actor::{
 };
 pub use pulsar_actor::{
     AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, Interest, Job, JobError,
-    LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Task, Timer, TooManyHandlers, Unrun,
-    WaitError, Waiter, Watch, Watching,
+    LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Runner, Task, Timer, TooManyHandlers,
+    Unrun, WaitError, Waiter, Watch, Watching,
 };
 pub use pulsar_macros::{actor, command, main, remote, task};
 pub use pulsar_policy::{PoolLimits, PoolStatus};

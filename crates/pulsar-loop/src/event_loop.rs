@@ -271,7 +271,8 @@ fn install_for_good(event_loop: &EventLoop) {
 }
 
 impl From<Handle> for EventLoop {
-    /// The loop of a tokio runtime.
+    /// The loop of a tokio runtime. It is taken to run: to wait in synchronous code for what is to run on
+    /// a runtime that nobody drives does not end, unless the wait has a bound.
     fn from(handle: Handle) -> Self {
         Self(Arc::new(Inner { handle, own: None }))
     }

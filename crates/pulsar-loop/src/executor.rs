@@ -66,7 +66,7 @@ impl Executor {
     /// Jobs that may wait for a thread: enough to keep all of them busy, and few enough that they
     /// are not all too late.
     pub const QUEUE_CAPACITY: usize = 1024;
-    /// Futures that one thread runs at once.
+    /// Futures that one thread runs at once. While it runs so many it takes no further job of either kind.
     pub const MAX_FUTURES: usize = 256;
 
     /// An executor with so many threads, between one and [`MAX_THREADS`](Self::MAX_THREADS), of this

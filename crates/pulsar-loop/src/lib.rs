@@ -59,7 +59,7 @@ pub use executor::Executor;
 pub use handler::{Binding, MAX_HANDLERS, TooManyHandlers};
 pub use job::{Job, JobError, Unrun};
 pub use many_times::ManyTimes;
-pub use one_time::{AlreadyFired, EventDropped, OneTime, Waiter};
+pub use one_time::{AlreadyFired, EventDropped, OneTime, Runner, Waiter};
 pub use task::Task;
 pub use tokio::io::Interest;
 pub use waiting::{LoopEnded, WaitError};

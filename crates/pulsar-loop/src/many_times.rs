@@ -3,18 +3,23 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, ReentrantMutex};
 use pulsar_model::{HookOutput, Result, panic_message};
 
 use crate::handler::{Binding, MAX_HANDLERS, TooManyHandlers, log_failure};
 
+/// How long a fire waits for another that is under way on another thread.
+const LONGEST_TURN: Duration = Duration::from_secs(1);
+
 /// An event that happens again and again, with something that its handlers may change: an info that
 /// they add to, the parameters of a spawn. Its handlers are synchronous. Clones are the same event.
 ///
 /// A handler may do with the event whatever it likes. One that is bound during a fire is called
 /// from the next fire on, one that is unbound is not called any more, and a fire inside a handler
-/// calls all but the handlers that are being called. Fires on different threads take turns.
+/// calls all but the handlers that are being called. Fires on different threads take turns; one that waits
+/// for its turn longer than a second is left out, and logged.
 ///
 /// ```
 /// use pulsar_loop::ManyTimes;
@@ -118,7 +123,14 @@ impl<T: ?Sized> ManyTimes<T> {
     /// Fires the event: calls the handlers with `value`, in the order in which they were bound. An
     /// error or a panic of one is logged and keeps nobody from the rest.
     pub fn fire(&self, value: &mut T) {
-        let _turn = self.0.turn.lock();
+        // Bounded: handlers of two events may fire each the other's, on two threads.
+        let Some(_turn) = self.0.turn.try_lock_for(LONGEST_TURN) else {
+            tracing::error!(
+                event = self.0.name,
+                "event not fired: a handler on another thread takes too long"
+            );
+            return;
+        };
         let bound = self.0.handlers.lock().bound.clone();
         for bound in bound {
             if !bound.unbound.load(Ordering::Acquire) {

@@ -33,8 +33,13 @@ pub struct OneTime<T>(Arc<Shared<T>>);
 struct Shared<T> {
     name: String,
     event_loop: EventLoop,
+    /// Runs the handlers that are bound too late to be fired; on the loop, without.
+    runner: Option<Runner>,
     state: Mutex<State<T>>,
 }
+
+/// Runs a future on an event's loop, as a part of whatever the event belongs to.
+pub type Runner = Box<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
 
 enum State<T> {
     Unfired {
@@ -66,9 +71,19 @@ pub struct EventDropped;
 impl<T: Clone + Send + 'static> OneTime<T> {
     /// An event that has not happened. What binds later than it fires is called on `event_loop`.
     pub fn new(name: impl Into<String>, event_loop: EventLoop) -> Self {
+        Self::make(name.into(), event_loop, None)
+    }
+
+    /// The same; what binds later than it fires is handed to `runner`.
+    pub fn with_runner(name: impl Into<String>, event_loop: EventLoop, runner: Runner) -> Self {
+        Self::make(name.into(), event_loop, Some(runner))
+    }
+
+    fn make(name: String, event_loop: EventLoop, runner: Option<Runner>) -> Self {
         Self(Arc::new(Shared {
-            name: name.into(),
+            name,
             event_loop,
+            runner,
             state: Mutex::new(State::Unfired {
                 handlers: Vec::new(),
                 next: 0,
@@ -112,8 +127,21 @@ impl<T: Clone + Send + 'static> OneTime<T> {
         };
         let event = self.0.name.clone();
         let call = async move { call(&event, handler, value).await };
-        drop(self.0.event_loop.spawn(call));
+        match &self.0.runner {
+            Some(runner) => runner(Box::pin(call)),
+            None => drop(self.0.event_loop.spawn(call)),
+        }
         Ok(Binding(0))
+    }
+
+    /// Takes all handlers out that have not been called.
+    pub fn clear(&self) {
+        // Dropped outside of the lock: what they hold may come back here as it goes.
+        let taken = match &mut *self.0.state.lock() {
+            State::Fired(_) => Vec::new(),
+            State::Unfired { handlers, .. } => std::mem::take(handlers),
+        };
+        drop(taken);
     }
 
     /// Takes a handler out. False if it is not there: it was taken out before, or the event has been

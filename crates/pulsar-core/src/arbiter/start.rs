@@ -150,7 +150,7 @@ pub enum StartError {
     )]
     OnALoop,
     /// Several commands have the same name.
-    #[error("more than one command is named {}: each needs a name of its own", names.join(", "))]
+    #[error("more than one command or remote function is named {}: each needs a name of its own", names.join(", "))]
     DuplicateCommands {
         /// The names.
         names: Vec<String>,

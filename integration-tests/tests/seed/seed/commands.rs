@@ -146,3 +146,26 @@ async fn the_check_of_a_setting_may_declare_another() -> Result<()> {
     }
     Ok(())
 }
+
+#[pulsar::test]
+async fn a_check_that_panics_refuses_the_value_and_ends_nothing() -> Result<()> {
+    async fn declare_brittle(cx: Context, _: ()) -> Result<()> {
+        let brittle = cx.setting("brittle", 1_u32);
+        brittle.check(|_| panic!("on purpose")).changeable()?;
+        Ok(())
+    }
+    for placement in PLACEMENTS {
+        let actor = spawn()
+            .placement(placement)
+            .start(declare_brittle, ())
+            .await?;
+        let set = send(&actor, config_set, ("brittle".to_owned(), 2.into())).await;
+        let Err(CallError::Command(SettingError::Invalid { reason, .. })) = set else {
+            panic!("{placement}: {set:?}");
+        };
+        assert_eq!(reason, "on purpose");
+        let kept = send(&actor, config_get, "brittle".to_owned()).await?;
+        assert_eq!(kept, 1.into(), "{placement}");
+    }
+    Ok(())
+}

@@ -275,12 +275,13 @@ async fn who_binds_after_a_one_time_event_has_fired_is_called_at_once() -> Resul
     #[pulsar::remote]
     async fn bind_late(cx: Context, twice: bool) -> Result<()> {
         for _ in 0..=u32::from(twice) {
-            let told = cx.clone();
             let (called, is_called) = tokio::sync::oneshot::channel();
             cx.events().start.bind(move |()| async move {
-                called.send(told.aid()).map_err(|_| Error::msg("gone"))
+                // As the actor, also where that is a task.
+                let here = get_actor().map(|actor| actor.aid());
+                called.send(here).map_err(|_| Error::msg("gone"))
             })?;
-            assert_eq!(is_called.await?, cx.aid());
+            assert_eq!(is_called.await?, Some(cx.aid()));
         }
         cx.events().start.waiter().await?;
         Ok(())

@@ -147,3 +147,36 @@ async fn a_tool_runs_a_remote_function_by_its_name() -> Result<()> {
     );
     Ok(())
 }
+
+#[pulsar::test]
+async fn functions_that_never_end_leave_the_actor_answering() -> Result<()> {
+    #[pulsar::remote]
+    async fn serve(cx: Context, number: u32) {
+        cx.set_extra("serves", number);
+        std::future::pending::<()>().await;
+    }
+    for placement in PLACEMENTS {
+        let actor = spawn().placement(placement);
+        let actor = actor.exit_timeout(Duration::from_secs(1)).await?;
+        let mut runs = tokio::task::JoinSet::new();
+        for number in 0..200 {
+            let actor = actor.clone();
+            runs.spawn(async move { run(&actor, serve, number).await });
+        }
+        // Those past the most at once are told at once.
+        let refused = runs.join_next().await.expect("some end")?;
+        assert!(
+            matches!(refused, Err(SendError::Refused { .. })),
+            "{placement}: {refused:?}"
+        );
+        assert_eq!(send(&actor, ping, ()).await?, "pong", "{placement}");
+        send(&actor, stop, ()).await?;
+        if let Ok(cause) = arbiter().ended(&actor).await {
+            assert_eq!(cause, Cause::Stopped, "{placement}");
+        }
+        while let Some(ended) = runs.join_next().await {
+            assert!(ended?.is_err(), "{placement}");
+        }
+    }
+    Ok(())
+}
