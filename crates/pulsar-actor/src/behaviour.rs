@@ -1,13 +1,11 @@
 //! What an actor does at the points of its life, as it travels to where it will live.
 
-use std::future::Future;
 use std::time::Duration;
 
 use linkme::distributed_slice;
 use pulsar_link::Body;
 use pulsar_sys::{CodeOffset, trusting};
 use pulsar_wire::Codec;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{ActorKind, Anyone, Roaming, TypeName};
@@ -15,7 +13,7 @@ use crate::command::BoxFuture;
 use crate::context::DeadLetterHook;
 use crate::hooks::{Begin, Hooks, Work};
 use crate::remote_fn::{RemoteFn, encode_args, hook_error};
-use crate::{Context, HookOutput, Info, Result, SpawnError, SpawnParams};
+use crate::{Context, Result, SpawnError};
 
 /// Hooks as they travel to where the actor will live.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -160,148 +158,36 @@ impl Behaviour {
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Hook`] if it cannot travel; [`SpawnError::Unsupported`] if the actor has a type.
-    pub fn set_start<A, Fut>(
-        &mut self,
-        hook: fn(Context, A) -> Fut,
-        args: &A,
-    ) -> Result<(), SpawnError>
-    where
-        A: Serialize + DeserializeOwned + Send + 'static,
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
+    /// [`SpawnError::Unsupported`] if the actor has a type.
+    pub fn set_start(&mut self, hook: RemoteFn) -> Result<(), SpawnError> {
         if self.actor.is_some() {
             return Err(SpawnError::Unsupported {
                 message: "an actor of a type begins with its own `start`: it has no start hook"
                     .to_owned(),
             });
         }
-        self.start = Some(RemoteFn::with_args(hook, args)?);
+        self.start = Some(hook);
         Ok(())
     }
 
     /// Runs `hook` when the actor begins to stop.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Hook`] if it cannot travel.
-    pub fn set_stopping<Fut>(&mut self, hook: fn(Context) -> Fut) -> Result<(), SpawnError>
-    where
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        self.stopping = Some(RemoteFn::plain(hook)?);
-        Ok(())
-    }
-
-    /// As [`set_stopping`](Self::set_stopping), with arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Hook`] if it cannot travel.
-    pub fn set_stopping_with<A, Fut>(
-        &mut self,
-        hook: fn(Context, A) -> Fut,
-        args: &A,
-    ) -> Result<(), SpawnError>
-    where
-        A: Serialize + DeserializeOwned + Send + 'static,
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        self.stopping = Some(RemoteFn::with_args(hook, args)?);
-        Ok(())
+    pub fn set_stopping(&mut self, hook: RemoteFn) {
+        self.stopping = Some(hook);
     }
 
     /// Runs `hook` again and again.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Hook`] if it cannot travel.
-    pub fn set_periodic_task<Fut>(&mut self, hook: fn(Context) -> Fut) -> Result<(), SpawnError>
-    where
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        self.periodic_task = Some(RemoteFn::plain(hook)?);
-        Ok(())
+    pub fn set_periodic_task(&mut self, hook: RemoteFn) {
+        self.periodic_task = Some(hook);
     }
 
-    /// As [`set_periodic_task`](Self::set_periodic_task), with arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Hook`] if it cannot travel.
-    pub fn set_periodic_task_with<A, Fut>(
-        &mut self,
-        hook: fn(Context, A) -> Fut,
-        args: &A,
-    ) -> Result<(), SpawnError>
-    where
-        A: Serialize + DeserializeOwned + Send + 'static,
-        Fut: Future<Output: HookOutput> + Send + 'static,
-    {
-        self.periodic_task = Some(RemoteFn::with_args(hook, args)?);
-        Ok(())
+    /// Has `hook` amend the actor's [`Info`](crate::Info) each time that it is made.
+    pub fn set_on_info(&mut self, hook: RemoteFn) {
+        self.on_info = Some(hook);
     }
 
-    /// Has `hook` amend the actor's info each time that it is made.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Hook`] if it cannot travel.
-    pub fn set_on_info<R: HookOutput + 'static>(
-        &mut self,
-        hook: fn(Context, &mut Info) -> R,
-    ) -> Result<(), SpawnError> {
-        self.on_info = Some(RemoteFn::amending(hook)?);
-        Ok(())
-    }
-
-    /// As [`set_on_info`](Self::set_on_info), with arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Hook`] if it cannot travel.
-    pub fn set_on_info_with<A, R>(
-        &mut self,
-        hook: fn(Context, &mut Info, A) -> R,
-        args: &A,
-    ) -> Result<(), SpawnError>
-    where
-        A: Serialize + DeserializeOwned + 'static,
-        R: HookOutput + 'static,
-    {
-        self.on_info = Some(RemoteFn::amending_with(hook, args)?);
-        Ok(())
-    }
-
-    /// Has `hook` amend what the actor spawns others with.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Hook`] if it cannot travel.
-    pub fn set_on_params<R: HookOutput + 'static>(
-        &mut self,
-        hook: fn(Context, &mut SpawnParams) -> R,
-    ) -> Result<(), SpawnError> {
-        self.on_params = Some(RemoteFn::amending(hook)?);
-        Ok(())
-    }
-
-    /// As [`set_on_params`](Self::set_on_params), with arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Hook`] if it cannot travel.
-    pub fn set_on_params_with<A, R>(
-        &mut self,
-        hook: fn(Context, &mut SpawnParams, A) -> R,
-        args: &A,
-    ) -> Result<(), SpawnError>
-    where
-        A: Serialize + DeserializeOwned + 'static,
-        R: HookOutput + 'static,
-    {
-        self.on_params = Some(RemoteFn::amending_with(hook, args)?);
-        Ok(())
+    /// Has `hook` amend the [`SpawnParams`](crate::SpawnParams) of what the actor spawns.
+    pub fn set_on_params(&mut self, hook: RemoteFn) {
+        self.on_params = Some(hook);
     }
 
     /// Calls `hook` for each message that was not run.

@@ -93,6 +93,7 @@ pub mod runtime {
     pub use crate::mailbox::{
         DEFAULT_CAPACITY, Envelope, Inbox, Mailbox, Named, Posted, Unrun, died, settle,
     };
+    pub use crate::remote_fn::RemoteFn;
     pub use crate::reports::{Reports, offer_notify};
     pub use pulsar_loop::runtime::drives;
 

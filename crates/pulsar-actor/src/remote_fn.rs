@@ -15,7 +15,7 @@ use crate::{Context, HookOutput, Result, SpawnError};
 /// A function with its arguments. `entry` is the instance of a generic function of the program that
 /// knows the types of `function`, and what it gives is an `E`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct RemoteFn {
+pub struct RemoteFn {
     entry: CodeOffset,
     function: CodeOffset,
     args: Body,
@@ -50,7 +50,11 @@ impl RemoteFn {
     }
 
     /// A hook without arguments.
-    pub(crate) fn plain<Fut>(hook: fn(Context) -> Fut) -> Result<Self, SpawnError>
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn plain<Fut>(hook: fn(Context) -> Fut) -> Result<Self, SpawnError>
     where
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
@@ -58,10 +62,11 @@ impl RemoteFn {
     }
 
     /// A hook with arguments.
-    pub(crate) fn with_args<A, Fut>(
-        hook: fn(Context, A) -> Fut,
-        args: &A,
-    ) -> Result<Self, SpawnError>
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn with_args<A, Fut>(hook: fn(Context, A) -> Fut, args: &A) -> Result<Self, SpawnError>
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         Fut: Future<Output: HookOutput> + Send + 'static,
@@ -70,7 +75,11 @@ impl RemoteFn {
     }
 
     /// A hook that amends a `T`.
-    pub(crate) fn amending<T: 'static, R: HookOutput + 'static>(
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn amending<T: 'static, R: HookOutput + 'static>(
         hook: fn(Context, &mut T) -> R,
     ) -> Result<Self, SpawnError> {
         let entry: AmendEntry<T> = amend::<T, R>;
@@ -78,7 +87,11 @@ impl RemoteFn {
     }
 
     /// A hook that amends a `T`, with arguments.
-    pub(crate) fn amending_with<T, A, R>(
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Hook`] if it cannot travel.
+    pub fn amending_with<T, A, R>(
         hook: fn(Context, &mut T, A) -> R,
         args: &A,
     ) -> Result<Self, SpawnError>

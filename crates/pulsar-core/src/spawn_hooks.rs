@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Actor, Context, DeadLetter, HookOutput, Info, Spawn, SpawnParams};
-use pulsar_actor::runtime::LONGEST;
+use crate::{Actor, Context, DeadLetter, HookOutput, Info, Spawn, SpawnError, SpawnParams};
+use pulsar_actor::runtime::{Behaviour, LONGEST, RemoteFn};
 
 impl Spawn {
     /// Runs `hook` with `args` before the actor is ready. If it fails, the actor ends.
@@ -16,53 +16,49 @@ impl Spawn {
         Args: Serialize + DeserializeOwned + Send + 'static,
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        let set = self.behaviour.set_start(hook, &args);
+        let set = RemoteFn::with_args(hook, &args);
+        let set = set.and_then(|hook| self.behaviour.set_start(hook));
         self.keep_mistake(set)
     }
 }
 
 impl<A: Actor> Spawn<A> {
     /// Runs `hook` when the actor begins to stop, within its drain timeout.
-    pub fn stopping<Fut>(mut self, hook: fn(Context) -> Fut) -> Self
+    pub fn stopping<Fut>(self, hook: fn(Context) -> Fut) -> Self
     where
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        let set = self.behaviour.set_stopping(hook);
-        self.keep_mistake(set)
+        self.hook(RemoteFn::plain(hook), Behaviour::set_stopping)
     }
 
     /// As [`stopping`](Self::stopping), with arguments.
-    pub fn stopping_with<Args, Fut>(mut self, hook: fn(Context, Args) -> Fut, args: Args) -> Self
+    pub fn stopping_with<Args, Fut>(self, hook: fn(Context, Args) -> Fut, args: Args) -> Self
     where
         Args: Serialize + DeserializeOwned + Send + 'static,
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        let set = self.behaviour.set_stopping_with(hook, &args);
-        self.keep_mistake(set)
+        self.hook(RemoteFn::with_args(hook, &args), Behaviour::set_stopping)
     }
 
     /// Runs `hook` again and again while the actor runs, never two at once: each period is
     /// counted from the end of the run before. An error is logged and ends nothing.
-    pub fn periodic_task<Fut>(mut self, hook: fn(Context) -> Fut) -> Self
+    pub fn periodic_task<Fut>(self, hook: fn(Context) -> Fut) -> Self
     where
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        let set = self.behaviour.set_periodic_task(hook);
-        self.keep_mistake(set)
+        self.hook(RemoteFn::plain(hook), Behaviour::set_periodic_task)
     }
 
     /// As [`periodic_task`](Self::periodic_task), with arguments.
-    pub fn periodic_task_with<Args, Fut>(
-        mut self,
-        hook: fn(Context, Args) -> Fut,
-        args: Args,
-    ) -> Self
+    pub fn periodic_task_with<Args, Fut>(self, hook: fn(Context, Args) -> Fut, args: Args) -> Self
     where
         Args: Serialize + DeserializeOwned + Send + 'static,
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        let set = self.behaviour.set_periodic_task_with(hook, &args);
-        self.keep_mistake(set)
+        self.hook(
+            RemoteFn::with_args(hook, &args),
+            Behaviour::set_periodic_task,
+        )
     }
 
     /// Calls `hook` each time that the actor's info is made, so that it adds to it: for the command
@@ -84,23 +80,17 @@ impl<A: Actor> Spawn<A> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn on_info<R: HookOutput + 'static>(mut self, hook: fn(Context, &mut Info) -> R) -> Self {
-        let set = self.behaviour.set_on_info(hook);
-        self.keep_mistake(set)
+    pub fn on_info<R: HookOutput + 'static>(self, hook: fn(Context, &mut Info) -> R) -> Self {
+        self.hook(RemoteFn::amending(hook), Behaviour::set_on_info)
     }
 
     /// As [`on_info`](Self::on_info), with arguments.
-    pub fn on_info_with<Args, R>(
-        mut self,
-        hook: fn(Context, &mut Info, Args) -> R,
-        args: Args,
-    ) -> Self
+    pub fn on_info_with<Args, R>(self, hook: fn(Context, &mut Info, Args) -> R, args: Args) -> Self
     where
         Args: Serialize + DeserializeOwned + 'static,
         R: HookOutput + 'static,
     {
-        let set = self.behaviour.set_on_info_with(hook, &args);
-        self.keep_mistake(set)
+        self.hook(RemoteFn::amending_with(hook, &args), Behaviour::set_on_info)
     }
 
     /// Calls `hook` each time that the actor is about to spawn another: it sees what is said of that
@@ -122,16 +112,15 @@ impl<A: Actor> Spawn<A> {
     /// # }
     /// ```
     pub fn on_params<R: HookOutput + 'static>(
-        mut self,
+        self,
         hook: fn(Context, &mut SpawnParams) -> R,
     ) -> Self {
-        let set = self.behaviour.set_on_params(hook);
-        self.keep_mistake(set)
+        self.hook(RemoteFn::amending(hook), Behaviour::set_on_params)
     }
 
     /// As [`on_params`](Self::on_params), with arguments.
     pub fn on_params_with<Args, R>(
-        mut self,
+        self,
         hook: fn(Context, &mut SpawnParams, Args) -> R,
         args: Args,
     ) -> Self
@@ -139,8 +128,10 @@ impl<A: Actor> Spawn<A> {
         Args: Serialize + DeserializeOwned + 'static,
         R: HookOutput + 'static,
     {
-        let set = self.behaviour.set_on_params_with(hook, &args);
-        self.keep_mistake(set)
+        self.hook(
+            RemoteFn::amending_with(hook, &args),
+            Behaviour::set_on_params,
+        )
     }
 
     /// The period of the periodic task, at least a millisecond; by default that of the notifies.
@@ -155,6 +146,16 @@ impl<A: Actor> Spawn<A> {
     /// actor's end. Without it dead letters are counted in `info` and logged.
     pub fn on_dead_letter(mut self, hook: fn(Context, DeadLetter)) -> Self {
         let set = self.behaviour.set_dead_letter(hook);
+        self.keep_mistake(set)
+    }
+
+    /// Sets a hook, if it can travel.
+    fn hook(
+        mut self,
+        hook: Result<RemoteFn, SpawnError>,
+        set: fn(&mut Behaviour, RemoteFn),
+    ) -> Self {
+        let set = hook.map(|hook| set(&mut self.behaviour, hook));
         self.keep_mistake(set)
     }
 }
