@@ -94,7 +94,7 @@ fn it_starts_on_the_main_thread_alone_and_before_it_there_is_nobody_to_halt() {
 fn two_commands_of_one_name_are_told_by_it() {
     let outcome = Program::start(SAME_NAMES, [""; 0]).outcome();
     assert_eq!(outcome.code, Some(1));
-    let told = "more than one command is named greet";
+    let told = "more than one command or remote function is named greet";
     assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
 }
 
