@@ -28,24 +28,16 @@ pub(crate) type Entry<R> = fn(CodeOffset, Context, Body) -> BoxFuture<Result<R>>
 type AmendEntry<T> = fn(CodeOffset, Body) -> Result<Amend<T>, SpawnError>;
 
 impl RemoteFn {
-    /// A function that `entry` runs.
-    pub(crate) fn new<R: 'static, A: Serialize>(
-        entry: Entry<R>,
-        function: impl FnPointer,
-        args: &A,
-    ) -> Result<Self, SpawnError> {
-        Self::entered_by(entry, function, args)
-    }
-
-    /// The same, with arguments that are written already.
-    pub(crate) fn written<R: 'static>(
-        entry: Entry<R>,
+    /// A function that `entry` enters, with its arguments as they are written.
+    pub(crate) fn new(
+        entry: impl FnPointer,
         function: impl FnPointer,
         args: Body,
     ) -> Result<Self, SpawnError> {
         Ok(Self {
+            entry: CodeOffset::of(entry).map_err(hook_error)?,
+            function: CodeOffset::of(function).map_err(hook_error)?,
             args,
-            ..Self::entered_by(entry, function, &())?
         })
     }
 
@@ -58,7 +50,8 @@ impl RemoteFn {
     where
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        Self::new(plain_hook::<Fut>, hook, &())
+        let entry: Entry<()> = plain_hook::<Fut>;
+        Self::new(entry, hook, Body::default())
     }
 
     /// A hook with arguments.
@@ -71,7 +64,8 @@ impl RemoteFn {
         A: Serialize + DeserializeOwned + Send + 'static,
         Fut: Future<Output: HookOutput> + Send + 'static,
     {
-        Self::new(hook_with_args::<A, Fut>, hook, args)
+        let entry: Entry<()> = hook_with_args::<A, Fut>;
+        Self::new(entry, hook, encode_args(args)?)
     }
 
     /// A hook that amends a `T`.
@@ -83,7 +77,7 @@ impl RemoteFn {
         hook: fn(Context, &mut T) -> R,
     ) -> Result<Self, SpawnError> {
         let entry: AmendEntry<T> = amend::<T, R>;
-        Self::entered_by(entry, Lending(hook), &())
+        Self::new(entry, Lending(hook), Body::default())
     }
 
     /// A hook that amends a `T`, with arguments.
@@ -101,19 +95,7 @@ impl RemoteFn {
         R: HookOutput + 'static,
     {
         let entry: AmendEntry<T> = amend_with::<T, A, R>;
-        Self::entered_by(entry, LendingWith(hook), args)
-    }
-
-    fn entered_by<A: Serialize>(
-        entry: impl FnPointer,
-        function: impl FnPointer,
-        args: &A,
-    ) -> Result<Self, SpawnError> {
-        Ok(Self {
-            entry: CodeOffset::of(entry).map_err(hook_error)?,
-            function: CodeOffset::of(function).map_err(hook_error)?,
-            args: encode_args(args)?,
-        })
+        Self::new(entry, LendingWith(hook), encode_args(args)?)
     }
 
     /// The same, to be kept: see [`Body::taken_over`].

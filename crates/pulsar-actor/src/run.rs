@@ -164,7 +164,7 @@ impl CodeCall {
                 Ok(Body::of(NATIVE, &result)?)
             })
         };
-        let call = RemoteFn::written(entry, function, args);
+        let call = RemoteFn::new(entry, function, args);
         call.map(Self).map_err(|error| SendError::Refused {
             reason: error.to_string(),
         })

@@ -1,33 +1,18 @@
 //! Processes that can open nothing more.
 
-use std::fs::File;
-use std::sync::{Mutex, PoisonError};
-
+use integration_tests::{give_descriptors_back, use_up_descriptors};
 use pulsar::prelude::*;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{double, not_answered};
 
-static FILES: Mutex<Vec<File>> = Mutex::new(Vec::new());
-
-/// Descriptors that a process may have here: more than it has, and soon used up.
-const LIMIT: u64 = 256;
-
 #[command]
-async fn use_up_descriptors(_cx: Context) -> Result<usize, Error> {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let current = Some(LIMIT);
-    setrlimit(Resource::Nofile, Rlimit { current, maximum })?;
-    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Ok(file) = File::open("/dev/null") {
-        files.push(file);
-    }
-    Ok(files.len())
+async fn use_up(_cx: Context) -> Result<usize, Error> {
+    Ok(use_up_descriptors()?)
 }
 
 #[command]
 async fn close_them(_cx: Context) {
-    FILES.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    give_descriptors_back();
 }
 
 #[command]
@@ -38,7 +23,7 @@ async fn ask_double(_cx: Context, to: Proxy) -> Result<u32, SendError> {
 #[pulsar::test]
 async fn an_actor_without_free_descriptors_survives_being_sought() -> Result<()> {
     let (asker, target) = (spawn().await?, spawn().await?);
-    assert!(send(&target, use_up_descriptors, ()).await? > 0);
+    assert!(send(&target, use_up, ()).await? > 0);
     let asked = send(&asker, ask_double, target.clone()).await;
     // It has been passed a link by then, which it could not take.
     let Err(CallError::Command(error)) = asked else {
@@ -55,7 +40,7 @@ async fn an_actor_without_free_descriptors_survives_being_sought() -> Result<()>
 #[pulsar::test]
 async fn an_actor_without_free_descriptors_is_told_so_when_it_seeks() -> Result<()> {
     let (asker, target) = (spawn().await?, spawn().await?);
-    assert!(send(&asker, use_up_descriptors, ()).await? > 0);
+    assert!(send(&asker, use_up, ()).await? > 0);
     let asked = send(&asker, ask_double, target.clone()).await;
     let Err(CallError::Command(SendError::Refused { reason })) = asked else {
         return Err(Error::msg(format!("{asked:?}")));

@@ -1,50 +1,27 @@
 //! Processes that can open nothing more.
 
-use std::fs::File;
-use std::sync::{Mutex, PoisonError};
-
+use integration_tests::{give_descriptors_back, use_up_descriptors};
 use pulsar::prelude::*;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{Keeper, make, not_answered, sum};
 
-static FILES: Mutex<Vec<File>> = Mutex::new(Vec::new());
-
-/// Descriptors that a process may have here: more than it has, and soon used up.
-const LIMIT: u64 = 256;
-
 #[command]
-async fn use_up_descriptors(_cx: Context) -> Result<usize, Error> {
-    use_up()
-}
-
-fn use_up() -> Result<usize> {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let current = Some(LIMIT);
-    setrlimit(Resource::Nofile, Rlimit { current, maximum })?;
-    let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Ok(file) = File::open("/dev/null") {
-        files.push(file);
-    }
-    Ok(files.len())
+async fn use_up(_cx: Context) -> Result<usize, Error> {
+    Ok(use_up_descriptors()?)
 }
 
 #[command]
 async fn close_them(_cx: Context) {
-    close_all();
-}
-
-fn close_all() {
-    FILES.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    give_descriptors_back();
 }
 
 /// Asks for shared bytes when it can open nothing more, and again when it can. What each came to.
 #[command]
 async fn ask_without_room(_cx: Context, to: Proxy) -> Result<(Option<SendError>, usize), Error> {
     send(&to, ping, ()).await?;
-    use_up()?;
+    use_up_descriptors()?;
     let refused = send(&to, make, "made").await;
-    close_all();
+    give_descriptors_back();
     let refused = match refused {
         Err(CallError::Send(error)) => Some(error),
         Ok(_) | Err(CallError::Command(_)) => None,
@@ -60,7 +37,7 @@ fn is_told(error: &SendError) -> bool {
 async fn a_receiver_without_free_descriptors_refuses_and_lives_on() -> Result<()> {
     let keeper = Keeper::spawn().process().await?;
     let bytes = SharedBytes::copy_from(b"too many")?;
-    assert!(send(&keeper, use_up_descriptors, ()).await? > 0);
+    assert!(send(&keeper, use_up, ()).await? > 0);
     let asked = send(&keeper, sum, bytes.clone())
         .await
         .map_err(not_answered);
