@@ -24,6 +24,9 @@ pub enum Cause {
         /// The kernel wrote a core file.
         core_dumped: bool,
     },
+    /// It needed more memory than it may have, or than there is: the kernel killed it for that, or
+    /// its allocator gave up.
+    OutOfMemory,
     /// It was silent for longer than its timeout: its loop was held, or its process stood still.
     HeartbeatTimeout,
     /// It was not ready within the boot timeout.
@@ -43,6 +46,7 @@ impl Cause {
             Self::Code(_) => "Code",
             Self::Panic(_) => "Panic",
             Self::Signal { .. } => "Signal",
+            Self::OutOfMemory => "OutOfMemory",
             Self::HeartbeatTimeout => "HeartbeatTimeout",
             Self::BootTimeout => "BootTimeout",
             Self::Failed(_) => "Failed",
@@ -61,6 +65,7 @@ impl Cause {
             } => json!({ "signal": signal, "core_dumped": core_dumped }),
             Self::Normal
             | Self::Stopped
+            | Self::OutOfMemory
             | Self::HeartbeatTimeout
             | Self::BootTimeout
             | Self::Unknown => Value::Null,
@@ -87,6 +92,7 @@ impl fmt::Display for Cause {
                 let core = if *core_dumped { ", core dumped" } else { "" };
                 write!(f, "was killed by signal {signal}{core}")
             }
+            Self::OutOfMemory => f.write_str("ran out of memory"),
             Self::HeartbeatTimeout => f.write_str("was silent for longer than its timeout"),
             Self::BootTimeout => f.write_str("was not ready within the boot timeout"),
             Self::Failed(message) => write!(f, "failed to start: {message}"),

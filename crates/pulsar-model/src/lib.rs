@@ -7,7 +7,8 @@
 //! * [`State`], [`Placement`], [`Role`]: where an actor is in its life, how it runs, what for.
 //! * [`Overflow`], [`OnStop`], [`DeadLetter`]: what becomes of messages that find no room or no
 //!   actor.
-//! * [`RestartPolicy`]: whether it begins anew; [`SpawnParams`]: all that is said of it at its spawn.
+//! * [`RestartPolicy`]: whether it begins anew, but for an [`Ending`] that is final; [`Limits`]: what it
+//!   may use; [`SpawnParams`]: all that is said of it at its spawn.
 //! * [`SettingInfo`]: a setting of its; [`Json`]: a value without a type that both sides know.
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
 //!   arbiter tells of it, with [`LastExit`], how the life before ended.
@@ -31,11 +32,13 @@
 mod args;
 mod cause;
 mod command_info;
+mod ending;
 mod error;
 mod hook_output;
 mod info;
 mod json;
 mod last_exit;
+mod limits;
 mod overflow;
 mod panic_message;
 mod placement;
@@ -52,6 +55,7 @@ mod status;
 pub use args::IntoArgs;
 pub use cause::Cause;
 pub use command_info::{ArgInfo, CommandInfo};
+pub use ending::Ending;
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
 pub use hook_output::HookOutput;
 pub use info::{
@@ -59,6 +63,7 @@ pub use info::{
 };
 pub use json::Json;
 pub use last_exit::LastExit;
+pub use limits::Limits;
 pub use overflow::{DeadLetter, DeadReason, OnStop, Overflow};
 pub use panic_message::panic_message;
 pub use placement::Placement;

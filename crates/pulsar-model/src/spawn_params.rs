@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Extra, OnStop, Overflow, Placement, RestartPolicy};
+use crate::{Ending, Extra, Limits, OnStop, Overflow, Placement, RestartPolicy};
 
 /// What is said of an actor when it is spawned, beside its hooks: what an `on_params` hook of the
 /// spawner sees, and may change.
@@ -31,6 +31,13 @@ pub struct SpawnParams {
     pub generation: u32,
     /// Whether it is restarted.
     pub restart: RestartPolicy,
+    /// Ends after which it is not restarted, whatever `restart` says.
+    pub final_after: Vec<Ending>,
+    /// What its process may use.
+    pub limits: Limits,
+    /// How many of the last lines on its standard error are kept for who asks how it ended; `None`
+    /// leaves the stream alone.
+    pub stderr_lines: Option<usize>,
     /// Threads of its executor; as many as there are cores without.
     pub thread_workers: Option<usize>,
     /// Parameters by name, which the actor asks for by `cx.param(name)`.
@@ -51,6 +58,9 @@ impl SpawnParams {
             timeout: None,
             generation: 1,
             restart: RestartPolicy::default(),
+            final_after: Vec::new(),
+            limits: Limits::default(),
+            stderr_lines: None,
             thread_workers: None,
             params: Extra::default(),
         }
