@@ -74,6 +74,8 @@ pub struct Cell {
     pub(crate) end: CancellationToken,
     /// What it spawned on its loop.
     pub(crate) tasks: TaskTracker,
+    /// Why it is to end as failed, whatever else ends it.
+    pub(crate) failure: OnceLock<String>,
     /// How it ended, once it has.
     pub cause: OnceLock<Cause>,
     pub(crate) period: Period,
@@ -155,6 +157,7 @@ impl Context {
             kill: CancellationToken::new(),
             end: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            failure: OnceLock::new(),
             cause: OnceLock::new(),
             settings: Settings::default(),
             lag_us: AtomicU64::default(),
@@ -248,6 +251,13 @@ impl Context {
     /// Cancel safe: it takes nothing.
     pub async fn stop_asked(&self) {
         self.cell.stop.cancelled().await;
+    }
+
+    /// Ends the actor in order, and calls that a failure: [`Cause::Failed`] with this reason. The first
+    /// reason counts.
+    pub fn fail(&self, reason: impl Into<String>) {
+        let _ = self.cell.failure.set(reason.into());
+        self.stop();
     }
 
     /// A token that is cancelled when the actor is asked to stop, for code that wants a token.

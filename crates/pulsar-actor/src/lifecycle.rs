@@ -432,6 +432,11 @@ impl Life {
     /// Answers all that is left, with the cause, and lets go of all that the actor held.
     fn finish(&mut self, cause: Cause) -> Cause {
         let cell = &self.cx.cell;
+        let cause = match (cell.failure.get(), cause) {
+            // It has ended as asked, and it was asked by its own code, for this reason.
+            (Some(reason), Cause::Normal | Cause::Stopped) => Cause::Failed(reason.clone()),
+            (_, cause) => cause,
+        };
         let _ = cell.state.begin_stop();
         // Before the mailbox closes: who finds it closed asks for the cause.
         let _ = cell.cause.set(cause.clone());

@@ -20,6 +20,25 @@ impl Operations {
     }
 }
 
+impl Operations {
+    async fn kill(&self, target: &str) -> Result<Value, Failure> {
+        let killed = self.arbiter.kill_actor(target).await;
+        killed.map_err(|error| failure(&error))?;
+        Ok(json!({ "stopped": target }))
+    }
+
+    async fn scale(&self, target: &str, workers: Option<&Value>) -> Result<Value, Failure> {
+        let workers = workers.and_then(Value::as_u64);
+        let workers = workers.and_then(|workers| usize::try_from(workers).ok());
+        let workers =
+            workers.ok_or_else(|| failed("malformed", "`scale` takes a number of `workers`"))?;
+        match self.arbiter.scale(target, workers).await {
+            Ok(workers) => Ok(json!({ "workers": workers })),
+            Err(error) => Err(failed(error.kind(), &error.to_string())),
+        }
+    }
+}
+
 impl Backend for Operations {
     fn ps(&self) -> Vec<ActorRow> {
         self.arbiter.actors().iter().map(row).collect()
@@ -45,7 +64,11 @@ impl Backend for Operations {
     async fn operate(&self, op: &str, fields: &Map<String, Value>) -> Result<Value, Failure> {
         match (op, fields.get("target").and_then(Value::as_str)) {
             ("commands", Some(target)) => self.send(target, "commands", Vec::new()).await,
-            ("commands", None) => Err(failed("malformed", "`commands` takes a `target`")),
+            ("kill", Some(target)) => self.kill(target).await,
+            ("scale", Some(target)) => self.scale(target, fields.get("workers")).await,
+            ("commands" | "kill" | "scale", None) => {
+                Err(failed("malformed", &format!("`{op}` takes a `target`")))
+            }
             _ => Err(Failure::unsupported(op)),
         }
     }

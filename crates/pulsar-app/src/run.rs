@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulsar_control::{Claim, ControlDirectory, InstanceName, Server, printable};
-use pulsar_core::{Context, Error, LogConfig, Pool, PoolHandle, Result, Spawn, arbiter, spawn};
+use pulsar_core::{Context, Error, LogConfig, Result, Spawn, arbiter, spawn};
+use pulsar_monitor::{Escalation, MonitorHandle, Pool};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -116,7 +117,9 @@ impl<A: Application> Service<A> {
 
     async fn serve(mut self) -> Result<()> {
         let operations = Arc::new(Operations::new(self.claim.name().as_str()));
-        let workers = Pool::new(self.application.name(), self.base.workers(), self.worker());
+        let workers = Pool::new(self.application.name(), self.base.workers(), self.worker())
+            // It is told below, and the exit code with it.
+            .escalation(Escalation::Tell);
         let control_stop = CancellationToken::new();
         let control = Server::start(self.claim, operations, control_stop.clone())?;
         let pool = workers.start().await?;
@@ -176,7 +179,7 @@ async fn worker_start<A: Application>(cx: Context, boot: WorkerBoot<A>) -> Resul
 
 /// Watches over the pool until it is to end; how, or why it failed.
 async fn watch(
-    pool: &PoolHandle,
+    pool: &MonitorHandle,
     signals: &mut Signals,
     announcements: Vec<String>,
 ) -> Result<Ending> {
@@ -216,7 +219,7 @@ fn announce(lines: &[String]) {
     }
 }
 
-fn failure(pool: &PoolHandle, reason: &str) -> Error {
+fn failure(pool: &MonitorHandle, reason: &str) -> Error {
     match pool.status().last_failure {
         Some(cause) => Error::msg(format!("{reason}; the last worker {cause}")),
         None => Error::msg(reason),
@@ -230,7 +233,7 @@ fn complain(program: &str, problem: &str) {
 
 /// Stops the pool. A further signal, or an ending that is fast from the start, leaves the
 /// workers a second and then kills them.
-async fn stop(pool: &PoolHandle, ending: Ending, signals: &mut Signals) {
+async fn stop(pool: &MonitorHandle, ending: Ending, signals: &mut Signals) {
     let arbiter = arbiter();
     let stopping = arbiter.stop_actor(pool.proxy());
     tokio::pin!(stopping);

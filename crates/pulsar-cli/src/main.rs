@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use pulsar_control::InstanceName;
 
-use crate::commands::{Commands, Info, Ps, Send, Stop};
+use crate::commands::{Commands, Info, Kill, Ps, Scale, Send, Stop};
 use crate::session::Session;
 
 /// See and steer running Pulsar arbiters.
@@ -46,6 +46,8 @@ enum Command {
     Send(Send),
     Commands(Commands),
     Stop(Stop),
+    Kill(Kill),
+    Scale(Scale),
 }
 
 impl Command {
@@ -56,6 +58,8 @@ impl Command {
             Self::Send(send) => send.run(session).await,
             Self::Commands(commands) => commands.run(session).await,
             Self::Stop(stop) => stop.run(session).await,
+            Self::Kill(kill) => kill.run(session).await,
+            Self::Scale(scale) => scale.run(session).await,
         }
     }
 }

@@ -13,7 +13,7 @@
 //!
 //! * `spawn`, `spawn_hooks`: what a user says of an actor; `placement`: how it comes to be; `hosting`: a loop that
 //!   an actor owns.
-//! * `arbiter`: registry, oversight, shutdown, programs; `monitor`: pools and their policy.
+//! * `arbiter`: registry, oversight, shutdown, programs.
 //! * `node`: one process's share; `route`, `ways`, `delivery`: the ways to other processes, and from
 //!   a frame to a mailbox; `builtin`: the built-in commands of this layer.
 //! * `entry`: where a child enters the program; `last_word`: what a process says that a panic aborts.
@@ -50,7 +50,6 @@ mod entry;
 mod hosting;
 mod last_word;
 mod log;
-mod monitor;
 mod node;
 mod placement;
 mod route;
@@ -58,10 +57,9 @@ mod spawn;
 mod spawn_hooks;
 mod ways;
 
-pub use arbiter::{Arbiter, Ended, HaltError, StartError, arbiter, halt};
+pub use arbiter::{Arbiter, Ended, HaltError, ScaleError, StartError, arbiter, halt};
 pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
 pub use log::LogConfig;
-pub use monitor::{Pool, PoolHandle};
 pub use pulsar_actor::{
     Actor, ActorCall, ActorEvents, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError,
     Cause, Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Error, ExecutorInfo,
@@ -78,9 +76,16 @@ pub use pulsar_actor::{
     Unrun, WaitError, Waiter, Watch, Watching,
 };
 pub use pulsar_macros::{actor, command, main, remote, task};
-pub use pulsar_policy::{PoolLimits, PoolStatus};
 pub use pulsar_sys::FnPointer;
 pub use spawn::{Spawn, Spawning, is_name, spawn};
+
+/// What monitors are made with, for the layer above. Programs have no use for it, and it changes as the
+/// runtime does.
+pub mod runtime {
+    pub use crate::arbiter::{
+        Chance, Keepers, MAX_WORKERS, MonitorOrder, Nursery, Raised, Reach, Steering,
+    };
+}
 
 /// For the expansions of the macros; no one else's.
 #[doc(hidden)]

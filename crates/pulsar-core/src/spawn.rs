@@ -24,7 +24,7 @@ use pulsar_actor::runtime::{Behaviour, DEFAULT_CAPACITY, Hooks, LONGEST, Roaming
 /// Awaiting it spawns the actor, and gives a proxy once the actor is ready: it has said hello,
 /// its `start` hook has returned, and its first notify has come. It lives once, unless it is
 /// [`transient`](Spawn::transient) or [`permanent`](Spawn::permanent), or the worker of a
-/// [`Pool`](crate::Pool).
+/// pool.
 ///
 /// ```no_run
 /// # use pulsar_core as pulsar;
@@ -71,6 +71,8 @@ pub fn spawn_local_actor<A: Actor>(args: A::Start) -> Spawn<A> {
 #[must_use = "nothing is spawned until this is awaited"]
 pub struct Spawn<A: Actor = Anyone> {
     spec: SpawnParams,
+    /// Whether it is restarted, if anything was said of that.
+    restart_said: Option<RestartPolicy>,
     pub(crate) behaviour: Behaviour,
     /// What begins a local actor, whose `start` and its arguments do not travel.
     local: Option<Box<dyn FnOnce() -> Hooks + Send>>,
@@ -84,6 +86,7 @@ impl<A: Actor> Spawn<A> {
     fn new(behaviour: Behaviour) -> Self {
         Self {
             spec: SpawnParams::new(DEFAULT_CAPACITY),
+            restart_said: None,
             behaviour,
             local: None,
             descriptors: Vec::new(),
@@ -122,14 +125,23 @@ impl<A: Actor> Spawn<A> {
         self.restart(RestartPolicy::Permanent)
     }
 
+    /// Lives once: the default, but for the children of monitors.
+    pub fn temporary(self) -> Self
+    where
+        A: Roaming,
+    {
+        self.restart(RestartPolicy::Temporary)
+    }
+
     /// Whether the actor is restarted; by default it lives once. Restarts wait longer each time and
-    /// end at a limit, as those of a [`Pool`](crate::Pool) of one do. One whose first life was never
-    /// ready is not restarted. Workers of pools are restarted by their pool.
+    /// end at a limit, as those of a pool of one do. One whose first life was never
+    /// ready is not restarted. Children of monitors are restarted by their monitor, by default always.
     pub fn restart(mut self, policy: RestartPolicy) -> Self
     where
         A: Roaming,
     {
         self.spec.restart = policy;
+        self.restart_said = Some(policy);
         self
     }
 
@@ -140,6 +152,7 @@ impl<A: Actor> Spawn<A> {
     {
         Spawn {
             spec: self.spec,
+            restart_said: self.restart_said,
             behaviour: self.behaviour,
             local: None,
             descriptors: self.descriptors,
@@ -153,6 +166,7 @@ impl<A: Roaming> Clone for Spawn<A> {
     fn clone(&self) -> Self {
         Self {
             spec: self.spec.clone(),
+            restart_said: self.restart_said,
             behaviour: self.behaviour.clone(),
             local: None,
             descriptors: self.descriptors.clone(),
@@ -276,12 +290,26 @@ impl<A: Actor> Spawn<A> {
     }
 
     /// Lets go of the descriptors: nothing more will be spawned from this description.
-    pub(crate) fn drop_descriptors(&mut self) {
+    #[doc(hidden)]
+    pub fn drop_descriptors(&mut self) {
         self.descriptors.clear();
     }
 
-    pub(crate) fn spec(&self) -> &SpawnParams {
+    #[doc(hidden)]
+    pub fn spec(&self) -> &SpawnParams {
         &self.spec
+    }
+
+    /// Whether it is restarted, if anything was said of that.
+    #[doc(hidden)]
+    pub fn restart_said(&self) -> Option<RestartPolicy> {
+        self.restart_said
+    }
+
+    /// What is wrong with the description.
+    #[doc(hidden)]
+    pub fn mistake(&self) -> Option<SpawnError> {
+        self.mistake.clone()
     }
 
     pub(crate) fn keep_mistake(mut self, set: Result<(), SpawnError>) -> Self {

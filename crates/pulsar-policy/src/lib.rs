@@ -7,7 +7,10 @@
 //! * [`Oversight`]: one life, from its launch to its end: when it is ready, when it is asked,
 //!   told and made to end, and how it ended.
 //! * [`StateCell`]: the steps of one life, forward only.
-//! * [`PoolPolicy`]: a group of like workers: when to restart, when to wait, when to give up.
+//! * [`Supervision`]: one group of children, ordered or a pool: when it starts, stops and restarts them,
+//!   in which order, and when it gives up. It is told [`GroupEvent`]s and decides
+//!   [`GroupDecision`]s, by the [`ChildRules`] of each and the [`RestartLimits`] of all.
+//! * [`Roster`]: which life is in which place of a group; what a monitor carries out.
 //!
 //! # Example
 //!
@@ -33,10 +36,20 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod backoff;
+mod child;
+mod group;
+mod intensity;
 mod oversight;
-mod pool;
+mod restart_limits;
+mod roster;
 mod state_cell;
+mod supervision;
 
+pub use child::ChildRules;
+pub use group::{GroupDecision, GroupEvent, GroupStatus};
 pub use oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
-pub use pool::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy, PoolStatus};
+pub use restart_limits::RestartLimits;
+pub use roster::{News, Roster, RosterDecision};
 pub use state_cell::{StateCell, Transition};
+pub use supervision::{Strategy, Supervision};

@@ -34,6 +34,9 @@
 #![forbid(unsafe_code)]
 
 pub use pulsar_core::*;
+pub use pulsar_monitor::{
+    Child, Escalation, GroupStatus, Monitor, MonitorHandle, Pool, RestartLimits, Strategy,
+};
 
 pub use pulsar_app as app;
 pub use pulsar_control as control;
@@ -45,11 +48,12 @@ pub use pulsar_net as net;
 pub mod prelude {
     pub use pulsar_app::{NoSettings, Worker};
     pub use pulsar_core::{
-        Aid, CallError, Cause, Context, DeadLetter, Error, Info, OnStop, Overflow, Placement, Pool,
+        Aid, CallError, Cause, Context, DeadLetter, Error, Info, OnStop, Overflow, Placement,
         Proxy, RestartPolicy, Result, SendError, SharedBytes, Spawn, SpawnError, SpawnParams,
         State, actors, arbiter, command, config_get, config_set, echo, find, get_actor, halt, info,
         kill_actor, notify, ping, remote, run, send, spawn, stop,
     };
+    pub use pulsar_monitor::{Monitor, Pool, Strategy};
 }
 
 /// For the expansions of the macros; no one else's.

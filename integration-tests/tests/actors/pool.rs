@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pulsar::prelude::*;
-use pulsar::{ActorStatus, Role};
+use pulsar::{ActorStatus, Escalation, Role};
 
 async fn fails(_cx: Context, _: ()) -> Result<()> {
     Err(Error::msg("not in the mood"))
@@ -25,7 +25,7 @@ async fn a_pool_keeps_its_workers_alive_in_their_places() -> Result<()> {
         let pool = Pool::new("pool", 2, spawn().placement(placement))
             .start()
             .await?;
-        assert!(pool.all_ready(2).await);
+        assert!(pool.all_ready().await);
         let before = workers();
         let names: Vec<_> = before.iter().map(|worker| worker.name.as_str()).collect();
         assert_eq!(names, ["pool-1", "pool-2"]);
@@ -41,7 +41,7 @@ async fn a_pool_keeps_its_workers_alive_in_their_places() -> Result<()> {
         arbiter().kill_actor(victim.aid).await?;
         // Between two lives, or in the next: the place is never unknown.
         let after = loop {
-            assert!(pool.all_ready(2).await);
+            assert!(pool.all_ready().await);
             let after = workers();
             if after[0].incarnation.0 == 2 {
                 break after;
@@ -66,11 +66,15 @@ async fn a_pool_keeps_its_workers_alive_in_their_places() -> Result<()> {
 #[pulsar::test]
 async fn a_pool_of_which_no_worker_gets_ready_gives_up_and_tells_why() -> Result<()> {
     let worker = spawn().start(fails, ());
-    let limits = pulsar::PoolLimits {
+    let limits = pulsar::RestartLimits {
         first_delay: Duration::from_millis(1),
-        ..pulsar::PoolLimits::default()
+        ..pulsar::RestartLimits::default()
     };
-    let pool = Pool::new("pool", 2, worker).limits(limits).start().await?;
+    let pool = Pool::new("pool", 2, worker)
+        .limits(limits)
+        .escalation(Escalation::Tell)
+        .start()
+        .await?;
     let reason = pool.gave_up().await.expect("it gives up");
     assert_eq!(reason, "no worker became ready, after 5 boots in one place");
     assert!(!pool.first_ready().await);
@@ -82,10 +86,10 @@ async fn a_pool_of_which_no_worker_gets_ready_gives_up_and_tells_why() -> Result
 #[pulsar::test]
 async fn a_worker_between_two_lives_is_restarting() -> Result<()> {
     let worker = spawn().start(fails, ());
-    let limits = pulsar::PoolLimits {
+    let limits = pulsar::RestartLimits {
         first_delay: Duration::from_secs(60),
         max_delay: Duration::from_secs(60),
-        ..pulsar::PoolLimits::default()
+        ..pulsar::RestartLimits::default()
     };
     let pool = Pool::new("pool", 1, worker).limits(limits).start().await?;
     let aid = loop {
@@ -110,7 +114,7 @@ async fn a_monitor_that_is_killed_takes_its_workers_along() -> Result<()> {
         let pool = Pool::new("pool", 2, spawn().placement(placement))
             .start()
             .await?;
-        assert!(pool.all_ready(2).await);
+        assert!(pool.all_ready().await);
         arbiter().kill_actor(pool.proxy()).await?;
         assert_eq!(workers(), []);
     }
@@ -121,13 +125,14 @@ async fn a_monitor_that_is_killed_takes_its_workers_along() -> Result<()> {
 #[pulsar::test]
 async fn each_of_many_workers_is_tried_again_before_the_pool_gives_up() -> Result<()> {
     const WORKERS: usize = 8;
-    let limits = pulsar::PoolLimits {
+    let limits = pulsar::RestartLimits {
         first_delay: Duration::from_millis(1),
-        ..pulsar::PoolLimits::default()
+        ..pulsar::RestartLimits::default()
     };
     let worker = spawn().start(fails, ());
     let pool = Pool::new("pool", WORKERS, worker)
         .limits(limits)
+        .escalation(Escalation::Tell)
         .start()
         .await?;
     let mut incarnations = [0; WORKERS];

@@ -182,31 +182,77 @@ fn arguments_that_do_not_fit_are_a_failure_of_that_command_alone() {
 }
 
 #[test]
-fn a_stopped_worker_is_replaced() {
+fn a_worker_that_an_operator_stops_stays_stopped_until_its_pool_is_scaled() {
     let laboratory = Laboratory::open(BINARIES, &TWO);
     let pids = laboratory.worker_pids(2);
     let stopped = json_of(&laboratory, &["stop", "crashlab-1"]);
     assert_eq!(stopped, json!({"stopped": "crashlab-1"}));
-    // It had ended before the command returned.
+    // It had ended before the command returned, and its place is given up.
     assert!(!Process::of(pids[0]).runs());
-    let row = laboratory.replacement_of(pids[0], Duration::from_secs(5));
-    assert_eq!(row["name"], "crashlab-1", "{row}");
-    let last_exit = json!({"cause": "Stopped", "detail": null, "pid": pids[0]});
+    assert_eq!(laboratory.worker_pids(1), [pids[1]]);
+    assert_eq!(
+        error_of(&laboratory, &["info", "crashlab-1"]),
+        "UnknownActor"
+    );
+
+    let scaled = json_of(&laboratory, &["scale", "crashlab", "2"]);
+    assert_eq!(scaled, json!({"workers": 2}));
+    let again = laboratory.worker_pids(2);
+    assert!(
+        again.contains(&pids[1]) && !again.contains(&pids[0]),
+        "{again:?}"
+    );
+    let rows = laboratory.cli.workers(&laboratory.program);
+    let row = rows.iter().find(|row| row["name"] == "crashlab-1").unwrap();
+    // In a new place: nobody has lived there before.
     assert_eq!(
         json!([row["incarnation"], row["last_exit"]]),
-        json!([2, last_exit])
+        json!([1, null])
     );
-    assert_eq!(laboratory.worker_pids(2)[1], pids[1]);
 }
 
 #[test]
-fn the_aid_names_the_place_and_survives_a_restart() {
+fn a_pool_is_scaled_up_and_down_while_it_serves() {
+    let laboratory = Laboratory::open(BINARIES, &TWO);
+    let before = laboratory.worker_pids(2);
+    let scale = |workers: &str| json_of(&laboratory, &["scale", "crashlab", workers]);
+    assert_eq!(scale("4"), json!({"workers": 4}));
+    // They were ready before the command returned.
+    let four = laboratory.worker_pids(4);
+    assert!(before.iter().all(|pid| four.contains(pid)));
+    assert_eq!(scale("1"), json!({"workers": 1}));
+    assert_eq!(laboratory.worker_pids(1), [before[0]]);
+    assert!(
+        four.iter()
+            .filter(|pid| **pid != before[0])
+            .all(|pid| !Process::of(*pid).runs())
+    );
+    assert_eq!(laboratory.get("/").unwrap().body, "ok");
+    for (args, kind) in [
+        (["scale", "crashlab-1", "2"], "NotAPool"),
+        (["scale", "ghost", "2"], "NotAPool"),
+        (["scale", "crashlab", "20000"], "TooMany"),
+    ] {
+        assert_eq!(error_of(&laboratory, &args), kind, "{args:?}");
+    }
+}
+
+#[test]
+fn a_killed_worker_is_replaced_in_its_place() {
     let laboratory = Laboratory::open(BINARIES, &TWO);
     let pids = laboratory.worker_pids(2);
     let before = laboratory.cli.workers(&laboratory.program)[0]["aid"].clone();
-    json_of(&laboratory, &["stop", before.as_str().unwrap()]);
+    let aid = before.as_str().unwrap();
+    assert_eq!(
+        json_of(&laboratory, &["kill", aid]),
+        json!({"stopped": aid})
+    );
+    assert!(!Process::of(pids[0]).runs());
     let row = laboratory.replacement_of(pids[0], Duration::from_secs(5));
     assert_eq!(row["aid"], before);
+    assert_eq!(row["name"], "crashlab-1", "{row}");
+    assert_eq!(row["last_exit"]["cause"], "Signal", "{row}");
+    assert_eq!(laboratory.worker_pids(2)[1], pids[1]);
 }
 
 #[test]

@@ -130,7 +130,7 @@ async fn a_kill_that_takes_its_time_does_not_hold_the_arbiter() -> Result<()> {
 #[pulsar::test]
 async fn the_arbiter_lists_all_a_monitor_its_workers_and_others_their_tasks() -> Result<()> {
     let pool = Pool::new("pool", 2, spawn()).start().await?;
-    assert!(pool.all_ready(2).await);
+    assert!(pool.all_ready().await);
     let mut all = vec!["arbiter", "pool", "pool-1", "pool-2"];
     for (placement, name) in PLACEMENTS.into_iter().zip(["a", "b", "c"]) {
         let actor = spawn().placement(placement).name(name).await?;
@@ -165,7 +165,7 @@ async fn the_arbiter_lists_all_a_monitor_its_workers_and_others_their_tasks() ->
 #[pulsar::test]
 async fn what_is_listed_elsewhere_is_what_the_arbiter_has() -> Result<()> {
     let pool = Pool::new("pool", 1, spawn()).start().await?;
-    assert!(pool.all_ready(1).await);
+    assert!(pool.all_ready().await);
     let listed = send("pool", actors, ()).await?;
     let here = arbiter().actors();
     let worker = &listed[0];

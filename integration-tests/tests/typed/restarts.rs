@@ -299,7 +299,7 @@ async fn a_pool_keeps_typed_workers() -> Result<()> {
     for placement in [Placement::Process, Placement::Thread] {
         let worker = Counter::spawn(1).placement(placement);
         let pool = Pool::new("counters", 2, worker).start().await?;
-        assert!(pool.all_ready(2).await);
+        assert!(pool.all_ready().await);
         let added = send_json("counters-1", "add", vec![json!(4)]).await;
         assert_eq!(added.ok(), Some(json!(5)), "{placement}");
         let aid = arbiter().find(&"counters-2".into())?;

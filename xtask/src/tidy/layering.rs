@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["pulsar-mailbox"],
     &["pulsar-actor"],
     &["pulsar-core"],
-    &["pulsar-harness"],
+    &["pulsar-monitor", "pulsar-harness"],
     &[CONTROL],
     &["pulsar-app"],
     &["pulsar-net"],

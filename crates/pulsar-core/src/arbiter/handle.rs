@@ -6,7 +6,7 @@ use std::time::Duration;
 use pulsar_wire::Aid;
 use tokio::time::Instant;
 
-use super::{HaltError, listing, shutdown, start};
+use super::{HaltError, ScaleError, listing, shutdown, start, steering};
 use crate::log::LogConfig;
 use crate::node::Node;
 use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target, get_actor};
@@ -159,7 +159,9 @@ impl Arbiter {
             })
     }
 
-    /// Asks an actor to stop and waits for its end: TERM and KILL follow within its exit timeout.
+    /// Asks an actor to stop and waits for its end: TERM and KILL follow within its exit timeout. It stays
+    /// stopped, whatever its restart policy or its monitor's; the worker of a pool begins anew when the pool
+    /// is [scaled](Self::scale).
     /// The arbiter itself is only asked: whoever waits for its end does so elsewhere.
     ///
     /// # Errors
@@ -182,6 +184,26 @@ impl Arbiter {
             true => Ok(()),
             false => Err(SendError::Timeout { after }),
         }
+    }
+
+    /// Sets how many workers a pool has, and waits until it has that many: how many are ready then. See
+    /// `MonitorHandle::scale`.
+    ///
+    /// # Errors
+    ///
+    /// [`ScaleError`].
+    pub async fn scale(
+        &self,
+        pool: impl Into<Target>,
+        workers: usize,
+    ) -> Result<usize, ScaleError> {
+        let target = pool.into();
+        let not_a_pool = |_| ScaleError::NotAPool {
+            target: target.to_string(),
+        };
+        let node = self.master_node().map_err(not_a_pool)?;
+        let aid = self.find(&target).map_err(not_a_pool)?;
+        steering::scale(&node, aid, workers).await
     }
 
     /// Kills an actor and waits for its end. A thread cannot be killed: it is abandoned.

@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::shutdown::ask_to_stop;
+use super::shutdown::{MARGIN, ask_to_stop};
 use super::{Chance, Hooking, Order, Raised, raise};
 use crate::node::Node;
 use crate::{Cause, Placement, RestartPolicy, Role, SpawnError, SpawnParams};
 use pulsar_actor::runtime::Behaviour;
-use pulsar_policy::{PoolDecision, PoolEvent, PoolLimits, PoolPolicy};
+use pulsar_policy::{ChildRules, GroupDecision, GroupEvent, RestartLimits, Strategy, Supervision};
 
 /// What is needed for one more life.
 pub(crate) struct Kept {
@@ -22,6 +22,18 @@ pub(crate) struct Kept {
     pub(crate) spec: SpawnParams,
     pub(crate) behaviour: Behaviour,
     pub(crate) descriptors: Vec<(String, Arc<OwnedFd>)>,
+}
+
+/// The actor is the only child of its group.
+const READY: GroupEvent = GroupEvent::Ready { child: 0 };
+
+/// When the policy has the next life begin, if it does.
+fn next_life(decisions: &[GroupDecision], now: Instant) -> Option<Instant> {
+    decisions.iter().find_map(|decision| match decision {
+        GroupDecision::Start { .. } => Some(now),
+        GroupDecision::Delay { until, .. } => Some(*until),
+        _ => None,
+    })
 }
 
 /// What is kept of a place between two lives. It is given up when this is dropped: after the last
@@ -86,7 +98,7 @@ impl Kept {
         unwanted: &CancellationToken,
         to_ready: oneshot::Sender<Result<(), SpawnError>>,
     ) -> Cause {
-        let mut policy = PoolPolicy::single(self.spec.restart, PoolLimits::default());
+        let mut supervision = self.supervision(node);
         let mut chance = Chance::default();
         let mut next = Incarnation::FIRST.next();
         let (ready, mut ended) = (first.ready.await, first.ended);
@@ -96,23 +108,27 @@ impl Kept {
         if !lives {
             return ended.await.unwrap_or(Cause::Unknown);
         }
-        policy.on(PoolEvent::Ready { slot: 0 }, Instant::now(), chance.draw());
+        // Its first life has begun by itself: only a later one is decided here.
+        let _ = supervision.begin(Instant::now());
+        supervision.on(READY, Instant::now(), chance.draw());
         loop {
             let cause = ended.await.unwrap_or(Cause::Unknown);
-            let event = PoolEvent::Ended {
-                slot: 0,
+            let event = GroupEvent::Ended {
+                child: 0,
                 cause: cause.clone(),
             };
-            let decision = policy.on(event, Instant::now(), chance.draw());
-            if let Some(reason) = &policy.status().gave_up {
+            let now = Instant::now();
+            let decisions = supervision.on(event, now, chance.draw());
+            if let Some(reason) = &supervision.status().gave_up {
                 tracing::error!(aid = %self.aid, name = self.spec.name, reason, "actor is not restarted any more");
             }
-            let Some(PoolDecision::StartAt { at, .. }) = decision else {
+            let Some(at) = next_life(&decisions, now) else {
                 return cause;
             };
             if !self.wait(node, unwanted, at).await {
                 return cause;
             }
+            supervision.on(GroupEvent::TimeCame, at.max(Instant::now()), chance.draw());
             let Ok(raised) = raise(node, self.order(next)) else {
                 // The system stops.
                 return cause;
@@ -123,10 +139,20 @@ impl Kept {
             }
             next = next.next();
             if let Ok(Ok(())) = raised.ready.await {
-                policy.on(PoolEvent::Ready { slot: 0 }, Instant::now(), chance.draw());
+                supervision.on(READY, Instant::now(), chance.draw());
             }
             ended = raised.ended;
         }
+    }
+
+    /// A group of one.
+    fn supervision(&self, node: &Node) -> Supervision {
+        let rules = ChildRules {
+            restart: self.spec.restart,
+            final_after: self.spec.final_after.clone(),
+            stop_within: self.spec.exit_timeout.unwrap_or(node.timing.exit_timeout) + MARGIN,
+        };
+        Supervision::ordered(vec![rules], Strategy::OneForOne, RestartLimits::default())
     }
 
     /// Waits until the next life may begin. False if nobody wants one any more.

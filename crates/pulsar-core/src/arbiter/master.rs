@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::Pairs;
+use super::{Keepers, Pairs};
 
 use pulsar_sys::{Children, Exit, Pid, Signal};
 use pulsar_wire::Aid;
@@ -30,6 +30,8 @@ pub(crate) struct Master {
     granted: Mutex<HashMap<u32, Aid>>,
     /// Who has a direct link to whom.
     pub(crate) pairs: Mutex<Pairs>,
+    /// The monitors that run.
+    pub(crate) keepers: Keepers,
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
@@ -48,6 +50,7 @@ impl Master {
             overseers: Mutex::default(),
             granted: Mutex::default(),
             pairs: Mutex::default(),
+            keepers: Keepers::default(),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),

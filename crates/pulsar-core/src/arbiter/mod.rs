@@ -11,6 +11,7 @@
 //! * [`ended`]: how it has ended, as `main` returns it.
 //! * [`program`]: `main` under an arbiter, from start to exit code; [`start`]: where it has no `async`.
 //! * [`signals`]: TERM, INT and QUIT, where the program leaves them to the arbiter.
+//! * [`Nursery`]: what the arbiter does for monitors; [`steering`]: what others may tell those.
 //! * [`spawning`]: orders that come from other actors.
 
 mod broker;
@@ -22,6 +23,7 @@ mod handle;
 mod kept;
 mod listing;
 mod master;
+mod nursery;
 mod program;
 mod raise;
 mod registry;
@@ -29,9 +31,10 @@ mod shutdown;
 mod signals;
 mod spawning;
 mod start;
+mod steering;
 
 pub(crate) use broker::Pairs;
-pub(crate) use chance::Chance;
+pub use chance::Chance;
 pub use ended::Ended;
 pub(crate) use halting::halt_by;
 pub use halting::{HaltError, halt};
@@ -39,11 +42,14 @@ pub use handle::{Arbiter, arbiter};
 pub(crate) use kept::Kept;
 pub(crate) use listing::known_to;
 pub(crate) use master::Master;
+pub use nursery::{MonitorOrder, Nursery};
 pub(crate) use program::run_main;
-pub(crate) use raise::{Hooking, Order, Raised, raise};
+pub use raise::Raised;
+pub(crate) use raise::{Hooking, Order, raise};
 pub(crate) use registry::{Reached, Registry};
-pub(crate) use shutdown::{MARGIN, kill_one, stop_one, stop_tasks};
+pub(crate) use shutdown::{MARGIN, kill_one, stop_tasks};
 
 pub use start::StartError;
+pub use steering::{Keepers, MAX_WORKERS, Reach, ScaleError, Steering};
 
 pub(crate) use spawning::{Request, Spawned, notified, spawn_for, spawn_from_child};

@@ -93,7 +93,7 @@ async fn live(
     life: Life,
     body: impl Future<Output: Termination> + Send + 'static,
 ) -> ExitCode {
-    let life = tokio::spawn(life.live());
+    let mut life = tokio::spawn(life.live());
     // A task, not the future of `block_on`: only tasks take turns.
     let body = async move { body.await.report() };
     let body = tokio::spawn(scope(cx.clone(), body));
@@ -103,7 +103,13 @@ async fn live(
     let code = supervise(cx, body).await;
     drop(last_to_end);
     cx.stop();
-    drop(life.await);
+    // All others have ended. Commands that the arbiter still runs are of no more use to anybody else.
+    let own = Node::of(cx).timing.exit_timeout;
+    if tokio::time::timeout(own, &mut life).await.is_err() {
+        tracing::warn!("what the arbiter itself ran is cut: it did not end in time");
+        cx.cell().kill.cancel();
+        drop(life.await);
+    }
     // After the arbiter's own end: what the last of the others said to it has been heard.
     let halted = Node::of(cx).master().and_then(Master::halted);
     halted.map_or(code, ExitCode::from)

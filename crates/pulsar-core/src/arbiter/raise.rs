@@ -37,11 +37,11 @@ pub(crate) enum Hooking {
 }
 
 /// An actor on its way into life.
-pub(crate) struct Raised {
+pub struct Raised {
     /// Resolves when it is ready, or when it will never be.
-    pub(crate) ready: oneshot::Receiver<Result<(), SpawnError>>,
+    pub ready: oneshot::Receiver<Result<(), SpawnError>>,
     /// Resolves when it has ended. Dropped unsent if it never lived.
-    pub(crate) ended: oneshot::Receiver<Cause>,
+    pub ended: oneshot::Receiver<Cause>,
 }
 
 /// Enters the actor into the registry and begins its life: on the main loop for processes and

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulsar_wire::Aid;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::node::Node;
-use crate::{Context, Role};
+use crate::{Cause, Context, Role};
+use pulsar_actor::runtime::LONGEST;
 use pulsar_policy::ChildEvent;
 
 /// Beside an actor's own exit timeout: the time from KILL to the news of its end.
@@ -47,12 +49,31 @@ pub(crate) async fn stop_tasks(host: &Context) {
     }
 }
 
-/// Asks one actor to stop and waits for its end, or until `deadline`.
+/// Asks one actor to stop and waits for its end, or until `deadline`. What was asked for wins over what
+/// a restart policy would do; so the child of a monitor is stopped by that.
 pub(crate) async fn stop_one(node: &Arc<Node>, aid: Aid, deadline: Instant) -> bool {
-    // What was asked for wins over what a restart policy would do.
-    node.registry.lock().unwanted(aid);
-    ask_to_stop(node, aid).await;
-    wait_end(node, aid, deadline).await
+    let end = node.registry.lock().watch_end(aid);
+    let stopping = async {
+        if !stopped_by_monitor(node, aid).await {
+            node.registry.lock().unwanted(aid);
+            ask_to_stop(node, aid).await;
+        }
+        wait_for_end(end, deadline).await
+    };
+    timeout_at(deadline, stopping).await.unwrap_or(false)
+}
+
+/// Has its monitor stop the actor. False if it has none that runs.
+async fn stopped_by_monitor(node: &Node, aid: Aid) -> bool {
+    let manager = node
+        .registry
+        .lock()
+        .get(aid)
+        .map(|entry| entry.birth.manager);
+    match (node.master(), manager) {
+        (Some(master), Some(manager)) => master.keepers.stop_child(manager, aid).await,
+        _ => false,
+    }
 }
 
 /// Asks one actor to stop.
@@ -82,12 +103,26 @@ pub(crate) async fn kill_one(node: &Arc<Node>, aid: Aid) -> bool {
     gone
 }
 
+/// Waits until all have ended that an ended actor manages. Each end has its own bound.
+pub(crate) async fn all_below_ended(node: &Node, aid: Aid) {
+    for below in managed_by(node, aid) {
+        wait_end(node, below, Instant::now() + LONGEST).await;
+    }
+}
+
+/// All that an actor manages, and what those do, the nearest first.
 fn managed_by(node: &Node, manager: Aid) -> Vec<Aid> {
     let registry = node.registry.lock();
-    let below = registry
-        .iter()
-        .filter(|entry| entry.birth.manager == manager && entry.birth.aid != manager);
-    below.map(|entry| entry.birth.aid).collect()
+    let mut found: Vec<Aid> = Vec::new();
+    let mut above = vec![manager];
+    while !above.is_empty() {
+        let below = registry.iter().filter(|entry| {
+            above.contains(&entry.birth.manager) && entry.birth.aid != entry.birth.manager
+        });
+        above = below.map(|entry| entry.birth.aid).collect();
+        found.extend(&above);
+    }
+    found
 }
 
 async fn tell(node: &Node, aid: Aid, event: ChildEvent) {
@@ -104,7 +139,12 @@ async fn tell(node: &Node, aid: Aid, event: ChildEvent) {
 }
 
 async fn wait_end(node: &Node, aid: Aid, deadline: Instant) -> bool {
-    let Some(mut end) = node.registry.lock().watch_end(aid) else {
+    let end = node.registry.lock().watch_end(aid);
+    wait_for_end(end, deadline).await
+}
+
+async fn wait_for_end(end: Option<watch::Receiver<Option<Cause>>>, deadline: Instant) -> bool {
+    let Some(mut end) = end else {
         return true;
     };
     // An error means that the entry is gone, and with it the actor.
@@ -122,7 +162,9 @@ fn last_started(node: &Node) -> Option<(Aid, Duration)> {
             .is_some_and(|entry| entry.control.is_some())
     };
     let mine = registry.iter().filter(|entry| {
-        let managed = entry.role == Role::Worker && lives(entry.birth.manager);
+        let is_child = matches!(entry.role, Role::Worker | Role::Monitor);
+        let manager = entry.birth.manager;
+        let managed = is_child && manager != node.here && lives(manager);
         entry.birth.aid != node.here && entry.control.is_some() && !managed
     });
     mine.max_by_key(|entry| (entry.birth.age, entry.birth.aid))

@@ -101,7 +101,7 @@ fn listed(actor: &Proxy) -> Option<ActorStatus> {
 #[pulsar::test]
 async fn it_knows_all_actors_and_monitors() -> Result<()> {
     let pool = Pool::new("crew", 2, spawn()).start().await?;
-    assert!(pool.all_ready(2).await);
+    assert!(pool.all_ready().await);
     for placement in PLACEMENTS {
         let name = format!("a-{placement}");
         let actor = spawn().placement(placement).name(&name).await?;

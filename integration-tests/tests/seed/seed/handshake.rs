@@ -136,7 +136,7 @@ async fn its_manager_is_the_arbiter_or_the_monitor_that_has_spawned_it() -> Resu
 
         let worker = spawn().placement(placement);
         let pool = Pool::new("crew", 1, worker).start().await?;
-        assert!(pool.all_ready(1).await);
+        assert!(pool.all_ready().await);
         let manager = send("crew-1", ask_manager, ()).await?;
         let monitor = pool.proxy().aid();
         assert_eq!(manager, (monitor, "crew".to_owned()), "{placement}");

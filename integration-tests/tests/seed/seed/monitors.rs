@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use pulsar::prelude::*;
-use pulsar::{ActorStatus, PoolHandle, PoolLimits, Role};
+use pulsar::{ActorStatus, MonitorHandle, RestartLimits, Role};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::PLACEMENTS;
@@ -14,14 +14,14 @@ use super::actors::{place_now, place_of};
 const WORKERS: [Placement; 2] = [Placement::Process, Placement::Thread];
 
 /// A crew of two whose workers are replaced without delay.
-async fn crew(placement: Placement) -> Result<PoolHandle> {
-    let limits = PoolLimits {
+async fn crew(placement: Placement) -> Result<MonitorHandle> {
+    let limits = RestartLimits {
         first_delay: Duration::from_millis(1),
-        ..PoolLimits::default()
+        ..RestartLimits::default()
     };
     let pool = Pool::new("crew", 2, spawn().placement(placement));
     let pool = pool.limits(limits).start().await?;
-    assert!(pool.all_ready(2).await);
+    assert!(pool.all_ready().await);
     Ok(pool)
 }
 
@@ -198,7 +198,7 @@ async fn monitor_is_to_a_worker_its_own_and_to_others_the_arbiter() -> Result<()
         let pool = crew(placement).await?;
         let other = Pool::new("other", 1, spawn().placement(placement));
         let other = other.start().await?;
-        assert!(other.all_ready(1).await);
+        assert!(other.all_ready().await);
         for (worker, pool) in [("crew-1", &pool), ("crew-2", &pool), ("other-1", &other)] {
             let monitor = pool.proxy();
             let expected = (monitor.name().to_owned(), monitor.aid().to_string());

@@ -150,7 +150,7 @@ async fn a_workers_goes_to_its_monitor_and_not_to_the_arbiter() -> Result<()> {
     for placement in [Placement::Process, Placement::Thread] {
         let pool = Pool::new("crew", 1, spawn().placement(placement));
         let pool = pool.start().await?;
-        assert!(pool.all_ready(1).await);
+        assert!(pool.all_ready().await);
         let worker = find("crew-1").await?;
         for (manager, is_its) in [("monitor", true), ("crew", true), ("arbiter", false)] {
             let args = (manager.to_owned(), manager.to_owned());
@@ -264,7 +264,7 @@ async fn one_that_fails_to_is_shut_down_by_its_manager() -> Result<()> {
 #[pulsar::test]
 async fn the_worker_of_a_monitor_that_fails_to_is_replaced() -> Result<()> {
     let pool = Pool::new("crew", 1, spawn().timeout(SHORT)).start().await?;
-    pool.all_ready(1).await;
+    pool.all_ready().await;
     let worker: Proxy = find("crew-1").await?;
     silenced(&worker, "a command").await?;
     let replaced = async {

@@ -12,7 +12,7 @@ use crate::gate::{open_gate, until_waiting, wait_at_gate};
 #[pulsar::test]
 async fn each_actor_answers_pong_by_proxy_id_and_name() -> Result<()> {
     let pool = Pool::new("crew", 1, spawn()).start().await?;
-    assert!(pool.all_ready(1).await);
+    assert!(pool.all_ready().await);
     let mut targets: Vec<Target> = ["arbiter", "monitor", "crew", "crew-1"]
         .map(Target::from)
         .into();

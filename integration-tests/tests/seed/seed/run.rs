@@ -47,7 +47,7 @@ async fn a_remote_function_runs_on_the_actor_that_it_is_sent_to() -> Result<()> 
 #[pulsar::test]
 async fn a_worker_has_its_monitor_run_a_remote_function() -> Result<()> {
     let pool = Pool::new("crew", 1, spawn()).start().await?;
-    pool.all_ready(1).await;
+    pool.all_ready().await;
     let (aid, result) = send("crew-1", have_run, "monitor".to_owned()).await?;
     assert_eq!((aid, &*result), (pool.proxy().aid().to_string(), "abab"));
     Ok(())

@@ -158,7 +158,7 @@ async fn that_of_a_monitor_stops_its_workers_too() -> Result<()> {
     for placement in [Placement::Process, Placement::Thread] {
         let worker = spawn().placement(placement).stopping(note_state);
         let pool = Pool::new("crew", 3, worker).start().await?;
-        assert!(pool.all_ready(3).await);
+        assert!(pool.all_ready().await);
         let workers = send("crew", actors, ()).await?;
         assert_eq!(workers.len(), 3, "{placement}");
         let end = end_of(pool.proxy()).await;

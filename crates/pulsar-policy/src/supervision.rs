@@ -1,0 +1,372 @@
+//! When a group of children starts, stops and restarts them, and when it gives up.
+//!
+//! Each event changes what is wanted and what is so; then [`Supervision::settle`] decides what
+//! leads from the one to the other. So an order of events that nobody thought of cannot find a
+//! decision missing.
+
+use pulsar_model::Cause;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::child::{Child, ChildRules, Life};
+use crate::intensity::Intensity;
+use crate::{GroupDecision, GroupEvent, GroupStatus, RestartLimits};
+
+/// Which children of an ordered group are restarted with one that is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Strategy {
+    /// None but itself.
+    #[default]
+    OneForOne,
+    /// All.
+    OneForAll,
+    /// Those that start after it.
+    RestForOne,
+}
+
+/// The policy of one group, a pure state machine.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use pulsar_model::{Cause, RestartPolicy};
+/// use pulsar_policy::{ChildRules, GroupDecision, GroupEvent, RestartLimits, Supervision};
+/// use tokio::time::Instant;
+///
+/// let worker = ChildRules {
+///     restart: RestartPolicy::Permanent,
+///     final_after: Vec::new(),
+///     stop_within: Duration::from_secs(10),
+/// };
+/// let mut pool = Supervision::pool(worker, 1, RestartLimits::default());
+/// let now = Instant::now();
+/// assert_eq!(pool.begin(now), [GroupDecision::Start { child: 0 }]);
+/// let ended = GroupEvent::Ended { child: 0, cause: Cause::Code(1) };
+/// let until = now + Duration::from_millis(100);
+/// assert_eq!(pool.on(ended, now, 0.0), [GroupDecision::Delay { child: 0, until }]);
+/// assert_eq!(pool.deadline(), Some(until));
+/// let start = pool.on(GroupEvent::TimeCame, until, 0.0);
+/// assert_eq!(start, [GroupDecision::Start { child: 0 }]);
+/// ```
+#[derive(Debug)]
+pub struct Supervision {
+    shape: Shape,
+    limits: RestartLimits,
+    children: Vec<Child>,
+    /// How many children the group is meant to have, whatever has become of them.
+    size: usize,
+    restarts: Intensity,
+    /// Several children restart: all from this one on end before any of them begins.
+    restarting_from: Option<usize>,
+    phase: Phase,
+    status: GroupStatus,
+}
+
+#[derive(Debug)]
+enum Shape {
+    /// Like children, side by side.
+    Pool(ChildRules),
+    /// Each starts when those before it are ready, and stops when those after it have ended.
+    Ordered(Strategy),
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Phase {
+    Running,
+    Stopping,
+    Ended,
+}
+
+impl Supervision {
+    /// A group of children that start in this order and stop in reverse.
+    pub fn ordered(children: Vec<ChildRules>, strategy: Strategy, limits: RestartLimits) -> Self {
+        let children = children.into_iter().map(Child::new).collect();
+        Self::new(Shape::Ordered(strategy), children, limits)
+    }
+
+    /// A group of like children that start and stop side by side, and whose number can change.
+    pub fn pool(child: ChildRules, children: usize, limits: RestartLimits) -> Self {
+        let new = || Child::new(child.clone());
+        let children = std::iter::repeat_with(new).take(children).collect();
+        Self::new(Shape::Pool(child), children, limits)
+    }
+
+    fn new(shape: Shape, children: Vec<Child>, limits: RestartLimits) -> Self {
+        let status = GroupStatus {
+            size: children.len(),
+            wanted: children.len(),
+            ..GroupStatus::default()
+        };
+        Self {
+            shape,
+            limits,
+            size: children.len(),
+            children,
+            restarts: Intensity::default(),
+            restarting_from: None,
+            phase: Phase::Running,
+            status,
+        }
+    }
+
+    /// The first decisions. Called once, before any event.
+    pub fn begin(&mut self, now: Instant) -> Vec<GroupDecision> {
+        self.on(GroupEvent::TimeCame, now, 0.0)
+    }
+
+    /// Takes an event and decides; the decisions are to be carried out in their order. `chance` is
+    /// drawn anew for each event, from -1 to 1.
+    ///
+    /// What is said of a child that is not alive, or of none, is ignored. After
+    /// [`GroupDecision::End`] there are no decisions any more.
+    pub fn on(&mut self, event: GroupEvent, now: Instant, chance: f64) -> Vec<GroupDecision> {
+        let mut decisions = Vec::new();
+        match event {
+            GroupEvent::Ready { child } => self.ready(child, now),
+            GroupEvent::Ended { child, cause } => {
+                self.ended(child, cause, now, chance, &mut decisions);
+            }
+            GroupEvent::ScaleTo { children } => self.scale_to(children, &mut decisions),
+            GroupEvent::StopChild { child } => self.dismiss(child, &mut decisions),
+            GroupEvent::StopAsked => self.stop(),
+            GroupEvent::TimeCame => {}
+        }
+        self.settle(now, &mut decisions);
+        decisions
+    }
+
+    /// When [`GroupEvent::TimeCame`] is due; `None` while there is no hurry.
+    pub fn deadline(&self) -> Option<Instant> {
+        let children = self.children.iter();
+        let hurried = children.filter(|child| child.is_alive() || self.phase == Phase::Running);
+        hurried.filter_map(Child::deadline).min()
+    }
+
+    /// How the group is doing.
+    pub fn status(&self) -> &GroupStatus {
+        &self.status
+    }
+
+    /// True if nobody will live in this place any more, unless the group is scaled: its child has
+    /// ended for good, was stopped by an operator or scaled away, or there never was one.
+    pub fn is_over(&self, child: usize) -> bool {
+        self.children.get(child).is_none_or(|child| !child.wanted)
+    }
+
+    fn ready(&mut self, index: usize, now: Instant) {
+        let child = self.children.get_mut(index);
+        self.status.ever_ready |= child.is_some_and(|child| child.ready(now));
+    }
+
+    fn ended(
+        &mut self,
+        index: usize,
+        cause: Cause,
+        now: Instant,
+        chance: f64,
+        decisions: &mut Vec<GroupDecision>,
+    ) {
+        let Some(child) = self.children.get_mut(index) else {
+            return;
+        };
+        let Some(life) = child.end() else {
+            return;
+        };
+        child.judge(life, &self.limits, now);
+        if life.is_last {
+            child.vacate();
+            decisions.push(GroupDecision::Forget { child: index });
+        } else if self.phase != Phase::Running {
+            // Nobody follows it.
+        } else if !life.is_asked {
+            self.ended_by_itself(index, life, cause, now, chance, decisions);
+        } else if child.is_temporary() {
+            // It had to go for a sibling's restart.
+            child.wanted = false;
+            decisions.push(GroupDecision::Forget { child: index });
+        }
+    }
+
+    fn ended_by_itself(
+        &mut self,
+        index: usize,
+        life: Life,
+        cause: Cause,
+        now: Instant,
+        chance: f64,
+        decisions: &mut Vec<GroupDecision>,
+    ) {
+        let child = &mut self.children[index];
+        let is_final = child.ends_for_good(&cause);
+        if !cause.is_orderly() {
+            self.status.last_failure = Some(cause);
+        }
+        if is_final {
+            decisions.push(GroupDecision::Forget { child: index });
+            if self.is_spent_pool() {
+                self.give_up("every worker has ended for good".to_owned());
+            }
+            return;
+        }
+        if let Err(reason) = self.count_restart(index, now) {
+            return self.give_up(reason);
+        }
+        let child = &mut self.children[index];
+        if let Some(until) = child.delay(life, &self.limits, now, chance) {
+            decisions.push(GroupDecision::Delay {
+                child: index,
+                until,
+            });
+        }
+        self.restart_siblings_of(index);
+    }
+
+    /// True if no child is left that could live, in a group that is worth nothing then.
+    fn is_spent_pool(&self) -> bool {
+        matches!(self.shape, Shape::Pool(_)) && self.children.iter().all(|child| !child.wanted)
+    }
+
+    /// Counts a restart of a child, or tells why there is none. One that would have been stopped
+    /// for the restart of a sibling is restarted with it: the two are one.
+    fn count_restart(&mut self, index: usize, now: Instant) -> Result<(), String> {
+        let boots = self.children[index].boots_in_vain();
+        if boots >= self.limits.max_failed_boots {
+            match self.shape {
+                Shape::Pool(_) if self.status.ever_ready => {}
+                Shape::Pool(_) => {
+                    return Err(format!(
+                        "no worker became ready, after {boots} boots in one place"
+                    ));
+                }
+                Shape::Ordered(_) => {
+                    return Err(format!(
+                        "child {index} was never ready, after {boots} boots"
+                    ));
+                }
+            }
+        }
+        match self.is_restarting(index) {
+            true => Ok(()),
+            false => self.restarts.count(&self.limits, self.size, now),
+        }
+    }
+
+    fn restart_siblings_of(&mut self, index: usize) {
+        let from = match self.shape {
+            Shape::Pool(_) | Shape::Ordered(Strategy::OneForOne) => return,
+            Shape::Ordered(Strategy::OneForAll) => 0,
+            Shape::Ordered(Strategy::RestForOne) => index,
+        };
+        let before = self.restarting_from.unwrap_or(from);
+        self.restarting_from = Some(from.min(before));
+    }
+
+    /// True if the child waits for others to end, to start with them.
+    fn is_restarting(&self, index: usize) -> bool {
+        self.restarting_from.is_some_and(|from| index >= from)
+    }
+
+    fn scale_to(&mut self, size: usize, decisions: &mut Vec<GroupDecision>) {
+        let Shape::Pool(rules) = &self.shape else {
+            return;
+        };
+        if self.phase != Phase::Running {
+            return;
+        }
+        let new = || Child::new(rules.clone());
+        self.children
+            .resize_with(self.children.len().max(size), new);
+        self.size = size;
+        self.children[..size].iter_mut().for_each(Child::renew);
+        for index in size..self.children.len() {
+            self.dismiss(index, decisions);
+        }
+    }
+
+    /// Gives up a place: at once if it is empty.
+    fn dismiss(&mut self, index: usize, decisions: &mut Vec<GroupDecision>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let child = self.children.get_mut(index);
+        if child.is_some_and(Child::dismiss) {
+            decisions.push(GroupDecision::Forget { child: index });
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.phase == Phase::Running {
+            self.phase = Phase::Stopping;
+        }
+    }
+
+    fn give_up(&mut self, reason: String) {
+        self.status.gave_up = Some(reason);
+        self.stop();
+    }
+
+    /// Decides what leads from what is so to what is wanted.
+    fn settle(&mut self, now: Instant, decisions: &mut Vec<GroupDecision>) {
+        for (index, child) in self.children.iter_mut().enumerate() {
+            child.pass_time(now);
+            if child.is_overdue(now) {
+                decisions.push(GroupDecision::Kill { child: index });
+            }
+        }
+        self.stop_unwanted(now, decisions);
+        self.start_wanted(decisions);
+        let count = |is: fn(&Child) -> bool| self.children.iter().filter(|child| is(child)).count();
+        self.status.wanted = count(|child| child.wanted);
+        self.status.ready = count(Child::is_ready);
+        self.status.living = count(Child::is_alive);
+        self.status.size = self.size;
+        if self.phase == Phase::Stopping && count(Child::is_alive) == 0 {
+            self.phase = Phase::Ended;
+            let gave_up = self.status.gave_up.clone();
+            decisions.push(GroupDecision::End { gave_up });
+        }
+    }
+
+    fn stop_unwanted(&mut self, now: Instant, decisions: &mut Vec<GroupDecision>) {
+        for index in 0..self.children.len() {
+            let has_to_go = self.children[index].is_leaving() || self.has_turn_to_stop(index);
+            if has_to_go && self.children[index].ask_to_stop(now) {
+                decisions.push(GroupDecision::Stop { child: index });
+            }
+        }
+    }
+
+    /// True if the child has to go with others and its turn has come.
+    fn has_turn_to_stop(&self, index: usize) -> bool {
+        let all_go = self.phase == Phase::Stopping || self.is_restarting(index);
+        let in_any_order = matches!(self.shape, Shape::Pool(_));
+        let mut later = self.children[index + 1..].iter();
+        all_go && (in_any_order || !later.any(Child::is_alive))
+    }
+
+    fn start_wanted(&mut self, decisions: &mut Vec<GroupDecision>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        if let Some(from) = self.restarting_from {
+            let mut children = self.children[from..].iter();
+            if !children.any(|child| child.is_alive() || child.is_delayed()) {
+                self.restarting_from = None;
+            }
+        }
+        let in_order = matches!(self.shape, Shape::Ordered(_));
+        for index in 0..self.children.len() {
+            if self.is_restarting(index) {
+                return;
+            }
+            let child = &mut self.children[index];
+            if child.is_due() {
+                child.start();
+                decisions.push(GroupDecision::Start { child: index });
+            }
+            if in_order && child.wanted && !child.is_ready() {
+                return;
+            }
+        }
+    }
+}
