@@ -89,8 +89,17 @@ impl fmt::Display for Cause {
                 signal,
                 core_dumped,
             } => {
-                let core = if *core_dumped { ", core dumped" } else { "" };
-                write!(f, "was killed by signal {signal}{core}")
+                write!(f, "was killed by signal {signal}")?;
+                if let Some(name) = signal_name(*signal) {
+                    write!(f, " ({name})")?;
+                }
+                if *signal == SIGXCPU {
+                    f.write_str(": over its processor time")?;
+                }
+                if *core_dumped {
+                    f.write_str(", core dumped")?;
+                }
+                Ok(())
             }
             Self::OutOfMemory => f.write_str("ran out of memory"),
             Self::HeartbeatTimeout => f.write_str("was silent for longer than its timeout"),
@@ -98,5 +107,59 @@ impl fmt::Display for Cause {
             Self::Failed(message) => write!(f, "failed to start: {message}"),
             Self::Unknown => f.write_str("ended for an unknown reason"),
         }
+    }
+}
+
+/// The kernel's word that a process has used up its processor time.
+const SIGXCPU: i32 = 24;
+
+/// The name of a signal by which processes die, by its number on Linux.
+fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        10 => "SIGUSR1",
+        11 => "SIGSEGV",
+        12 => "SIGUSR2",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        SIGXCPU => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_told_with_its_number_and_its_name() {
+        let told = |signal, core_dumped| {
+            let cause = Cause::Signal {
+                signal,
+                core_dumped,
+            };
+            cause.to_string()
+        };
+        assert_eq!(told(9, false), "was killed by signal 9 (SIGKILL)");
+        assert_eq!(
+            told(11, true),
+            "was killed by signal 11 (SIGSEGV), core dumped"
+        );
+        assert_eq!(
+            told(24, false),
+            "was killed by signal 24 (SIGXCPU): over its processor time"
+        );
+        assert_eq!(told(40, false), "was killed by signal 40");
     }
 }

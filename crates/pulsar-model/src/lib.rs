@@ -25,7 +25,7 @@
 //!
 //! let cause = Cause::Signal { signal: 9, core_dumped: false };
 //! let error = SendError::ActorDied { cause };
-//! assert_eq!(error.to_string(), "the actor died before it replied: it was killed by signal 9");
+//! assert_eq!(error.to_string(), "the actor died before it replied: it was killed by signal 9 (SIGKILL)");
 //! ```
 #![forbid(unsafe_code)]
 

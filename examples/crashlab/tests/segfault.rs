@@ -9,7 +9,7 @@ fn the_caller_learns_the_signal_and_the_bystander_answers_all() {
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert_eq!(outcome.stdout.len(), 2, "{outcome:?}");
     assert!(
-        outcome.stdout[0].starts_with("the victim was killed by signal 11: Signal {"),
+        outcome.stdout[0].starts_with("the victim was killed by signal 11 (SIGSEGV): Signal {"),
         "{outcome:?}"
     );
     assert_eq!(
