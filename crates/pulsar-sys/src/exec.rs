@@ -27,6 +27,8 @@ pub struct ExecSpec {
     pub program_name: OsString,
     /// Its further arguments.
     pub arguments: Vec<OsString>,
+    /// Its standard error stream is a pipe that this process reads, rather than this process's own.
+    pub pipes_stderr: bool,
 }
 
 /// A child that has been started.
@@ -36,12 +38,14 @@ pub struct Spawned {
     pub pid: Pid,
     /// The parent's end of the link: non-blocking, closed by `exec`. It ends when the child does.
     pub link: UnixStream,
+    /// Where its standard error stream is read, if that is a pipe: blocking, closed by `exec`.
+    pub stderr: Option<OwnedFd>,
 }
 
 /// Starts a child that runs the same executable as this process, even if the file on disk has been replaced.
 ///
 /// When it returns, the child's `exec` has succeeded. The standard input of the child is empty; its output and error
-/// streams are those of this process.
+/// streams are those of this process, unless the latter is to be a pipe.
 ///
 /// # Errors
 ///
@@ -56,14 +60,15 @@ pub fn spawn(spec: &ExecSpec) -> Result<Spawned, SpawnFailure> {
         .map_err(SpawnFailure::at("make the link non-blocking"))?;
     let inherited =
         above_standard(inherited.into()).map_err(SpawnFailure::at("move the child's socket"))?;
-    let child = command(spec, inherited.as_raw_fd())
+    let mut child = command(spec, inherited.as_raw_fd())
         .map_err(SpawnFailure::at("find the program's own file"))?
         .spawn()
         .map_err(SpawnFailure::at("start the program"))?;
+    let stderr = child.stderr.take().map(OwnedFd::from);
     // The child's handle is dropped without waiting: we wait by pid, in `Children`.
     let pid = i32::try_from(child.id()).ok().and_then(Pid::new);
     let pid = pid.expect("the system gives pids above zero");
-    Ok(Spawned { pid, link })
+    Ok(Spawned { pid, link, stderr })
 }
 
 /// In a program that was started without standard streams a socket may get one of their numbers, which the child's own
@@ -89,7 +94,10 @@ fn command(spec: &ExecSpec, inherited: RawFd) -> io::Result<Command> {
         .env(boot::VARIABLE, format!("{inherited}:{parent}"))
         .stdin(Stdio::null())
         .stdout(Stdio::inherit())
-        .stderr(Stdio::inherit());
+        .stderr(match spec.pipes_stderr {
+            true => Stdio::piped(),
+            false => Stdio::inherit(),
+        });
     // SAFETY: between fork and exec only async-signal-safe work is allowed, as another thread may have held any lock
     // at the fork. `before_exec` and all it calls make system calls and touch numbers: no allocation, no lock, no
     // panic, and errors that are made of an errno. It captures two numbers.

@@ -9,6 +9,7 @@
 //! - [`entry`] runs a function before `main`, so that a child never reaches the user's `main`.
 //! - [`children`] learns how children ended and signals them, and never touches a pid that may be a stranger's.
 //! - [`build_id`] tells whether two processes run the same executable; [`code`] sends function pointers between them.
+//! - [`confine`] sets limits on children; [`cgroup`] those of memory, in a control group of each one's own.
 //! - [`scheduling`] has threads that compute make way for one that answers.
 //! - [`descriptors`] passes open files over a socket; [`sealed`] is memory that is shared so and cannot change.
 //! - [`usage`] measures the own process and looks at the process table.
@@ -30,6 +31,7 @@
 //!     environment: world.environment,
 //!     program_name: "worker".into(),
 //!     arguments: Vec::new(),
+//!     pipes_stderr: false,
 //! })?;
 //! let mut children = Children::new();
 //! children.insert(child.pid);
@@ -38,8 +40,10 @@
 
 pub mod boot;
 pub mod build_id;
+pub mod cgroup;
 pub mod children;
 pub mod code;
+pub mod confine;
 pub mod descriptors;
 pub mod entry;
 pub mod exec;
@@ -65,6 +69,7 @@ pub use boot::{BootError, BootSocket, World};
 pub use build_id::Build;
 pub use children::{Children, Exit, Signal, SignalError};
 pub use code::{CodeError, CodeOffset, FnPointer, Lending, LendingWith, trusting};
+pub use confine::{ProcessLimit, confine};
 pub use exec::{ExecSpec, SpawnFailure, Spawned};
 pub use pid::Pid;
 pub use sampler::Sampler;

@@ -114,6 +114,11 @@ fn is_settable(name: &OsStr) -> bool {
 
 fn apply_open_files(soft: Option<u64>) -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
+    // This process may have been given fewer than its parent has. No limit is more than any.
+    let soft = match (soft, limit.maximum) {
+        (Some(soft), Some(hard)) => Some(soft.min(hard)),
+        (soft, hard) => soft.or(hard),
+    };
     if limit.current == soft {
         return Ok(());
     }

@@ -55,6 +55,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
             .next()
             .unwrap_or_else(|| OsString::from("pulsar")),
         arguments: vec![format!("[{name}]").into()],
+        pipes_stderr: false,
     };
     let spawned = exec::spawn(&spec).map_err(|error| SpawnError::Exec {
         errno: error.errno(),

@@ -16,8 +16,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::mm::{Advice, madvise};
 use rustix::net::{RecvFlags, SendFlags};
+use rustix::process::{Resource, Rlimit, prlimit};
 
-use crate::image::Image;
+use crate::{image::Image, pid::Pid};
 
 /// The last real-time signal of the kernel.
 pub(crate) const HIGHEST_SIGNAL: c_int = 64;
@@ -227,6 +228,20 @@ unsafe extern "C" fn first_object(
         .collect();
     *found = Some(Image { base, code });
     1
+}
+
+/// Sets a limit of another process, which is a child of this one and not reaped.
+pub(crate) fn limit_child(child: Pid, resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
+    let limit = Rlimit {
+        current: Some(soft),
+        maximum: Some(hard),
+    };
+    prlimit(
+        rustix::process::Pid::from_raw(child.as_raw()),
+        resource,
+        limit,
+    )?;
+    Ok(())
 }
 
 /// How much nicer a thread is that makes way for others. Measured on two cores that were both kept

@@ -9,8 +9,9 @@ use std::{
 
 use libc::{c_int, c_void};
 use rustix::net::{RecvFlags, SendFlags};
+use rustix::process::Resource;
 
-use crate::image::Image;
+use crate::{image::Image, pid::Pid};
 
 /// The last signal that all Unix systems have.
 pub(crate) const HIGHEST_SIGNAL: c_int = 31;
@@ -106,6 +107,16 @@ pub(crate) unsafe fn keep_from_forks(_start: *mut c_void, _len_bytes: usize) -> 
 /// Not known.
 pub(crate) fn image() -> Option<Image> {
     None
+}
+
+/// Refuses: a process sets its own limits only.
+pub(crate) fn limit_child(
+    _child: Pid,
+    _resource: Resource,
+    _soft: u64,
+    _hard: u64,
+) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Not known: nothing changes.

@@ -133,6 +133,7 @@ fn the_link_blocks_in_the_child_and_not_in_the_parent() {
         environment: Vec::new(),
         program_name: OsString::new(),
         arguments: vec!["exit".into(), "0".into()],
+        pipes_stderr: false,
     });
     let child = child.unwrap();
     children.insert(child.pid);

@@ -46,6 +46,7 @@ pub(crate) fn start(arguments: &[&str]) -> exec::Spawned {
         environment: environment(),
         program_name: "a child".into(),
         arguments: arguments.iter().map(OsString::from).collect(),
+        pipes_stderr: false,
     });
     let spawned = spawned.unwrap();
     spawned.link.set_nonblocking(false).unwrap();
