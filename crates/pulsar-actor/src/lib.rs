@@ -67,10 +67,10 @@ pub use pulsar_loop::{
 };
 pub use pulsar_model::{
     ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
-    Error, ExecutorInfo, Extra, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo,
-    LoopInfo, MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError, Placement, RawProxy,
-    RestartPolicy, Result, Role, SendError, SettingError, SettingInfo, SpawnError, SpawnParams,
-    State, SystemInfo, Target, panic_message,
+    Ending, Error, ExecutorInfo, Extra, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit,
+    Limits, LinksInfo, LoopInfo, MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError,
+    Placement, RawProxy, RestartPolicy, Result, Role, SendError, SettingError, SettingInfo,
+    SpawnError, SpawnParams, State, SystemInfo, Target, panic_message,
 };
 pub use run::{Run, run};
 pub use settings::{Declaration, Setting};

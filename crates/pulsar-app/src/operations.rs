@@ -1,6 +1,6 @@
 //! What the control socket can do with an application's arbiter.
 
-use pulsar_control::{ActorRow, Backend, Failure, LastExit, Placement, Role, State};
+use pulsar_control::{ActorRow, Backend, Failure, LastExit, Placement, Role, State, printable};
 use pulsar_core::{ActorStatus, Arbiter, CallError, SendError, Target, arbiter, send_json};
 use serde_json::{Map, Value, json};
 
@@ -127,6 +127,11 @@ fn row(actor: &ActorStatus) -> ActorRow {
             cause: exit.cause.name().to_owned(),
             detail: exit.cause.detail(),
             pid: exit.pid,
+            stderr: exit
+                .stderr
+                .iter()
+                .map(|line| printable(line).into_owned())
+                .collect(),
         }),
         rss_bytes: actor.system.map(|system| system.rss_bytes),
         cpu_percent: actor.system.map(|system| system.cpu_percent),
@@ -164,5 +169,32 @@ fn state(actor: &ActorStatus) -> State {
         pulsar_core::State::Stopping => State::Stopping,
         pulsar_core::State::Closed => State::Closed,
         pulsar_core::State::Terminated => State::Terminated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_last_exit_are_shown_without_what_a_terminal_would_obey() {
+        let status = json!({
+            "aid": "bbbbbbbb-3", "name": "web-1", "role": "worker", "placement": "process", "pid": 42,
+            "state": "running", "restarting_s": null, "monitor": "web", "uptime_s": 1.0,
+            "incarnation": 2, "generation": 1, "restarts": 1,
+            "last_exit": {
+                "cause": "OutOfMemory", "detail": null, "pid": 41, "incarnation": 1,
+                "stderr": ["\u{1b}[2Jno memory"]
+            },
+            "system": null,
+            "mailbox": {
+                "depth": 0, "capacity": 1, "received": 0, "replied": 0, "failed": 0, "dead_letters": 0
+            },
+            "notified_ago_s": null
+        });
+        let status: ActorStatus = serde_json::from_value(status).unwrap();
+        let last = row(&status).last_exit.unwrap();
+        assert_eq!(last.cause, "OutOfMemory");
+        assert_eq!(last.stderr, ["\\u{1b}[2Jno memory"]);
     }
 }

@@ -78,6 +78,7 @@ fn rows() -> Vec<ActorRow> {
             cause: "Signal".into(),
             detail,
             pid: Some(99),
+            stderr: Vec::new(),
         }),
         rss_bytes: None,
         cpu_percent: None,

@@ -50,6 +50,9 @@ pub struct LastExit {
     pub detail: Value,
     /// The process that ended; `None` if the actor had none of its own.
     pub pid: Option<u32>,
+    /// The last lines on its standard error stream, where they were kept, without what a terminal would obey.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stderr: Vec<String>,
 }
 
 /// What an actor is for.
@@ -171,6 +174,14 @@ mod tests {
         let row: ActorRow = serde_json::from_value(restarting()).unwrap();
         assert_eq!(row.state, State::Restarting);
         assert_eq!(serde_json::to_value(&row).unwrap(), restarting());
+    }
+
+    #[test]
+    fn lines_of_stderr_are_there_where_they_were_kept() {
+        let mut shown = restarting();
+        shown["last_exit"]["stderr"] = json!(["a last word"]);
+        let row: ActorRow = serde_json::from_value(shown.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&row).unwrap(), shown);
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //!
 //! # Layout
 //!
-//! * `spawn`, `spawn_hooks`: what a user says of an actor; `placement`: how it comes to be; `hosting`: a loop that
+//! * `spawn`, `spawn_hooks`, `spawn_limits`: what a user says of an actor; `placement`: how it comes to be; `hosting`: a loop that
 //!   an actor owns.
 //! * `arbiter`: registry, oversight, shutdown, programs.
 //! * `node`: one process's share; `route`, `ways`, `delivery`: the ways to other processes, and from
@@ -55,6 +55,7 @@ mod placement;
 mod route;
 mod spawn;
 mod spawn_hooks;
+mod spawn_limits;
 mod ways;
 
 pub use arbiter::{Arbiter, Ended, HaltError, ScaleError, StartError, arbiter, halt};
@@ -62,13 +63,13 @@ pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
 pub use log::LogConfig;
 pub use pulsar_actor::{
     Actor, ActorCall, ActorEvents, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError,
-    Cause, Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Error, ExecutorInfo,
-    Extra, FnRef, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, LinksInfo, LoopInfo,
-    MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError, Placement, Proxy, RawProxy,
-    RestartPolicy, Result, Role, Run, SendError, Sent, Setting, SettingError, SettingInfo,
-    SharedBytes, SharedBytesMut, SpawnError, SpawnParams, State, SystemInfo, Target, Unsent,
-    commands, config, config_get, config_set, echo, find, get_actor, info, panic_message, ping,
-    run, send, send_json, stop,
+    Cause, Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Ending, Error,
+    ExecutorInfo, Extra, FnRef, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit, Limits,
+    LinksInfo, LoopInfo, MailboxInfo, Never, OnStop, Overflow, ParamError, ParseAidError,
+    Placement, Proxy, RawProxy, RestartPolicy, Result, Role, Run, SendError, Sent, Setting,
+    SettingError, SettingInfo, SharedBytes, SharedBytesMut, SpawnError, SpawnParams, State,
+    SystemInfo, Target, Unsent, commands, config, config_get, config_set, echo, find, get_actor,
+    info, panic_message, ping, run, send, send_json, stop,
 };
 pub use pulsar_actor::{
     AlreadyFired, AsyncObject, Binding, EventDropped, EventLoop, Executor, Interest, Job, JobError,

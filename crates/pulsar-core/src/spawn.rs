@@ -14,8 +14,8 @@ use serde::Serialize;
 use crate::arbiter::{Hooking, Kept, Order, Raised, raise, spawn_from_child};
 use crate::node::Node;
 use crate::{
-    Actor, Anyone, Context, EventLoop, Executor, OnStop, Overflow, Placement, Proxy, RawProxy,
-    RestartPolicy, Role, SendError, SpawnError, SpawnParams, get_actor,
+    Actor, Anyone, Context, Ending, EventLoop, Executor, OnStop, Overflow, Placement, Proxy,
+    RawProxy, RestartPolicy, Role, SendError, SpawnError, SpawnParams, get_actor,
 };
 use pulsar_actor::runtime::{Behaviour, DEFAULT_CAPACITY, Hooks, LONGEST, Roaming};
 
@@ -70,7 +70,7 @@ pub fn spawn_local_actor<A: Actor>(args: A::Start) -> Spawn<A> {
 /// An actor that is described and not yet spawned.
 #[must_use = "nothing is spawned until this is awaited"]
 pub struct Spawn<A: Actor = Anyone> {
-    spec: SpawnParams,
+    pub(crate) spec: SpawnParams,
     /// Whether it is restarted, if anything was said of that.
     restart_said: Option<RestartPolicy>,
     pub(crate) behaviour: Behaviour,
@@ -142,6 +142,27 @@ impl<A: Actor> Spawn<A> {
     {
         self.spec.restart = policy;
         self.restart_said = Some(policy);
+        self
+    }
+
+    /// Ends after which the actor is not restarted, whatever its restart policy says; those that were
+    /// said before count too. An actor that exits with `Ending::Code(3)` because its settings make no
+    /// sense would do so again and again.
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// use pulsar::{Ending, spawn};
+    ///
+    /// # async fn example() -> pulsar::Result<()> {
+    /// let importer = spawn().permanent().final_after([Ending::Code(3), Ending::OutOfMemory]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn final_after(mut self, ends: impl IntoIterator<Item = Ending>) -> Self
+    where
+        A: Roaming,
+    {
+        self.spec.final_after.extend(ends);
         self
     }
 
@@ -507,5 +528,19 @@ impl<A: Actor> IntoFuture for Spawning<A> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move { self.ready.await.map(|()| self.proxy) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn final_ends_add_up_in_what_hooks_and_monitors_see() {
+        let described = spawn().final_after([Ending::Code(3)]);
+        assert_eq!(described.spec().final_after, [Ending::Code(3)]);
+        let described = described.final_after(vec![Ending::OutOfMemory]).untyped();
+        let both = [Ending::Code(3), Ending::OutOfMemory];
+        assert_eq!(described.spec().final_after, both);
     }
 }

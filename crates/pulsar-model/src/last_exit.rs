@@ -9,7 +9,8 @@ use crate::Cause;
 
 /// How the predecessor in an actor's place ended.
 ///
-/// Tools see the cause as `ps` shows it: `{"cause": "Code", "detail": 3, "pid": 41, "incarnation": 1}`.
+/// Tools see the cause as `ps` shows it: `{"cause": "Code", "detail": 3, "pid": 41, "incarnation": 1}`,
+/// and `"stderr": [...]` where lines of it were kept.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LastExit {
     /// How the predecessor ended.
@@ -18,6 +19,9 @@ pub struct LastExit {
     pub pid: Option<u32>,
     /// Which life it was.
     pub incarnation: Incarnation,
+    /// The last lines on its standard error, where they were kept; as it wrote them, so they may hold
+    /// what a terminal would obey.
+    pub stderr: Vec<String>,
 }
 
 /// The form for tools.
@@ -28,18 +32,21 @@ struct Shown {
     detail: Value,
     pid: Option<u32>,
     incarnation: Incarnation,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stderr: Vec<String>,
 }
 
 impl Serialize for LastExit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !serializer.is_human_readable() {
-            return (&self.cause, self.pid, self.incarnation).serialize(serializer);
+            return (&self.cause, self.pid, self.incarnation, &self.stderr).serialize(serializer);
         }
         let shown = Shown {
             cause: self.cause.name().to_owned(),
             detail: self.cause.detail(),
             pid: self.pid,
             incarnation: self.incarnation,
+            stderr: self.stderr.clone(),
         };
         shown.serialize(serializer)
     }
@@ -48,11 +55,12 @@ impl Serialize for LastExit {
 impl<'de> Deserialize<'de> for LastExit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
-            let (cause, pid, incarnation) = Deserialize::deserialize(deserializer)?;
+            let (cause, pid, incarnation, stderr) = Deserialize::deserialize(deserializer)?;
             return Ok(Self {
                 cause,
                 pid,
                 incarnation,
+                stderr,
             });
         }
         let shown = Shown::deserialize(deserializer)?;
@@ -65,6 +73,7 @@ impl<'de> Deserialize<'de> for LastExit {
             cause: serde_json::from_value(cause).map_err(D::Error::custom)?,
             pid: shown.pid,
             incarnation: shown.incarnation,
+            stderr: shown.stderr,
         })
     }
 }
@@ -73,7 +82,7 @@ impl<'de> Deserialize<'de> for LastExit {
 mod tests {
     use super::*;
 
-    fn causes() -> [Cause; 8] {
+    fn causes() -> [Cause; 9] {
         [
             Cause::Normal,
             Cause::Stopped,
@@ -83,6 +92,7 @@ mod tests {
                 signal: 9,
                 core_dumped: false,
             },
+            Cause::OutOfMemory,
             Cause::BootTimeout,
             Cause::Failed("no database".to_owned()),
             Cause::Unknown,
@@ -96,6 +106,7 @@ mod tests {
                 cause,
                 pid: Some(41),
                 incarnation: Incarnation(2),
+                stderr: vec!["a last word".to_owned()],
             };
             let bytes = postcard::to_stdvec(&exit).unwrap();
             assert_eq!(postcard::from_bytes::<LastExit>(&bytes).unwrap(), exit);
@@ -104,5 +115,18 @@ mod tests {
             assert_eq!(shown["detail"], exit.cause.detail());
             assert_eq!(serde_json::from_value::<LastExit>(shown).unwrap(), exit);
         }
+    }
+
+    #[test]
+    fn lines_of_stderr_are_shown_only_where_there_are_any() {
+        let exit = LastExit {
+            cause: Cause::Normal,
+            pid: None,
+            incarnation: Incarnation::FIRST,
+            stderr: Vec::new(),
+        };
+        let shown = serde_json::to_value(&exit).unwrap();
+        assert_eq!(shown.get("stderr"), None);
+        assert_eq!(serde_json::from_value::<LastExit>(shown).unwrap(), exit);
     }
 }

@@ -99,6 +99,7 @@ mod tests {
                 cause: Cause::Code(3),
                 pid: Some(41),
                 incarnation: Incarnation::FIRST,
+                stderr: Vec::new(),
             }),
             system: None,
             mailbox: MailboxInfo::default(),

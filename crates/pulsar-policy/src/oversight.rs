@@ -41,6 +41,8 @@ pub enum ChildEvent {
     EndSaid(Cause),
     /// Its link has ended; with a reason if it was not to be trusted any further.
     LinkClosed(Option<String>),
+    /// Its process is dead, and the system says that it lacked memory. Told before [`Exited`](Self::Exited).
+    MemoryRanOut,
     /// Its process has exited and was reaped.
     Exited(Exit),
     /// Somebody wants it to stop.
@@ -87,6 +89,7 @@ pub struct Oversight {
     /// Why we ended it.
     verdict: Option<Cause>,
     exit: Option<Exit>,
+    memory_ran_out: bool,
     link_closed: bool,
 }
 
@@ -144,6 +147,7 @@ impl Oversight {
             said: None,
             verdict: None,
             exit: None,
+            memory_ran_out: false,
             link_closed: false,
         }
     }
@@ -166,6 +170,11 @@ impl Oversight {
         matches!(self.phase, Phase::Booting { .. })
     }
 
+    /// True once we have sent a signal that ends a process by itself: its death by one says nothing more.
+    pub fn is_doomed(&self) -> bool {
+        matches!(self.phase, Phase::Killed { .. } | Phase::Aborted { .. })
+    }
+
     /// True if it was killed and its end has not been learnt.
     pub fn is_given_up(&self) -> bool {
         matches!(self.phase, Phase::Killed { .. }) && self.exit.is_none() && self.said.is_none()
@@ -178,6 +187,10 @@ impl Oversight {
             ChildEvent::Notified(info) => self.notified(info, now),
             ChildEvent::EndSaid(cause) => self.end_said(cause, now),
             ChildEvent::LinkClosed(reason) => self.link_closed(reason, now),
+            ChildEvent::MemoryRanOut => {
+                self.memory_ran_out = !self.is_doomed();
+                Decision::Wait
+            }
             ChildEvent::Exited(exit) => {
                 self.exit = Some(exit);
                 self.phase = Phase::Lingering {
@@ -323,6 +336,8 @@ impl Oversight {
             return verdict.clone();
         }
         match (self.exit, &self.said) {
+            // The kernel that killed it, or its allocator that gave up: the signal is only how.
+            (Some(Exit::Signal { .. }), _) if self.memory_ran_out => Cause::OutOfMemory,
             // The panic that aborted it: the signal is only how.
             (
                 Some(Exit::Signal {
@@ -482,6 +497,37 @@ mod tests {
             core_dumped: false,
         };
         assert_eq!(aborted(None), Decision::End(signal));
+    }
+
+    #[test]
+    fn a_signal_for_lack_of_memory_is_told_from_others() {
+        let now = Instant::now();
+        let killed = Exit::Signal {
+            signal: 9,
+            core_dumped: false,
+        };
+        let ended = |asked: Option<ChildEvent>, exit| {
+            let mut life = process(now);
+            if let Some(asked) = asked {
+                let _ = life.on(asked, now);
+            }
+            let _ = life.on(ChildEvent::LinkClosed(None), now);
+            assert_eq!(life.on(ChildEvent::MemoryRanOut, now), Decision::Wait);
+            life.on(ChildEvent::Exited(exit), now)
+        };
+        assert_eq!(ended(None, killed), Decision::End(Cause::OutOfMemory));
+        let stopping = Some(ChildEvent::StopAsked);
+        assert_eq!(ended(stopping, killed), Decision::End(Cause::OutOfMemory));
+        // Some other process of its group lacked memory, and it lived on.
+        let code = ended(None, Exit::Code(3));
+        assert_eq!(code, Decision::End(Cause::Code(3)));
+        // The signal was ours.
+        let cause = Cause::Signal {
+            signal: 9,
+            core_dumped: false,
+        };
+        let ours = ended(Some(ChildEvent::KillAsked), killed);
+        assert_eq!(ours, Decision::End(cause));
     }
 
     #[test]

@@ -48,10 +48,10 @@ pub use pulsar_net as net;
 pub mod prelude {
     pub use pulsar_app::{NoSettings, Worker};
     pub use pulsar_core::{
-        Aid, CallError, Cause, Context, DeadLetter, Error, Info, OnStop, Overflow, Placement,
-        Proxy, RestartPolicy, Result, SendError, SharedBytes, Spawn, SpawnError, SpawnParams,
-        State, actors, arbiter, command, config_get, config_set, echo, find, get_actor, halt, info,
-        kill_actor, notify, ping, remote, run, send, spawn, stop,
+        Aid, CallError, Cause, Context, DeadLetter, Ending, Error, Info, OnStop, Overflow,
+        Placement, Proxy, RestartPolicy, Result, SendError, SharedBytes, Spawn, SpawnError,
+        SpawnParams, State, actors, arbiter, command, config_get, config_set, echo, find,
+        get_actor, halt, info, kill_actor, notify, ping, remote, run, send, spawn, stop,
     };
     pub use pulsar_monitor::{Monitor, Pool, Strategy};
 }

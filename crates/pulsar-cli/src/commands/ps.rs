@@ -168,6 +168,7 @@ mod tests {
                 cause: cause.into(),
                 detail,
                 pid: None,
+                stderr: Vec::new(),
             })
         };
         assert_eq!(shown("Normal", Value::Null), "Normal");

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::{Keepers, Pairs};
+use super::{Keepers, Memory, Pairs};
 
 use pulsar_sys::{Children, Exit, Pid, Signal};
 use pulsar_wire::Aid;
@@ -32,6 +32,8 @@ pub(crate) struct Master {
     pub(crate) pairs: Mutex<Pairs>,
     /// The monitors that run.
     pub(crate) keepers: Keepers,
+    /// Control groups.
+    pub(crate) memory: Memory,
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
@@ -51,6 +53,7 @@ impl Master {
             granted: Mutex::default(),
             pairs: Mutex::default(),
             keepers: Keepers::default(),
+            memory: Memory::new(),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
@@ -81,6 +84,7 @@ impl Master {
     /// The arbiter's loop has ended.
     pub(crate) fn leave_main_loop(&self) {
         *self.main_loop.lock() = None;
+        self.memory.remove_left();
     }
 
     pub(crate) fn new_place(&self) -> u32 {

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::start::{self, Start, StartError};
 use super::{Master, exits, shutdown, signals};
 use crate::node::{Node, Timing, Upward, notify_period};
+use crate::placement::RELAY;
 use crate::{
     Anyone, Context, Error, EventLoop, Executor, Extra, OnStop, Overflow, Placement, Result, Role,
     entry,
@@ -28,6 +29,8 @@ use pulsar_actor::runtime::{
 
 /// How long blocking jobs of the program may go on after its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
+/// How long the last that actors said may take to be written.
+const LAST_LINES: Duration = Duration::from_millis(200);
 /// How long `main` has to return once the arbiter was asked to stop and all actors have ended.
 const MAIN_GRACE: Duration = Duration::from_secs(2);
 
@@ -83,6 +86,7 @@ where
     if let Some(node) = Node::current() {
         node.close();
     }
+    RELAY.flush(LAST_LINES);
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
     code
 }

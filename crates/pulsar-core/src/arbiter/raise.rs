@@ -5,13 +5,15 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pulsar_sys::Exit;
 use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::node::{Node, notify_period};
-use crate::placement::{self, Commission, Vessel};
+use crate::placement::{self, Commission, Unlaunched, Vessel};
 use crate::spawn::is_name;
+use crate::spawn_limits;
 use crate::{Cause, Executor, Placement, RestartPolicy, Role, SpawnError, SpawnParams};
 use pulsar_actor::runtime::{Behaviour, Hooks, Identity};
 use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
@@ -50,8 +52,9 @@ pub struct Raised {
 /// # Errors
 ///
 /// What can be told at once: [`SpawnError::BadName`], [`SpawnError::NameTaken`], [`SpawnError::NoEntry`],
-/// [`SpawnError::Limit`] while the system stops.
-pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError> {
+/// [`SpawnError::Limit`] while the system stops and for limits out of their range, [`SpawnError::Unsupported`] for
+/// limits that its placement cannot have.
+pub(crate) fn raise(node: &Arc<Node>, mut order: Order) -> Result<Raised, SpawnError> {
     if node.master().is_some_and(super::Master::is_stopping) {
         return Err(SpawnError::Limit {
             message: "the arbiter is stopping and spawns nothing more".to_owned(),
@@ -61,6 +64,7 @@ pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError
     if !name.is_empty() && (!is_name(name) || node.parse(name).is_some()) {
         return Err(SpawnError::BadName { name: name.clone() });
     }
+    spawn_limits::check(&mut order.spec)?;
     let (control, events) = mpsc::channel(CHILD_EVENTS);
     let birth = identity(node, &order);
     let monitor = order.monitor.clone();
@@ -78,6 +82,7 @@ pub(crate) fn raise(node: &Arc<Node>, order: Order) -> Result<Raised, SpawnError
         is_transient: order.role == Role::Actor && order.spec.restart == RestartPolicy::Transient,
         ready: Some(to_ready),
         vessel: None,
+        stderr: Vec::new(),
         over: false,
     };
     let placement = order.spec.placement;
@@ -136,6 +141,8 @@ struct Overseer {
     is_transient: bool,
     ready: Option<oneshot::Sender<Result<(), SpawnError>>>,
     vessel: Option<Vessel>,
+    /// The last lines of a process's standard error stream, where they are kept.
+    stderr: Vec<String>,
     over: bool,
 }
 
@@ -172,7 +179,8 @@ impl Overseer {
             descriptors: order.descriptors,
             control,
         };
-        if let Err(error) = self.launch(commission) {
+        if let Err(unlaunched) = self.launch(commission) {
+            let error = unlaunched.gone().await;
             self.never_lived(error);
             return None;
         }
@@ -202,7 +210,7 @@ impl Overseer {
         (!master.is_stopping()).then_some(permit)
     }
 
-    fn launch(&mut self, commission: Commission) -> Result<(), SpawnError> {
+    fn launch(&mut self, commission: Commission) -> Result<(), Unlaunched> {
         let enter = |reached, pid| {
             let mut registry = self.node.registry.lock();
             registry.launched(self.aid, reached, pid);
@@ -222,6 +230,9 @@ impl Overseer {
         loop {
             let event = next(events, self.vessel.as_mut(), oversight.deadline()).await;
             let link_closed = matches!(event, ChildEvent::LinkClosed(_));
+            if let ChildEvent::Exited(exit) = event {
+                self.exited(exit, oversight);
+            }
             let decision = oversight.on(event, Instant::now());
             if matches!(decision, Decision::End(_)) && oversight.is_given_up() {
                 tracing::warn!(aid = %self.aid, name = self.name, "actor does not die: abandoned");
@@ -238,6 +249,18 @@ impl Overseer {
                 vessel.look_for_exit(&self.node);
             }
         }
+    }
+
+    /// Its process is dead: gathers what only its traces tell.
+    fn exited(&mut self, exit: Exit, oversight: &mut Oversight) {
+        let Some(vessel) = &self.vessel else {
+            return;
+        };
+        let last = vessel.last_stderr();
+        if !oversight.is_doomed() && vessel.ran_out_of_memory(exit, &last) {
+            let _ = oversight.on(ChildEvent::MemoryRanOut, Instant::now());
+        }
+        self.stderr = last.lines;
     }
 
     fn carry_out(&mut self, decision: Decision) -> Option<Cause> {
@@ -265,6 +288,7 @@ impl Overseer {
     }
 
     fn ended(&mut self, cause: &Cause, boot_timeout: Duration) {
+        let last_lines = self.stderr.clone();
         self.let_go(cause);
         self.resolve(Err(match cause {
             Cause::BootTimeout => SpawnError::BootTimeout {
@@ -274,10 +298,11 @@ impl Overseer {
                 cause: cause.clone(),
             },
         }));
-        if cause.is_orderly() {
-            tracing::debug!(aid = %self.aid, name = self.name, "actor {cause}");
-        } else {
-            tracing::error!(aid = %self.aid, name = self.name, "actor {cause}");
+        let (aid, name) = (self.aid, &self.name);
+        match (cause.is_orderly(), &last_lines[..]) {
+            (true, _) => tracing::debug!(%aid, name, "actor {cause}"),
+            (false, []) => tracing::error!(%aid, name, "actor {cause}"),
+            (false, stderr) => tracing::error!(%aid, name, ?stderr, "actor {cause}"),
         }
     }
 
@@ -296,7 +321,12 @@ impl Overseer {
         }
         let keep_place = self.keep_place && !(self.is_transient && cause.is_orderly());
         let mut registry = self.node.registry.lock();
-        registry.ended(self.aid, cause, keep_place);
+        registry.ended(
+            self.aid,
+            cause,
+            std::mem::take(&mut self.stderr),
+            keep_place,
+        );
         drop(registry);
         if !keep_place {
             self.node.release_name(self.aid, &self.name);

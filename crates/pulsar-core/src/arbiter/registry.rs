@@ -180,7 +180,7 @@ impl Registry {
     }
 
     /// A life has ended. The place stays if it is kept for the next, and its end was not asked for.
-    pub(crate) fn ended(&mut self, aid: Aid, cause: &Cause, keep: bool) {
+    pub(crate) fn ended(&mut self, aid: Aid, cause: &Cause, stderr: Vec<String>, keep: bool) {
         let Some(entry) = self.entries.get_mut(&aid) else {
             return;
         };
@@ -190,6 +190,7 @@ impl Registry {
                 .own_pid()
                 .and_then(|pid| u32::try_from(pid.as_raw()).ok()),
             incarnation: entry.birth.incarnation,
+            stderr,
         });
         entry.state = State::Terminated;
         entry.pid = None;

@@ -1,7 +1,10 @@
 //! How an actor comes to be in each placement, and over what it is reached. What it does then is
 //! the lifecycle's, the same for all.
 
+mod confinement;
 mod process;
+mod relay;
+mod stderr;
 mod task;
 mod thread;
 
@@ -9,9 +12,11 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pulsar_sys::{Exit, Pid, Signal};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::arbiter::{Hooking, Reached};
 use crate::node::Node;
@@ -20,7 +25,10 @@ use pulsar_actor::runtime::{Hooks, Identity, Life, Mailbox, Reports};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 
+pub(crate) use confinement::Confinement;
 pub(crate) use process::ChildIdentity;
+pub(crate) use relay::RELAY;
+pub(crate) use stderr::{Last, Stderr};
 
 /// All that a placement needs to begin a life.
 pub(crate) struct Commission {
@@ -39,6 +47,10 @@ pub(crate) enum Vessel {
         link: Arc<Link>,
         /// Taken when it has come.
         exit: Option<oneshot::Receiver<Exit>>,
+        /// Dropped with the vessel, when the process is gone.
+        confinement: Confinement,
+        /// Its standard error stream, where that is read here.
+        stderr: Option<Stderr>,
     },
     Thread(Context),
     Task(Context),
@@ -52,20 +64,58 @@ pub(crate) type Enter<'a> = &'a dyn Fn(Reached, Option<Pid>);
 ///
 /// # Errors
 ///
-/// If there will be none; then nothing is left of it.
+/// If there will be none; then nothing is left of it once [`Unlaunched::gone`] has returned.
 pub(crate) fn launch(
     node: &Arc<Node>,
     commission: Commission,
     enter: Enter<'_>,
-) -> Result<Vessel, SpawnError> {
+) -> Result<Vessel, Unlaunched> {
     match commission.birth.placement {
         Placement::Process => {
             let vessel = process::launch(node, commission)?;
             enter(vessel.reached(), vessel.pid());
             Ok(vessel)
         }
-        Placement::Thread => thread::launch(node, commission, enter),
-        Placement::Task => task::launch(node, commission, enter),
+        Placement::Thread => Ok(thread::launch(node, commission, enter)?),
+        Placement::Task => Ok(task::launch(node, commission, enter)?),
+    }
+}
+
+/// A life that did not begin.
+pub(crate) struct Unlaunched {
+    error: SpawnError,
+    /// A process that was made for it, and was killed before it ran anything of the user's.
+    doomed: Option<Box<Doomed>>,
+}
+
+/// A process that is about to be gone.
+pub(crate) struct Doomed {
+    exit: oneshot::Receiver<Exit>,
+    confinement: Confinement,
+}
+
+impl From<SpawnError> for Unlaunched {
+    fn from(error: SpawnError) -> Self {
+        Self {
+            error,
+            doomed: None,
+        }
+    }
+}
+
+impl Unlaunched {
+    /// How long the kernel may take to end a process that was killed.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Waits until nothing is left of it. Why it did not begin.
+    pub(crate) async fn gone(self) -> SpawnError {
+        if let Some(doomed) = self.doomed {
+            let Doomed { exit, confinement } = *doomed;
+            // One that does not die is reaped whenever it does.
+            let _ = timeout(Self::PATIENCE, exit).await;
+            drop(confinement);
+        }
+        self.error
     }
 }
 
@@ -130,6 +180,22 @@ impl Vessel {
         };
         *exit = None;
         exited.unwrap_or(Exit::Lost)
+    }
+
+    /// What its process, which has exited, said last on its standard error stream, where that is read here.
+    pub(crate) fn last_stderr(&self) -> Last {
+        match self {
+            Self::Process { stderr, .. } => stderr.as_ref().map(Stderr::finish).unwrap_or_default(),
+            Self::Thread(_) | Self::Task(_) => Last::default(),
+        }
+    }
+
+    /// Whether its process, which has exited so without our doing and with these last words, lacked memory.
+    pub(crate) fn ran_out_of_memory(&self, exit: Exit, last: &Last) -> bool {
+        match self {
+            Self::Process { confinement, .. } => confinement.ran_out_of_memory(exit, last),
+            Self::Thread(_) | Self::Task(_) => false,
+        }
     }
 
     /// Its link has ended: has its process?

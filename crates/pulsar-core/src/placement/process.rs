@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use pulsar_sys::descriptors::{self, MAX_DESCRIPTORS};
-use pulsar_sys::{Build, ExecSpec, World, exec};
+use pulsar_sys::{Build, ExecSpec, Signal, World, exec};
 use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
-use super::{Commission, Vessel};
+use super::{Commission, Confinement, Doomed, Stderr, Unlaunched, Vessel};
 use crate::arbiter::Hooking;
 use crate::delivery::Held;
 use crate::entry;
@@ -40,30 +40,45 @@ pub(crate) struct ChildIdentity {
 /// # Errors
 ///
 /// [`SpawnError::NoEntry`], [`SpawnError::Exec`], or [`SpawnError::Hook`] if what it is to run
-/// cannot be written down.
-pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, SpawnError> {
+/// cannot be written down; [`SpawnError::Limit`] or [`SpawnError::Unsupported`] for a limit that
+/// cannot be set.
+pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, Unlaunched> {
     if !entry::is_marked() {
-        return Err(SpawnError::NoEntry);
+        return Err(SpawnError::NoEntry.into());
     }
     let world = World::current().map_err(|error| exec_error(&error, "the world cannot be read"))?;
     let (boot, descriptors) = boot_frame(node, &commission, &world)?;
     let expected = hello(&commission.birth)?;
     let name = commission.birth.process_name();
+    let confinement = Confinement::prepare(node, &commission)?;
+    let keep_lines = commission.spec.stderr_lines;
     let spec = ExecSpec {
         environment: world.environment,
         program_name: std::env::args_os()
             .next()
             .unwrap_or_else(|| OsString::from("pulsar")),
         arguments: vec![format!("[{name}]").into()],
-        pipes_stderr: false,
+        pipes_stderr: keep_lines.is_some() || confinement.needs_stderr(),
     };
     let spawned = exec::spawn(&spec).map_err(|error| SpawnError::Exec {
         errno: error.errno(),
         message: error.to_string(),
     })?;
+    let stderr = spawned
+        .stderr
+        .and_then(|pipe| read_stderr(pipe, keep_lines));
     let aid = commission.birth.aid;
     let link = Arc::new(Link::new(aid));
-    let exit = node.master().map(|master| master.adopt(spawned.pid));
+    let mut exit = node.master().map(|master| master.adopt(spawned.pid));
+    if let Err(error) = confinement.apply(spawned.pid) {
+        if let Some(master) = node.master() {
+            master.signal(spawned.pid, Signal::Kill);
+        }
+        let doomed = exit
+            .take()
+            .map(|exit| Box::new(Doomed { exit, confinement }));
+        return Err(Unlaunched { error, doomed });
+    }
     let speaker = Speaker {
         handler: FromChild {
             node: Arc::clone(node),
@@ -77,7 +92,25 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     };
     tokio::spawn(speaker.run(Arc::clone(&link), spawned.link));
     let pid = spawned.pid;
-    Ok(Vessel::Process { pid, link, exit })
+    Ok(Vessel::Process {
+        pid,
+        link,
+        exit,
+        confinement,
+        stderr,
+    })
+}
+
+/// Reads what the process says on its standard error stream. If that cannot be it is lost, and the process gets an error
+/// where it writes.
+fn read_stderr(pipe: OwnedFd, keep_lines: Option<usize>) -> Option<Stderr> {
+    match Stderr::read(pipe, keep_lines.unwrap_or(0)) {
+        Ok(stderr) => Some(stderr),
+        Err(error) => {
+            tracing::error!(%error, "an actor's stderr cannot be read");
+            None
+        }
+    }
 }
 
 fn exec_error(error: &std::io::Error, what: &str) -> SpawnError {

@@ -1,0 +1,121 @@
+//! The control groups of actors.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use pulsar::prelude::*;
+use pulsar_testkit::{Program, wait_until};
+use rustix::process::Signal;
+
+use crate::LIMITED;
+use crate::{death, eat, end_by, groups_of, limited, own_group};
+
+/// What a killed program's actors take to be gone.
+const GONE: Duration = Duration::from_secs(5);
+
+#[pulsar::test]
+async fn the_group_of_an_actor_has_its_limit_and_is_gone_with_it() -> Result<()> {
+    let Some(own) = own_group("the_group_of_an_actor_has_its_limit_and_is_gone_with_it") else {
+        return Ok(());
+    };
+    let groups = || groups_of(std::process::id(), &own);
+    for end in ["stop", "kill", "exit", "eat"] {
+        let actor = spawn().memory_max(48 << 20).await?;
+        let [group] = &groups()[..] else {
+            panic!("{:?}", groups());
+        };
+        let read =
+            |file: &str| fs::read_to_string(group.join(file)).map(|text| text.trim().to_owned());
+        assert_eq!(read("memory.limit_in_bytes")?, (48 << 20).to_string());
+        let pid = send(&actor, info, ()).await?.actor.pid;
+        assert_eq!(read("cgroup.procs")?, pid.to_string());
+        match end {
+            "stop" => arbiter().stop_actor(&actor).await?,
+            "kill" => arbiter().kill_actor(&actor).await?,
+            "eat" => drop(death(send(&actor, eat, 200).await)),
+            how => drop(death(send(&actor, end_by, how).await)),
+        }
+        assert!(groups().is_empty(), "{end}: {:?}", groups());
+    }
+    Ok(())
+}
+
+#[test]
+fn the_groups_of_a_killed_arbiter_are_removed_by_the_next() {
+    let Some(own) = own_group("the_groups_of_a_killed_arbiter_are_removed_by_the_next") else {
+        return;
+    };
+    let mut first = Program::launch(limited("hold"));
+    assert_eq!(first.line().as_deref(), Some("ready"), "{}", first.stderr());
+    let pid = u32::try_from(first.pid().as_raw()).unwrap();
+    let left = groups_of(pid, &own);
+    assert_eq!(left.len(), 1);
+    first.signal(Signal::KILL).unwrap();
+    first.wait();
+    // Another test's arbiter may have removed it already.
+    let is_empty = || {
+        let members = fs::read_to_string(left[0].join("cgroup.procs"));
+        members.map_or(true, |members| members.is_empty())
+    };
+    wait_until(GONE, || is_empty().then_some(())).expect("its actor dies with it");
+    let second = Program::launch(limited("hold"));
+    assert_eq!(
+        second.line().as_deref(),
+        Some("ready"),
+        "{}",
+        second.stderr()
+    );
+    assert!(!left[0].exists());
+    let pid = u32::try_from(second.pid().as_raw()).unwrap();
+    assert_eq!(groups_of(pid, &own).len(), 1, "those of the living stay");
+    second.signal(Signal::TERM).unwrap();
+    let outcome = second.outcome();
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(groups_of(pid, &own).is_empty());
+}
+
+/// A group of the test's own.
+struct Narrow(PathBuf);
+
+impl Drop for Narrow {
+    fn drop(&mut self) {
+        let removed = wait_until(GONE, || fs::remove_dir(&self.0).ok());
+        if !std::thread::panicking() {
+            removed.expect("nobody is left in the test's group");
+        }
+    }
+}
+
+#[test]
+fn fault_18_an_actor_killed_for_lack_of_the_arbiters_memory_is_out_of_memory() {
+    const TEST: &str = "fault_18_an_actor_killed_for_lack_of_the_arbiters_memory_is_out_of_memory";
+    let Some(own) = own_group(TEST) else {
+        return;
+    };
+    let narrow = Narrow(own.join(format!("narrow-{}", std::process::id())));
+    fs::create_dir(&narrow.0).unwrap();
+    let limit = (128 << 20).to_string();
+    for file in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"] {
+        match fs::write(narrow.0.join(file), &limit) {
+            Err(error) if file.contains("memsw") => eprintln!("swap is not limited: {error}"),
+            written => written.unwrap(),
+        }
+    }
+    let mut command = Command::new("sh");
+    let enter = format!(
+        "echo $$ > '{}/cgroup.procs' && exec '{LIMITED}' crowd",
+        narrow.0.display()
+    );
+    command.args(["-c", &enter]);
+    let outcome = Program::launch(command).outcome();
+    // What is killed later by somebody is not for lack of memory.
+    let expected = [
+        "it ran out of memory",
+        "pong",
+        "it was killed by signal 9 (SIGKILL)",
+    ];
+    assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
+    assert_eq!(outcome.code, Some(0));
+}
