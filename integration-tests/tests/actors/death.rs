@@ -157,29 +157,6 @@ async fn a_dead_actor_is_unknown_and_its_name_is_free() -> Result<()> {
 }
 
 #[pulsar::test]
-async fn fault_16_many_deaths_leave_nothing_behind() -> Result<()> {
-    for _ in 0..10 {
-        let mut spawnings = Vec::new();
-        for _ in 0..20 {
-            spawnings.push(spawn().begin()?);
-        }
-        let mut ends = Vec::new();
-        for spawning in spawnings {
-            let actor = spawning.await?;
-            ends.push(tokio::spawn(
-                async move { arbiter().kill_actor(&actor).await },
-            ));
-        }
-        for end in ends {
-            end.await??;
-        }
-    }
-    assert_eq!(arbiter().actors().len(), 1, "only the arbiter is left");
-    // That no child, zombie or descriptor is left is checked after each test.
-    Ok(())
-}
-
-#[pulsar::test]
 async fn a_killed_actor_is_told_from_a_slow_one() -> Result<()> {
     let actor = spawn().await?;
     let after = Duration::from_millis(20);

@@ -168,20 +168,6 @@ async fn an_actor_gets_the_descriptors_it_is_given() -> Result<()> {
 }
 
 #[pulsar::test]
-async fn fault_11_many_spawns_at_once_all_get_ready() -> Result<()> {
-    const ACTORS: usize = 100;
-    let mut spawnings = Vec::new();
-    for _ in 0..ACTORS {
-        spawnings.push(tokio::spawn(spawn().into_future()));
-    }
-    for spawning in spawnings {
-        let actor = spawning.await??;
-        assert_eq!(send(&actor, ping, ()).await?, "pong");
-    }
-    Ok(())
-}
-
-#[pulsar::test]
 async fn what_cannot_be_a_name_is_refused() {
     for name in ["a b", "17", "17-3", "*", "tab\t", "é", &"x".repeat(65)] {
         for placement in PLACEMENTS {
