@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::FieldsError;
 use crate::fields::{Fields, FieldsWriter};
-use crate::{FieldsError, PROTOCOL_VERSION};
 
 const VERSION: u16 = 1;
 const IDENTITY: u16 = 2;
@@ -23,7 +23,7 @@ pub type DescriptorName = String;
 /// Its parts are bytes here: each belongs to a layer above that knows its meaning.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct BootRecord {
-    /// [`PROTOCOL_VERSION`] of the manager.
+    /// [`PROTOCOL_VERSION`](crate::PROTOCOL_VERSION) of the manager.
     pub version: u32,
     /// Who the child is, and under whom it lives.
     pub identity: Bytes,
@@ -46,7 +46,7 @@ impl BootRecord {
     pub fn encode(&self) -> Bytes {
         let mut fields = FieldsWriter::default();
         fields
-            .put_u64(VERSION, PROTOCOL_VERSION.into())
+            .put_u64(VERSION, self.version.into())
             .put(IDENTITY, &self.identity)
             .put(WORLD, &self.world)
             .put(TIMING, &self.timing)
@@ -103,9 +103,8 @@ mod tests {
         #[test]
         fn a_record_survives_the_wire(
             identity in parts(), world in parts(), timing in parts(), log in parts(),
-            settings in parts(), behaviour in parts(), descriptors: Vec<String>,
+            settings in parts(), behaviour in parts(), descriptors: Vec<String>, version: u32,
         ) {
-            let version = PROTOCOL_VERSION;
             let record = BootRecord {
                 version, identity, world, timing, log, settings, behaviour, descriptors,
             };

@@ -233,8 +233,8 @@ impl FrameDecoder {
         Self { limit_bytes }
     }
 
-    /// The next frame, or `None` until more bytes have come. Reserves no more than the frame
-    /// needs, and never more than the limit.
+    /// The next frame, or `None` until more bytes have come. Reserves nothing: a peer that only
+    /// announces a large frame costs nothing.
     ///
     /// # Errors
     ///
@@ -252,7 +252,7 @@ impl FrameDecoder {
             return Err(FrameError::TooSmall { size });
         }
         if buffer.len() < size {
-            buffer.reserve(size - buffer.len());
+            // No room is made on the word of a length: the buffer grows with what comes.
             return Ok(None);
         }
         parse(buffer.split_to(size).freeze()).map(Some)
@@ -408,6 +408,15 @@ mod tests {
             FrameDecoder::new(131).decode(&mut stream),
             refused.map(|()| None)
         );
+    }
+
+    #[test]
+    fn a_length_alone_reserves_nothing() {
+        let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
+        let length = u32::try_from(MAX_FRAME_BYTES - LENGTH_BYTES).unwrap();
+        let mut buffer = BytesMut::from(&length.to_le_bytes()[..]);
+        assert_eq!(decoder.decode(&mut buffer), Ok(None));
+        assert!(buffer.capacity() < HEADER_BYTES);
     }
 
     #[test]
