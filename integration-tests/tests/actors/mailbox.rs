@@ -81,7 +81,7 @@ async fn outcomes(asks: Vec<Asked>) -> Result<Vec<Option<u32>>> {
 }
 
 #[pulsar::test]
-async fn a_full_mailbox_rejects() -> Result<()> {
+async fn fault_28_a_full_mailbox_rejects() -> Result<()> {
     for placement in PLACEMENTS {
         let actor = busy(spawn().placement(placement).on_overflow(Overflow::Reject)).await?;
         let asks = turns(&actor, 4).await?;
@@ -93,7 +93,7 @@ async fn a_full_mailbox_rejects() -> Result<()> {
 }
 
 #[pulsar::test]
-async fn a_full_mailbox_drops_the_oldest_and_tells_the_hook() -> Result<()> {
+async fn fault_28_a_full_mailbox_drops_the_oldest_and_tells_the_hook() -> Result<()> {
     for placement in PLACEMENTS {
         let described = spawn()
             .placement(placement)
@@ -111,7 +111,7 @@ async fn a_full_mailbox_drops_the_oldest_and_tells_the_hook() -> Result<()> {
 }
 
 #[pulsar::test]
-async fn senders_in_the_same_process_wait_for_room() -> Result<()> {
+async fn fault_28_senders_in_the_same_process_wait_for_room() -> Result<()> {
     for placement in [Placement::Thread, Placement::Task] {
         let actor = busy(spawn().placement(placement)).await?;
         let asks = turns(&actor, 6).await?;

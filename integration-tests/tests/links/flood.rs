@@ -2,6 +2,7 @@
 
 use std::fs::read_to_string;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use pulsar::prelude::*;
 use rustix::process::Signal;
@@ -48,7 +49,7 @@ async fn sent(actor: &Proxy) -> Result<u64> {
 }
 
 #[pulsar::test]
-async fn a_sender_waits_for_a_stopped_reader_at_the_end_of_its_credit() -> Result<()> {
+async fn fault_28_a_sender_waits_for_a_stopped_reader_at_the_end_of_its_credit() -> Result<()> {
     let (sender, reader) = (spawn().await?, spawn().mailbox_capacity(16).await?);
     let its_pid = send(&reader, pid, ()).await?;
     signal(its_pid, Signal::STOP)?;
@@ -72,31 +73,86 @@ const MESSAGE_BYTES: usize = 8 << 10;
 /// allocator keeps. Far less than the messages.
 const ROOM_BYTES: u64 = 24 << 20;
 
-/// The most memory that this process has had.
 #[command]
 async fn peak_bytes(_cx: Context) -> Result<u64, Error> {
+    peak_of_this_process()
+}
+
+/// The most memory that this process has had.
+pub(crate) fn peak_of_this_process() -> Result<u64> {
+    status_bytes("VmHWM:")
+}
+
+/// What the system tells of this process's memory under this word.
+pub(crate) fn status_bytes(word: &str) -> Result<u64> {
     let status = read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-    let kib = kib.ok_or_else(|| Error::msg("no peak is told"))?;
+    let told = status.lines().find_map(|line| line.strip_prefix(word));
+    let kib = told.and_then(|told| told.trim().strip_suffix(" kB"));
+    let kib = kib.ok_or_else(|| Error::msg("it is not told"))?;
     Ok(kib.parse::<u64>()? << 10)
 }
 
 #[pulsar::test]
-async fn memory_stays_flat_on_both_sides_while_a_reader_is_slower() -> Result<()> {
+async fn fault_26_memory_stays_flat_on_both_sides_while_a_reader_is_slower() -> Result<()> {
     let (sender, reader) = (spawn().await?, spawn().mailbox_capacity(16).await?);
     let mut before = Vec::new();
     for actor in [&sender, &reader] {
         before.push(send(actor, peak_bytes, ()).await?);
     }
     let swallowed = send(&sender, flood, (reader.clone(), MESSAGES, MESSAGE_BYTES))
-        .timeout(std::time::Duration::from_secs(100))
+        .timeout(Duration::from_secs(100))
         .await?;
     assert_eq!(swallowed, u64::from(MESSAGES) * MESSAGE_BYTES as u64);
     for (actor, before) in [&sender, &reader].into_iter().zip(before) {
         let after = send(actor, peak_bytes, ()).await?;
         assert!(after < before + ROOM_BYTES, "{before} bytes became {after}");
     }
+    Ok(())
+}
+
+/// Asks that are measured beside a flood.
+const ASKS: usize = 500;
+/// What the slowest of a hundred asks may take beside a flood: a hundred times what it takes on an idle machine,
+/// and still far from any wait for the flood's end.
+const SLOWEST: Duration = Duration::from_millis(250);
+
+/// Asks so often, one after the other; what the slowest of each hundred took, in microseconds.
+#[command]
+async fn measure(_cx: Context, to: Proxy, asks: usize) -> Result<u64, Error> {
+    let mut took = Vec::new();
+    for _ in 0..asks {
+        let begun = Instant::now();
+        send(&to, double, 21).await?;
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    Ok(u64::try_from(took[asks * 99 / 100].as_micros())?)
+}
+
+#[pulsar::test]
+async fn fault_26_a_flood_leaves_the_asks_of_others_quick() -> Result<()> {
+    let (flooder, reader) = (spawn().await?, spawn().mailbox_capacity(16).await?);
+    let (asker, asked) = (spawn().await?, spawn().await?);
+    let alone = send(&asker, measure, (asked.clone(), ASKS)).await?;
+    // More than can be sent while it is measured.
+    let flooding = send(&flooder, flood, (reader.clone(), u32::MAX, 1024_usize));
+    let flooding = tokio::spawn(flooding.into_future());
+    while sent(&flooder).await? < 2 * WINDOW {}
+    let before = sent(&flooder).await?;
+    let beside = send(&asker, measure, (asked, ASKS)).await?;
+    let from_here = {
+        let begun = Instant::now();
+        send(&asker, double, 21).await?;
+        begun.elapsed()
+    };
+    let after = sent(&flooder).await?;
+    println!("p99 alone {alone} us, beside a flood {beside} us; from the arbiter {from_here:?}");
+    assert!(after > before + WINDOW, "the flood went on meanwhile");
+    assert!(Duration::from_micros(beside) < SLOWEST, "{beside} us");
+    assert!(from_here < SLOWEST, "{from_here:?}");
+    arbiter().kill_actor(&flooder).await?;
+    flooding.await?.unwrap_err();
+    assert_eq!(send(&reader, double, 21).await?, 42);
     Ok(())
 }
 
@@ -115,7 +171,7 @@ async fn push(_cx: Context, to: Proxy) -> Result<(u64, SendError), Error> {
 }
 
 #[pulsar::test]
-async fn a_sender_that_does_not_wait_is_refused_at_the_end_of_its_credit() -> Result<()> {
+async fn fault_28_a_sender_that_does_not_wait_is_refused_at_the_end_of_its_credit() -> Result<()> {
     let (sender, reader) = (spawn().await?, spawn().await?);
     // It never awaits in between: whatever comes back is not taken in before it is refused.
     let (sent, error) = send(&sender, push, reader).await?;

@@ -14,7 +14,7 @@ use crate::sockets::{arbiters_link, open_files};
 use crate::{pid, signal};
 
 /// A number that no request of the runtime's has.
-const REQUEST: u64 = 1 << 40;
+pub(crate) const REQUEST: u64 = 1 << 40;
 
 fn seek(number: u32, place: u32) -> Frame {
     Frame {
@@ -24,7 +24,7 @@ fn seek(number: u32, place: u32) -> Frame {
     }
 }
 
-fn claim(task: u32, name: &str) -> Frame {
+pub(crate) fn claim(task: u32, name: &str) -> Frame {
     Frame {
         request: REQUEST,
         task,
@@ -41,7 +41,7 @@ fn say(frames: impl IntoIterator<Item = Frame>) -> Result<()> {
     write_all(arbiters_link()?.as_fd(), &bytes)
 }
 
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
             Ok(written) => bytes = &bytes[written..],
@@ -115,7 +115,7 @@ async fn claim_one(_cx: Context, name: String) -> Result<(), Error> {
 }
 
 /// Waits until an actor is known no more.
-async fn gone(actor: &Proxy) {
+pub(crate) async fn gone(actor: &Proxy) {
     while arbiter().find(&actor.into()).is_ok() {
         yield_now().await;
     }

@@ -3,6 +3,7 @@
 
 mod failures;
 mod halting;
+mod imposters;
 mod steering;
 mod sync_start;
 
