@@ -84,6 +84,11 @@ impl Laboratory {
         http_get(self.address, path)
     }
 
+    /// Its control socket.
+    pub fn control_socket(&self) -> PathBuf {
+        self.instance.join("control.sock")
+    }
+
     /// A new connection, to whichever worker.
     ///
     /// # Panics

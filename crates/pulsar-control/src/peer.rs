@@ -40,8 +40,8 @@ pub enum PeerError {
 mod tests {
     use super::*;
 
-    // That a real process of another user is refused cannot be tested without a second user; the decision
-    // is tested here, and that the system names our own user on a real socket.
+    // That another user is refused on a real socket is tested where a second user can be had: in the
+    // integration tests, as root.
     #[test]
     fn only_the_same_user_is_let_in() {
         assert!(judge(1000, 1000).is_ok());

@@ -29,7 +29,7 @@ fn closed_folder(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_second_claim_of_a_live_name_is_refused() {
+fn fault_37_a_second_claim_of_a_live_name_is_refused() {
     let (_temp, directory) = place();
     let first = directory.claim(&name("web")).unwrap();
     let error = directory.claim(&name("web")).unwrap_err();
@@ -55,7 +55,7 @@ fn a_dropped_claim_leaves_nothing_and_frees_the_name() {
 }
 
 #[test]
-fn a_stale_socket_is_taken_over() {
+fn fault_37_a_stale_socket_is_taken_over() {
     let (temp, directory) = place();
     closed_folder(&temp.path().join("pulsar"), 0o700);
     closed_folder(&temp.path().join("pulsar/web"), 0o700);

@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod access;
+mod hostile;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -111,7 +111,7 @@ fn a_bad_variable_is_refused_like_its_flag() {
 }
 
 #[test]
-fn a_name_that_is_live_is_refused() {
+fn fault_37_a_second_arbiter_of_a_live_name_is_refused() {
     let laboratory = Laboratory::open(BINARIES, &["--workers", "1"]);
     let own_name = laboratory.program.beside(crashlab(&[]));
     assert_names(&refusal(own_name), &["--name", "crashlab-under-test"]);
