@@ -4,6 +4,7 @@
 mod failures;
 mod halting;
 mod imposters;
+mod mortality;
 mod steering;
 mod sync_start;
 
