@@ -1,9 +1,11 @@
 //! The chores of the repository, run as `cargo xtask CHORE`.
 //!
 //! # Layout
+//! - [`faults`]: runs the fault suite again and again.
 //! - [`tidy`]: the checks that hold the house's rules.
 #![forbid(unsafe_code)]
 
+mod faults;
 mod tidy;
 
 use std::process::ExitCode;
@@ -16,11 +18,18 @@ struct Chore {
     run: fn(&[String]) -> anyhow::Result<bool>,
 }
 
-const CHORES: &[Chore] = &[Chore {
-    name: "tidy",
-    about: "check layers, limits, unsafe code, links and licences",
-    run: tidy::run,
-}];
+const CHORES: &[Chore] = &[
+    Chore {
+        name: "tidy",
+        about: "check layers, limits, unsafe code, links and licences",
+        run: tidy::run,
+    },
+    Chore {
+        name: "faults",
+        about: "run the fault suite ten times, or --times N",
+        run: faults::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -177,20 +177,47 @@ fn asked(kind: Kind, request: u64) -> Frame {
     }
 }
 
-pub(crate) fn seeds() -> Vec<Seed> {
-    let talk = [
+/// What an orderly child might say.
+fn talk() -> [Frame; 5] {
+    [
         plain(Kind::Hello),
         plain(Kind::Notify),
         asked(Kind::Ask, 1),
         asked(Kind::Tell, 0),
         plain(Kind::Ended),
-    ];
+    ]
+}
+
+pub(crate) fn seeds() -> Vec<Seed> {
+    [whole_streams(), refused(), broken()].concat()
+}
+
+fn whole_streams() -> Vec<Seed> {
+    let talk = talk();
     let replies = [
         asked(Kind::Reply, 1 << 40),
         asked(Kind::Failure, 2),
         asked(Kind::Undelivered, 3),
         asked(Kind::Reply, 0),
     ];
+    let twice = [asked(Kind::Reply, 1), asked(Kind::Reply, 1)];
+    let many = vec![asked(Kind::Ask, 9); 100];
+    vec![
+        ("empty", Vec::new()),
+        ("nothing", vec![0]),
+        ("talk_at_once", cut(0, 0, &talk)),
+        ("talk_byte_by_byte", cut(0, 1, &talk)),
+        ("talk_in_pieces", cut(0, 13, &talk)),
+        ("talk_that_had_begun", cut(15, 1, &talk)),
+        ("talk_of_which_a_length_had_come", cut(4, 0, &talk)),
+        ("replies_that_nobody_waits_for", cut(0, 5, &replies)),
+        ("reply_twice", cut(0, 0, &twice)),
+        ("a_hundred_frames", cut(0, 0, &many)),
+    ]
+}
+
+/// Frames after which the link is closed, but for those whose descriptors were lost.
+fn refused() -> Vec<Seed> {
     let passing = |kind, descriptors| Frame {
         descriptors,
         ..plain(kind)
@@ -200,64 +227,31 @@ pub(crate) fn seeds() -> Vec<Seed> {
         place: 1,
         ..plain(Kind::Credit)
     };
-    let with = |frames: &[Frame], bytes: &[u8]| [&cut(0, 0, frames), bytes].concat();
-    let whole = cut(0, 0, &talk);
+    let one = |frame| cut(0, 0, &[frame, plain(Kind::Notify)]);
     vec![
-        ("empty", Vec::new()),
-        ("nothing", vec![0]),
-        ("talk_at_once", whole.clone()),
-        ("talk_byte_by_byte", cut(0, 1, &talk)),
-        ("talk_in_pieces", cut(0, 13, &talk)),
-        ("talk_that_had_begun", cut(15, 1, &talk)),
-        ("talk_of_which_a_length_had_come", cut(4, 0, &talk)),
-        ("replies_that_nobody_waits_for", cut(0, 5, &replies)),
-        (
-            "reply_twice",
-            cut(0, 0, &[asked(Kind::Reply, 1), asked(Kind::Reply, 1)]),
-        ),
-        (
-            "credit_that_was_not_lent",
-            cut(0, 0, &[credit(1), plain(Kind::Notify)]),
-        ),
-        ("credit_of_everything", cut(0, 0, &[credit(u64::MAX)])),
-        (
-            "boot_of_the_arbiter",
-            cut(0, 0, &[plain(Kind::Notify), plain(Kind::Boot)]),
-        ),
-        (
-            "descriptors_that_did_not_come",
-            cut(0, 0, &[passing(Kind::Ask, 1)]),
-        ),
-        (
-            "more_descriptors_than_pass",
-            cut(0, 0, &[passing(Kind::Reply, 200)]),
-        ),
-        (
-            "descriptors_that_were_lost",
-            cut(0, 0, &[passing(Kind::Tell, 255), plain(Kind::Notify)]),
-        ),
-        (
-            "descriptors_with_a_hello",
-            cut(0, 0, &[passing(Kind::Hello, 1)]),
-        ),
-        ("garbage_behind_frames", with(&talk, &[0xff; 40])),
-        ("length_of_nothing_behind_frames", with(&talk, &[0; 4])),
-        (
-            "length_over_the_limit",
-            with(&[], &(16_u32 << 20).to_le_bytes()),
-        ),
-        (
-            "length_that_never_comes",
-            with(&talk, &[0xff, 0xff, 0xff, 0]),
-        ),
+        ("credit_that_was_not_lent", one(credit(1))),
+        ("credit_of_everything", one(credit(u64::MAX))),
+        ("boot_of_the_arbiter", one(plain(Kind::Boot))),
+        ("descriptors_that_did_not_come", one(passing(Kind::Ask, 1))),
+        ("more_descriptors_than_pass", one(passing(Kind::Reply, 200))),
+        ("descriptors_that_were_lost", one(passing(Kind::Tell, 255))),
+        ("descriptors_with_a_hello", one(passing(Kind::Hello, 1))),
+    ]
+}
+
+fn broken() -> Vec<Seed> {
+    let whole = cut(0, 0, &talk());
+    let behind = |bytes: &[u8]| [&whole[..], bytes].concat();
+    let over_the_limit = [&[0][..], &(16_u32 << 20).to_le_bytes()].concat();
+    vec![
+        ("garbage_behind_frames", behind(&[0xff; 40])),
+        ("length_of_nothing_behind_frames", behind(&[0; 4])),
+        ("length_over_the_limit", over_the_limit),
+        ("length_that_never_comes", behind(&[0xff, 0xff, 0xff, 0])),
         ("truncated_in_its_header", whole[..20].to_vec()),
         (
             "truncated_at_its_last_byte",
             whole[..whole.len() - 1].to_vec(),
-        ),
-        (
-            "a_hundred_frames",
-            cut(0, 0, &vec![asked(Kind::Ask, 9); 100]),
         ),
         ("text", b"\0GET / HTTP/1.1\r\n\r\n".to_vec()),
     ]
