@@ -17,7 +17,7 @@ mod spans;
 
 use std::time::Duration;
 
-use pulsar::PoolLimits;
+use pulsar::RestartLimits;
 use pulsar::prelude::*;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
@@ -90,16 +90,16 @@ async fn first_work(mortal: Aid) -> Result<Duration> {
 
 /// A pool of one, which may die so often and is replaced at once each time.
 async fn mortal_pool(deaths: usize) -> Result<Aid> {
-    let limits = PoolLimits {
+    let limits = RestartLimits {
         healthy_after: Duration::ZERO,
         intensity: Some(deaths + 1),
-        ..PoolLimits::default()
+        ..RestartLimits::default()
     };
     let pool = Pool::new("mortals", 1, spawn())
         .limits(limits)
         .start()
         .await?;
-    pool.all_ready(1).await;
+    pool.all_ready().await;
     Ok(arbiter().find(&"mortals-1".into())?)
 }
 

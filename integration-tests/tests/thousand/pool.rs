@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pulsar::prelude::*;
-use pulsar::{ActorStatus, PoolHandle, PoolLimits, Role};
+use pulsar::{ActorStatus, MonitorHandle, RestartLimits, Role};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::yield_now;
 
@@ -14,11 +14,11 @@ use crate::{THOUSAND, alone};
 const KEPT_BYTES: u64 = 32 << 20;
 
 /// All at once may fail, and none waits for its replacement: each life is a healthy one.
-fn at_once() -> PoolLimits {
-    PoolLimits {
+fn at_once() -> RestartLimits {
+    RestartLimits {
         healthy_after: Duration::ZERO,
         intensity: Some(10 * THOUSAND),
-        ..PoolLimits::default()
+        ..RestartLimits::default()
     }
 }
 
@@ -50,10 +50,10 @@ fn kill_all(workers: &[ActorStatus]) -> Result<()> {
 }
 
 /// Waits until all live their second life.
-async fn all_replaced(pool: &PoolHandle) -> Vec<ActorStatus> {
+async fn all_replaced(pool: &MonitorHandle) -> Vec<ActorStatus> {
     loop {
         // What has not been learnt of yet is ready still.
-        assert!(pool.all_ready(THOUSAND).await, "{:?}", pool.status());
+        assert!(pool.all_ready().await, "{:?}", pool.status());
         let workers = workers();
         let is_second = |worker: &ActorStatus| worker.incarnation.0 == 2;
         if workers.iter().all(is_second) {
@@ -70,7 +70,7 @@ async fn fault_16_a_thousand_processes_killed_at_once_are_all_replaced() -> Resu
     let mut clock = Clock::start();
     let pool = Pool::new("pool", THOUSAND, spawn()).limits(at_once());
     let pool = pool.start().await?;
-    assert!(pool.all_ready(THOUSAND).await);
+    assert!(pool.all_ready().await);
     let first = workers();
     assert_eq!(first.len(), THOUSAND);
     clock.tell("all are ready");
