@@ -2,10 +2,12 @@
 //!
 //! # Layout
 //! - [`faults`]: runs the fault suite again and again.
+//! - [`simulate`]: the simulation of supervision.
 //! - [`tidy`]: the checks that hold the house's rules.
 #![forbid(unsafe_code)]
 
 mod faults;
+mod simulate;
 mod tidy;
 
 use std::process::ExitCode;
@@ -28,6 +30,11 @@ const CHORES: &[Chore] = &[
         name: "faults",
         about: "run the fault suite ten times, or --times N",
         run: faults::run,
+    },
+    Chore {
+        name: "simulate",
+        about: "simulate supervision: --seeds N runs, or --seed S alone with its trace",
+        run: simulate::run,
     },
 ];
 

@@ -26,6 +26,10 @@ const CONTROL: &str = "pulsar-control";
 const CLI: &str = "pulsar-cli";
 /// An edge: it may reach everything, and only tests may reach it.
 const TESTKIT: &str = "pulsar-testkit";
+/// An edge: it may reach the policies and the words in which they are told, so that it runs with nothing
+/// else; only tests and chores may reach it.
+const SIMULATOR: &str = "pulsar-simulator";
+const SIMULATED: &[&str] = &["pulsar-policy", "pulsar-model", "pulsar-sys"];
 /// What only the actor layer may reach: what stands above uses its public API.
 const HIDDEN_FROM_APPLICATIONS: &[&str] = &["pulsar-wire", "pulsar-sys"];
 /// Frames and codec do no I/O.
@@ -38,6 +42,7 @@ enum Place {
     Layer(usize),
     Cli,
     Testkit,
+    Simulator,
     /// Examples, tests and chores: they may depend on anything.
     Outside,
 }
@@ -68,6 +73,7 @@ fn place(member: &Member) -> Option<Place> {
         (Some(index), _) => Some(Place::Layer(index)),
         (None, CLI) => Some(Place::Cli),
         (None, TESTKIT) => Some(Place::Testkit),
+        (None, SIMULATOR) => Some(Place::Simulator),
         (None, _) => (!member.dir.starts_with("crates/")).then_some(Place::Outside),
     }
 }
@@ -100,8 +106,12 @@ fn wrong_arrow(
     let (name, to) = (&from.name, &target.name);
     match (place_of_from, place(target)?) {
         (Place::Outside | Place::Testkit, _) => None,
-        (_, Place::Testkit) if arrow.dev => None,
-        (_, Place::Testkit) => Some(format!(
+        (Place::Simulator, _) => (!SIMULATED.contains(&to.as_str())).then(|| {
+            let may = SIMULATED.join(", ");
+            format!("{name} depends on {to}: of ours it may use {may} only, it simulates the rest")
+        }),
+        (_, Place::Testkit | Place::Simulator) if arrow.dev => None,
+        (_, Place::Testkit | Place::Simulator) => Some(format!(
             "{name} depends on {to}: only tests may, make it a dev-dependency"
         )),
         (Place::Cli, _) => (to != CONTROL).then(|| {
@@ -173,7 +183,11 @@ mod tests {
 
     /// The problems of a crate with these dependencies (`dev NAME` for tests only) beside all the known ones.
     fn found(dir: &str, name: &str, dependencies: &[&str]) -> Vec<Problem> {
-        let known = LAYERS.iter().copied().flatten().chain(&[CLI, TESTKIT]);
+        let known = LAYERS
+            .iter()
+            .copied()
+            .flatten()
+            .chain(&[CLI, TESTKIT, SIMULATOR]);
         let others = known.filter(|other| **other != name);
         let tree = others.fold(Tree::default(), |tree, other| {
             tree.with_member(member(&format!("crates/{other}"), other, &[]))
@@ -212,6 +226,11 @@ mod tests {
             ),
             ("crates/a", TESTKIT, vec!["pulsar-sys", "pulsar-actors"]),
             (
+                "crates/a",
+                SIMULATOR,
+                vec!["pulsar-policy", "pulsar-model", "pulsar-sys", "tokio"],
+            ),
+            (
                 "examples/a",
                 "a",
                 vec!["pulsar-actors", TESTKIT, "pulsar-sys"],
@@ -232,6 +251,9 @@ mod tests {
             (CONTROL, "dev pulsar-wire", "reaches into"),
             ("pulsar-core", TESTKIT, "dev-dependency"),
             (CLI, TESTKIT, "dev-dependency"),
+            ("pulsar-core", SIMULATOR, "dev-dependency"),
+            (SIMULATOR, "pulsar-core", "simulates the rest"),
+            (SIMULATOR, "dev pulsar-actor", "simulates the rest"),
             (CLI, "pulsar-core", "control socket"),
             ("pulsar-actors", CLI, "no layer"),
             ("pulsar-http", "hello", "no layer"),

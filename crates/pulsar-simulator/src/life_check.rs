@@ -1,0 +1,338 @@
+//! What may, must and must not be decided about one life, told from its events alone.
+//!
+//! Written apart from `Oversight`, from what is promised of it, so that a mistake there is none here.
+
+use std::time::Duration;
+
+use pulsar_model::{Cause, Placement};
+use pulsar_policy::Decision;
+use pulsar_sys::Exit;
+
+use crate::plan::Timing;
+
+/// What a life promises its manager, in time.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+const READ_ON_FOR: Duration = Duration::from_millis(250);
+const DUMP_WITHIN: Duration = Duration::from_secs(1);
+const HELD_FOR: Duration = Duration::from_millis(250);
+const KERNEL_KILLS_WITHIN: Duration = Duration::from_secs(10);
+const ABANDONED_AFTER: Duration = Duration::from_secs(1);
+
+/// An event, without what only the life itself cares for.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Heard {
+    Hello,
+    Notify,
+    LastWord(Cause),
+    LinkEnd { distrusted: bool },
+    Exit(Exit),
+    StopAsked,
+    KillAsked,
+    TimeCame,
+}
+
+#[derive(Debug)]
+pub(crate) struct LifeCheck {
+    timing: Timing,
+    boot_until: Duration,
+    /// When it was last heard, or given a new grace, once it was ready.
+    heard: Option<Duration>,
+    stop_at: Option<Duration>,
+    terminated: bool,
+    abort_at: Option<Duration>,
+    /// When it has to have left by itself.
+    leave_by: Option<Duration>,
+    exit: Option<(Duration, Exit)>,
+    said: Option<Cause>,
+    link_ended: bool,
+    kill_at: Option<Duration>,
+    /// Why we ended it, if that is how it ended.
+    verdict: Option<Cause>,
+}
+
+impl LifeCheck {
+    pub(crate) fn new(timing: Timing, now: Duration) -> Self {
+        Self {
+            timing,
+            boot_until: now + timing.boot_timeout,
+            heard: None,
+            stop_at: None,
+            terminated: false,
+            abort_at: None,
+            leave_by: None,
+            exit: None,
+            said: None,
+            link_ended: false,
+            kill_at: None,
+            verdict: None,
+        }
+    }
+
+    /// True if it was killed long ago and nobody knows what became of it.
+    pub(crate) fn may_be_given_up(&self, now: Duration) -> bool {
+        let patience = match self.is_process() {
+            true => KERNEL_KILLS_WITHIN,
+            false => ABANDONED_AFTER,
+        };
+        self.kill_at.is_some_and(|at| at + patience <= now)
+    }
+
+    /// When something has to be decided by itself. Later than that nothing else may come first.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        if let Some((at, _)) = self.exit {
+            return Some(at + READ_ON_FOR);
+        }
+        if let Some(at) = self.kill_at {
+            return Some(match self.is_process() {
+                true => at + KERNEL_KILLS_WITHIN,
+                false => at + ABANDONED_AFTER,
+            });
+        }
+        self.kill_due().or(match (self.stop_at, self.heard) {
+            (Some(at), _) if !self.terminated => Some(at + self.timing.grace / 2),
+            (Some(at), _) => Some(at + self.timing.grace),
+            (None, Some(heard)) => self.is_judged().then(|| heard + self.timing.silence),
+            (None, None) => Some(self.boot_until),
+        })
+    }
+
+    /// When it is killed because it does not go.
+    fn kill_due(&self) -> Option<Duration> {
+        let aborted = self.abort_at.map(|at| at + DUMP_WITHIN);
+        match (aborted, self.leave_by) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Takes an event and what was decided on it.
+    pub(crate) fn check(
+        &mut self,
+        heard: Heard,
+        decision: &Decision,
+        now: Duration,
+    ) -> Result<(), String> {
+        let was_free = self.is_free();
+        let expected_stop = heard == Heard::StopAsked && was_free;
+        let first = self.heard.is_none() && was_free;
+        self.note(&heard, was_free, now);
+        if expected_stop != (*decision == Decision::Stop) {
+            return Err(format!(
+                "{decision:?} on {heard:?}, a stop was expected: {expected_stop}"
+            ));
+        }
+        let is_ready = matches!(decision, Decision::Ready(_));
+        if is_ready != (heard == Heard::Notify && first) {
+            return Err(format!(
+                "{decision:?} on {heard:?}, of a first one: {first}"
+            ));
+        }
+        match decision {
+            Decision::Stop | Decision::Ready(_) => Ok(()),
+            Decision::Note(_) if heard == Heard::Notify => Ok(()),
+            Decision::Note(_) => Err("noted what was not said".to_owned()),
+            Decision::Wait => self.check_wait(&heard, now),
+            Decision::Terminate => self.check_terminate(&heard, now),
+            Decision::Abort => self.check_abort(&heard, now),
+            Decision::Kill => self.check_kill(&heard, now),
+            Decision::End(cause) => self.check_end(cause, now),
+        }
+    }
+
+    /// Nothing was said or done that leads to its end.
+    fn is_free(&self) -> bool {
+        let on_its_way = self.stop_at.is_some() || self.abort_at.is_some();
+        let leaves = self.leave_by.is_some() || self.exit.is_some();
+        !on_its_way && !leaves && self.kill_at.is_none()
+    }
+
+    fn note(&mut self, heard: &Heard, was_free: bool, now: Duration) {
+        match heard {
+            Heard::Notify if was_free => self.heard = Some(now),
+            Heard::StopAsked if was_free => self.stop_at = Some(now),
+            Heard::LastWord(cause) => {
+                self.said = Some(cause.clone());
+                self.leaves(now);
+            }
+            Heard::LinkEnd { distrusted } => {
+                self.link_ended = true;
+                if *distrusted {
+                    self.verdict.get_or_insert(Cause::Failed(String::new()));
+                }
+                self.leaves(now);
+            }
+            Heard::Exit(exit) => self.exit = Some((now, *exit)),
+            _ => {}
+        }
+    }
+
+    /// It goes by itself now: within a second, or sooner if it was to be killed sooner.
+    fn leaves(&mut self, now: Duration) {
+        let stop = self.stop_at.map(|at| at + self.timing.grace);
+        let abort = self.abort_at.map(|at| at + DUMP_WITHIN);
+        let sooner = stop.into_iter().chain(abort).min();
+        let by = sooner.unwrap_or(now + LEAVE_WITHIN).min(now + LEAVE_WITHIN);
+        self.leave_by.get_or_insert(by);
+    }
+
+    fn check_wait(&mut self, heard: &Heard, now: Duration) -> Result<(), String> {
+        let is_over = match self.is_process() {
+            true => self.exit.is_some() && self.link_ended,
+            false => self.said.is_some(),
+        };
+        let is_quiet = matches!(heard, Heard::Hello | Heard::StopAsked);
+        if is_over && !is_quiet && *heard != Heard::TimeCame && *heard != Heard::KillAsked {
+            return Err(format!("no end though it is over, on {heard:?}"));
+        }
+        let may_kill = self.kill_at.is_none() && self.exit.is_none();
+        if *heard == Heard::KillAsked && may_kill {
+            return Err("no kill though one was asked for".to_owned());
+        }
+        if *heard == (Heard::LinkEnd { distrusted: true }) && may_kill {
+            return Err("no kill though it is not to be trusted".to_owned());
+        }
+        let Some(silent_at) = self.silent_at().filter(|_| *heard == Heard::TimeCame) else {
+            return Ok(());
+        };
+        // Who was held itself asks again before it judges.
+        if self.is_free() && now > silent_at + HELD_FOR {
+            self.heard = Some(now);
+        }
+        Ok(())
+    }
+
+    fn check_terminate(&mut self, heard: &Heard, now: Duration) -> Result<(), String> {
+        let due = self.stop_at.map(|at| at + self.timing.grace / 2);
+        let is_due = *heard == Heard::TimeCame && due.is_some_and(|due| due <= now);
+        if !is_due || self.terminated || self.kill_due().is_some() || self.kill_at.is_some() {
+            return Err(format!("TERM that was due at {due:?}"));
+        }
+        self.terminated = true;
+        Ok(())
+    }
+
+    fn check_abort(&mut self, heard: &Heard, now: Duration) -> Result<(), String> {
+        self.check_silence(heard, now)?;
+        if !self.is_process() {
+            return Err("ABRT to what is no process".to_owned());
+        }
+        self.abort_at = Some(now);
+        self.verdict = Some(Cause::HeartbeatTimeout);
+        Ok(())
+    }
+
+    fn check_silence(&self, heard: &Heard, now: Duration) -> Result<(), String> {
+        let at = self.silent_at().filter(|_| *heard == Heard::TimeCame);
+        match at {
+            Some(at) if self.is_free() && at <= now && now <= at + HELD_FOR => Ok(()),
+            _ => Err(format!("held its silence of {at:?} against it")),
+        }
+    }
+
+    fn check_kill(&mut self, heard: &Heard, now: Duration) -> Result<(), String> {
+        if self.kill_at.is_some() || self.exit.is_some() {
+            return Err("a kill of what was killed or has exited".to_owned());
+        }
+        match heard {
+            Heard::KillAsked | Heard::LinkEnd { distrusted: true } => {}
+            Heard::TimeCame => self.check_timely_kill(now)?,
+            other => return Err(format!("a kill on {other:?}")),
+        }
+        self.kill_at = Some(now);
+        Ok(())
+    }
+
+    fn check_timely_kill(&mut self, now: Duration) -> Result<(), String> {
+        let due = match (self.kill_due(), self.stop_at, self.heard) {
+            (Some(due), _, _) => {
+                if self.leave_by.is_some() && self.verdict.is_none() {
+                    // Its last word stands.
+                    self.verdict.clone_from(&self.said);
+                }
+                due
+            }
+            (None, Some(at), _) => at + self.timing.grace,
+            (None, None, None) => {
+                self.verdict = Some(Cause::BootTimeout);
+                self.boot_until
+            }
+            (None, None, Some(_)) => {
+                self.check_silence(&Heard::TimeCame, now)?;
+                self.verdict = Some(Cause::HeartbeatTimeout);
+                return match self.is_process() {
+                    true => Err("a silent process is killed without ABRT".to_owned()),
+                    false => Ok(()),
+                };
+            }
+        };
+        match due <= now {
+            true => Ok(()),
+            false => Err(format!("a kill that is due at {due:?} only")),
+        }
+    }
+
+    fn check_end(&self, cause: &Cause, now: Duration) -> Result<(), String> {
+        let exited = self.exit.map(|(at, _)| at);
+        let is_over = match self.is_process() {
+            true => {
+                let is_read = self.link_ended || exited.is_some_and(|at| at + READ_ON_FOR <= now);
+                exited.is_some() && is_read
+            }
+            false => self.said.is_some(),
+        };
+        if !is_over && (exited.is_some() || !self.may_be_given_up(now)) {
+            return Err("an end of what is not over".to_owned());
+        }
+        let expected = self.expected_cause();
+        let is_same = match (&expected, cause) {
+            (Cause::Failed(_), Cause::Failed(_)) => true,
+            (expected, cause) => expected == cause,
+        };
+        match is_same {
+            true => Ok(()),
+            false => Err(format!("an end by {cause:?}, not {expected:?}")),
+        }
+    }
+
+    fn expected_cause(&self) -> Cause {
+        let asked = self.stop_at.is_some();
+        match (&self.verdict, self.exit, &self.said) {
+            (Some(verdict), _, _) => verdict.clone(),
+            (None, Some((_, Exit::Signal { signal: 6, .. })), Some(said @ Cause::Panic(_))) => {
+                said.clone()
+            }
+            (
+                None,
+                Some((
+                    _,
+                    Exit::Signal {
+                        signal,
+                        core_dumped,
+                    },
+                )),
+                _,
+            ) => Cause::Signal {
+                signal,
+                core_dumped,
+            },
+            (None, _, Some(said)) => said.clone(),
+            (None, Some((_, Exit::Code(0))), None) if !asked => Cause::Normal,
+            (None, Some((_, Exit::Code(code))), None) if code != 0 => Cause::Code(code),
+            (None, _, None) if asked => Cause::Stopped,
+            (None, _, None) => Cause::Unknown,
+        }
+    }
+
+    fn silent_at(&self) -> Option<Duration> {
+        let judged = self.heard.filter(|_| self.is_judged());
+        judged.map(|heard| heard + self.timing.silence)
+    }
+
+    fn is_process(&self) -> bool {
+        self.timing.placement == Placement::Process
+    }
+
+    fn is_judged(&self) -> bool {
+        self.timing.placement != Placement::Task
+    }
+}

@@ -1,0 +1,436 @@
+//! A supervisor and its processes, in virtual time.
+
+use std::time::Duration;
+
+use pulsar_model::{Cause, Placement};
+use pulsar_policy::{Decision, GroupEvent, News, Strategy};
+
+use crate::agenda::{Agenda, Happening};
+use crate::chance::Chance;
+use crate::coverage::{Coverage, Seen};
+use crate::group::{Group, Occupant, Told};
+use crate::ledger::Order;
+use crate::life::{Life, Member};
+use crate::life_check::Heard;
+use crate::plan::{Clock, GroupPlan, LifePlan, MOST_CHILDREN, Shape};
+use crate::process::{Effects, Process, Step, Word};
+use crate::trace::Trace;
+
+/// The group that holds all others.
+pub(crate) const TOP: usize = 0;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: Duration,
+    pub(crate) coverage: Coverage,
+    pub(crate) trace: Trace,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) lives: Vec<Life>,
+    /// Those of the lives that are not over.
+    pub(crate) living: Vec<usize>,
+    pub(crate) agenda: Agenda,
+    pub(crate) chance: Chance,
+    /// Until then the supervisor's loop takes nothing in.
+    pub(crate) held_until: Duration,
+    /// In how many of a thousand cases something goes wrong.
+    pub(crate) faults: usize,
+    clock: Clock,
+}
+
+type Checked = Result<(), String>;
+
+#[derive(Clone, Copy, Debug)]
+enum Whose {
+    Life(usize),
+    Group(usize),
+}
+
+impl World {
+    pub(crate) fn new(mut chance: Chance, is_traced: bool) -> Self {
+        let faults = chance.pick(&[60, 200, 450, 800]);
+        let clock = Clock::new();
+        let plan = GroupPlan::draw(&mut chance, true);
+        let mut world = Self {
+            now: Duration::ZERO,
+            coverage: Coverage::default(),
+            trace: Trace::new(is_traced),
+            groups: Vec::new(),
+            lives: Vec::new(),
+            living: Vec::new(),
+            agenda: Agenda::default(),
+            chance,
+            held_until: Duration::ZERO,
+            faults,
+            clock,
+        };
+        world.found(plan, None, &[]);
+        world
+    }
+
+    pub(crate) fn is_calm(&self) -> bool {
+        self.faults == 0
+    }
+
+    /// From now on nothing goes wrong that has not begun to.
+    pub(crate) fn calm_down(&mut self) {
+        self.trace.line(self.now, || "the faults end".to_owned());
+        self.faults = 0;
+        for life in &self.living {
+            self.lives[*life].process.calm_down(&mut self.chance);
+        }
+    }
+
+    /// True if all that is wanted is there, or all is over.
+    pub(crate) fn is_settled(&self) -> bool {
+        let mut lives = self.living.iter().map(|life| &self.lives[*life]);
+        self.groups.iter().all(Group::is_settled) && lives.all(|life| life.process.is_sound())
+    }
+
+    /// Lets the next thing happen. True if it was more than one more sign of life.
+    pub(crate) fn step(&mut self) -> Result<bool, String> {
+        let due = self.next_deadline();
+        let due = due.map(|(at, whose)| (at.max(self.held_until).max(self.now), whose));
+        match (self.agenda.next_at(), due) {
+            (Some(at), Some((deadline, whose))) if deadline < at => {
+                self.time_came(deadline, whose)?;
+            }
+            (None, Some((deadline, whose))) => self.time_came(deadline, whose)?,
+            (None, None) => return Err("nothing happens any more".to_owned()),
+            (Some(_), _) => {
+                if let Some((at, happening)) = self.agenda.take() {
+                    let is_beat = happening.is_beat();
+                    self.happen(at, happening)?;
+                    return Ok(!is_beat);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn next_deadline(&self) -> Option<(Duration, Whose)> {
+        let lives = self.living.iter().filter_map(|life| {
+            let at = self.lives[*life].deadline()?;
+            Some((at, Whose::Life(*life)))
+        });
+        let groups = self.groups.iter().enumerate();
+        let groups = groups.filter_map(|(index, group)| {
+            let at = group.deadline()?;
+            Some((at, Whose::Group(index)))
+        });
+        lives.chain(groups).min_by_key(|(at, _)| *at)
+    }
+
+    fn time_came(&mut self, at: Duration, whose: Whose) -> Checked {
+        self.pass_time(at)?;
+        match whose {
+            Whose::Life(life) => self.hear(life, Heard::TimeCame),
+            Whose::Group(group) => self.tell(group, Told::TimeCame),
+        }
+    }
+
+    fn happen(&mut self, at: Duration, happening: Happening) -> Checked {
+        if happening.needs_the_loop() && at < self.held_until {
+            self.agenda.enter(self.held_until, happening);
+            return Ok(());
+        }
+        self.pass_time(at)?;
+        match happening {
+            Happening::Process { life, step } => {
+                self.process(life, step);
+                Ok(())
+            }
+            Happening::Told { life, heard } => self.hear(life, heard),
+            Happening::News {
+                group,
+                child,
+                incarnation,
+                news,
+            } => {
+                let told = Told::News {
+                    child,
+                    incarnation,
+                    news,
+                };
+                self.tell(group, told)
+            }
+            Happening::Command { group, event } => self.tell(group, Told::Command(event)),
+            Happening::Meddle => self.meddle(),
+        }
+    }
+
+    /// Nothing that is due may be left behind, but for a loop that is held.
+    fn pass_time(&mut self, to: Duration) -> Checked {
+        if to > self.now && to > self.held_until {
+            let lives = self
+                .living
+                .iter()
+                .filter_map(|life| self.lives[*life].due());
+            let groups = self.groups.iter().filter_map(Group::due);
+            if let Some(due) = lives.chain(groups).find(|due| *due < to) {
+                return Err(format!("what was due at {due:?} was not done by {to:?}"));
+            }
+        }
+        self.now = to;
+        Ok(())
+    }
+
+    fn process(&mut self, life: usize, step: Step) {
+        if self.is_calm() && matches!(step, Step::MeetFate(_)) {
+            return;
+        }
+        let process = &mut self.lives[life].process;
+        let was_dead = process.is_dead;
+        let effects = process.take(step, &mut self.chance, &mut self.coverage);
+        if !was_dead && step != Step::Notify {
+            self.trace
+                .line(self.now, || format!("process {life}: {step:?}"));
+        }
+        self.enter(life, effects);
+    }
+
+    fn enter(&mut self, life: usize, effects: Effects) {
+        for (after, step) in effects.steps {
+            let happening = Happening::Process { life, step };
+            self.agenda.enter(self.now + after, happening);
+        }
+        for (after, word) in effects.words {
+            let heard = match word {
+                Word::Hello => Heard::Hello,
+                Word::Notify => Heard::Notify,
+                Word::Goodbye(cause) => Heard::LastWord(cause),
+                Word::LinkEnd { distrusted } => Heard::LinkEnd { distrusted },
+                Word::Exit(exit) => Heard::Exit(exit),
+            };
+            let happening = Happening::Told { life, heard };
+            self.agenda.enter(self.now + after, happening);
+        }
+    }
+
+    /// The overseer of a life hears something, and carries out what follows.
+    fn hear(&mut self, index: usize, heard: Heard) -> Checked {
+        let life = &mut self.lives[index];
+        if life.is_over {
+            return Ok(());
+        }
+        let is_beat = heard == Heard::Notify;
+        let text = self.trace.is_on().then(|| format!("{heard:?}"));
+        let member = life.member;
+        let name = || {
+            format!(
+                "group {} child {} life {}",
+                member.group, member.child, member.incarnation
+            )
+        };
+        let decision = life.hear(heard, self.now);
+        let decision = decision.map_err(|what| format!("{}: {what}", name()))?;
+        if let Some(text) = text.filter(|_| !is_beat || matches!(decision, Decision::Ready(_))) {
+            let decided = match &decision {
+                Decision::Ready(_) => "Ready".to_owned(),
+                other => format!("{other:?}"),
+            };
+            let line = format!("{} (process {index}): {text} -> {decided}", name());
+            self.trace.line(self.now, || line);
+        }
+        self.carry_out(index, decision);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, index: usize, decision: Decision) {
+        let is_process = self.lives[index].process.placement == Placement::Process;
+        let step = match decision {
+            Decision::Wait | Decision::Note(_) => return,
+            Decision::Ready(_) => return self.report(index, News::Ready),
+            Decision::End(cause) => {
+                if !self.lives[index].process.is_dead {
+                    self.coverage.saw(Seen::Abandoned);
+                }
+                self.living.retain(|life| *life != index);
+                return self.report(index, News::Ended(cause));
+            }
+            Decision::Stop => Step::TakeStop,
+            Decision::Terminate => {
+                self.coverage.saw(Seen::Terminate);
+                Step::TakeTerm
+            }
+            Decision::Abort => {
+                self.coverage.saw(Seen::Abort);
+                Step::TakeAbort
+            }
+            Decision::Kill => {
+                self.coverage.saw(Seen::Kill);
+                Step::TakeKill
+            }
+        };
+        // A thread and a task can be asked, nothing more.
+        if is_process || step == Step::TakeStop {
+            let at = self.now + self.chance.ms(0, 3);
+            self.agenda
+                .enter(at, Happening::Process { life: index, step });
+        }
+    }
+
+    /// A life's news go to its group, in their order, now and then with a delay.
+    pub(crate) fn report(&mut self, index: usize, news: News) {
+        let delay = match self.chance.permille(300) {
+            true => self.chance.ms(0, 50),
+            false => Duration::ZERO,
+        };
+        let life = &mut self.lives[index];
+        life.news_at = life.news_at.max(self.now + delay);
+        let (at, member) = (life.news_at, life.member);
+        self.report_at(at, member, news);
+    }
+
+    fn report_at(&mut self, at: Duration, member: Member, news: News) {
+        let happening = Happening::News {
+            group: member.group,
+            child: member.child,
+            incarnation: member.incarnation,
+            news,
+        };
+        self.agenda.enter(at, happening);
+    }
+
+    /// Tells a group, and carries out what it decides.
+    pub(crate) fn tell(&mut self, index: usize, told: Told) -> Checked {
+        let chance = self.chance.signed();
+        let group = &mut self.groups[index];
+        let orders = group.hear(&told, self.now, chance, &mut self.coverage);
+        let orders = orders.map_err(|what| format!("group {index}, on {told:?}: {what}"))?;
+        self.trace.line(self.now, || {
+            format!("group {index}: {told:?} -> {orders:?}")
+        });
+        for order in orders {
+            self.obey(index, order)?;
+        }
+        let group = &mut self.groups[index];
+        if !group.was_ready && group.is_ready() {
+            group.was_ready = true;
+            if let Some(member) = group.member {
+                self.report_at(self.now, member, News::Ready);
+            }
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, group: usize, order: Order) -> Checked {
+        match order {
+            Order::Begin { child, incarnation } => self.begin(Member {
+                group,
+                child,
+                incarnation,
+            }),
+            Order::Stop { child } => {
+                self.command(group, child, Heard::StopAsked);
+                Ok(())
+            }
+            Order::Kill { child } => {
+                self.command(group, child, Heard::KillAsked);
+                Ok(())
+            }
+            Order::Delay { .. } => Ok(()),
+            Order::Forget { child } => {
+                self.groups[group].inner_lives[child].clear();
+                Ok(())
+            }
+            Order::End { gave_up } => {
+                self.ended(group, gave_up);
+                Ok(())
+            }
+        }
+    }
+
+    fn begin(&mut self, member: Member) -> Checked {
+        let is_free = match self.groups[member.group].occupants[member.child] {
+            None => true,
+            Some(Occupant::Life(life)) => self.lives[life].is_over,
+            Some(Occupant::Group(group)) => self.groups[group].has_ended(),
+        };
+        if !is_free {
+            return Err(format!("two live in the place of {member:?}"));
+        }
+        let child = self.groups[member.group].plan.child(member.child).clone();
+        if let Some(plan) = child.group {
+            let lives = self.groups[member.group].inner_lives[member.child].clone();
+            let index = self.found(*plan, Some(member), &lives);
+            return self.tell(index, Told::Begin);
+        }
+        if self.chance.permille(self.faults / 5) {
+            self.coverage.saw(Seen::NeverMade);
+            let at = self.now + self.chance.ms(0, 20);
+            let failed = Cause::Failed("no process".to_owned());
+            self.report_at(at, member, News::Ended(failed));
+            return Ok(());
+        }
+        let plan = match self.faults {
+            0 => LifePlan::calm(&mut self.chance),
+            faults => LifePlan::draw(&mut self.chance, faults),
+        };
+        let timing = child.timing;
+        let (process, effects) =
+            Process::launch(timing.placement, plan, timing.silence, &mut self.coverage);
+        let index = self.lives.len();
+        let life = Life::new(member, process, timing, self.clock, self.now);
+        self.trace
+            .line(self.now, || format!("process {index} begins: {plan:?}"));
+        self.lives.push(life);
+        self.living.push(index);
+        self.groups[member.group].occupants[member.child] = Some(Occupant::Life(index));
+        self.enter(index, effects);
+        Ok(())
+    }
+
+    /// A group comes to be; it is not told so yet.
+    fn found(&mut self, plan: GroupPlan, member: Option<Member>, lives: &[u32]) -> usize {
+        self.coverage.saw(match plan.shape {
+            _ if member.is_some() => Seen::Nested,
+            Shape::Pool => Seen::Pool,
+            Shape::Ordered(Strategy::OneForOne) => Seen::OneForOne,
+            Shape::Ordered(Strategy::OneForAll) => Seen::OneForAll,
+            Shape::Ordered(Strategy::RestForOne) => Seen::RestForOne,
+        });
+        let index = self.groups.len();
+        self.trace
+            .line(self.now, || format!("group {index}: {plan:?}"));
+        if let Some(member) = member {
+            let occupant = Some(Occupant::Group(index));
+            self.groups[member.group].occupants[member.child] = occupant;
+        }
+        let group = Group::new(plan, member, lives, self.clock);
+        self.groups.push(group);
+        index
+    }
+
+    /// A child is asked to stop, or is killed. One that was never made has nobody to hear it.
+    fn command(&mut self, group: usize, child: usize, heard: Heard) {
+        match self.groups[group].occupants[child] {
+            Some(Occupant::Life(life)) => {
+                self.agenda.enter(self.now, Happening::Told { life, heard });
+            }
+            Some(Occupant::Group(inner)) => {
+                if heard == Heard::KillAsked {
+                    for child in 0..MOST_CHILDREN {
+                        self.command(inner, child, Heard::KillAsked);
+                    }
+                }
+                let event = GroupEvent::StopAsked;
+                let happening = Happening::Command {
+                    group: inner,
+                    event,
+                };
+                self.agenda.enter(self.now, happening);
+            }
+            None => {}
+        }
+    }
+
+    fn ended(&mut self, index: usize, gave_up: Option<String>) {
+        let Some(member) = self.groups[index].member else {
+            return;
+        };
+        let lives = self.groups[index].next_lives();
+        self.groups[member.group].inner_lives[member.child] = lives;
+        let cause = gave_up.map_or(Cause::Stopped, Cause::Failed);
+        self.report_at(self.now, member, News::Ended(cause));
+    }
+}
