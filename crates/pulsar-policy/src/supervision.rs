@@ -229,25 +229,29 @@ impl Supervision {
     /// Counts a restart of a child, or tells why there is none. One that would have been stopped
     /// for the restart of a sibling is restarted with it: the two are one.
     fn count_restart(&mut self, index: usize, now: Instant) -> Result<(), String> {
-        let boots = self.children[index].boots_in_vain();
-        if boots >= self.limits.max_failed_boots {
-            match self.shape {
-                Shape::Pool(_) if self.status.ever_ready => {}
-                Shape::Pool(_) => {
-                    return Err(format!(
-                        "no worker became ready, after {boots} boots in one place"
-                    ));
-                }
-                Shape::Ordered(_) => {
-                    return Err(format!(
-                        "child {index} was never ready, after {boots} boots"
-                    ));
-                }
-            }
+        if let Some(reason) = self.failed_boots(index) {
+            return Err(reason);
         }
         match self.is_restarting(index) {
             true => Ok(()),
             false => self.restarts.count(&self.limits, self.size, now),
+        }
+    }
+
+    /// What is wrong with the boots in a place, if they leave no hope.
+    fn failed_boots(&self, index: usize) -> Option<String> {
+        let boots = self.children[index].boots_in_vain();
+        if boots < self.limits.max_failed_boots {
+            return None;
+        }
+        match self.shape {
+            Shape::Pool(_) if self.status.ever_ready => None,
+            Shape::Pool(_) => Some(format!(
+                "no worker became ready, after {boots} boots in one place"
+            )),
+            Shape::Ordered(_) => Some(format!(
+                "child {index} was never ready, after {boots} boots"
+            )),
         }
     }
 

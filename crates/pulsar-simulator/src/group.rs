@@ -121,14 +121,22 @@ impl Group {
             };
         }
         self.ledger.hear(&event, now, chance, seen);
-        for order in &orders {
-            self.ledger
-                .permit(order, now, seen)
-                .map_err(|what| format!("{order:?}: {what}"))?;
+        let checked = self.check(&orders, now, seen);
+        checked.map_err(|what| format!("{what}; it decided {orders:?}"))?;
+        Ok(orders)
+    }
+
+    fn check(
+        &mut self,
+        orders: &[Order],
+        now: Duration,
+        seen: &mut Coverage,
+    ) -> Result<(), String> {
+        for order in orders {
+            self.ledger.permit(order, now, seen)?;
         }
         self.ledger.look_for_missing(now, self.roster.status())?;
-        self.compare()?;
-        Ok(orders)
+        self.compare()
     }
 
     /// What it is told, and whether that is news to it.
