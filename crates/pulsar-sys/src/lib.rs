@@ -9,7 +9,7 @@
 //! - [`entry`] runs a function before `main`, so that a child never reaches the user's `main`.
 //! - [`children`] learns how children ended and signals them, and never touches a pid that may be a stranger's.
 //! - [`build_id`] tells whether two processes run the same executable; [`code`] sends function pointers between them.
-//! - [`confine`] sets limits on children; [`cgroup`] those of memory, in a control group of each one's own.
+//! - [`mod@confine`] sets limits on children; [`cgroup`] those of memory, in a control group of each one's own.
 //! - [`scheduling`] has threads that compute make way for one that answers.
 //! - [`descriptors`] passes open files over a socket; [`sealed`] is memory that is shared so and cannot change.
 //! - [`usage`] measures the own process and looks at the process table.

@@ -102,6 +102,22 @@ async fn a_kill_of_a_limited_actor_is_no_lack_of_memory() -> Result<()> {
 }
 
 #[pulsar::test]
+async fn the_workers_of_a_pool_have_their_limit_each() -> Result<()> {
+    let pool = Pool::new("eaters", 2, spawn().memory_max(LIMIT_BYTES))
+        .start()
+        .await?;
+    for worker in ["eaters-1", "eaters-2"] {
+        while send(worker, eat, 16).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(death(send("eaters-1", eat, 200).await), Cause::OutOfMemory);
+    assert_eq!(send("eaters-2", ping, ()).await?, "pong");
+    drop(pool);
+    Ok(())
+}
+
+#[pulsar::test]
 async fn each_life_has_its_limit() -> Result<()> {
     let eater = spawn().memory_max(LIMIT_BYTES).transient().await?;
     for _ in 0..2 {

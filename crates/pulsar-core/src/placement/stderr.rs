@@ -36,7 +36,7 @@ impl Stderr {
     /// If it cannot be read without waiting.
     pub(super) fn read(pipe: OwnedFd, keep: usize) -> io::Result<Self> {
         let pipe = Arc::new(pipe::Receiver::from_owned_fd(pipe)?);
-        let lines = Arc::new(Mutex::new(Lines::new(keep)));
+        let lines = Arc::new(Mutex::new(Lines::new(keep, |line| RELAY.pass(line))));
         let reading = tokio::spawn(read(Arc::clone(&pipe), Arc::clone(&lines)));
         Ok(Self {
             pipe,
@@ -99,6 +99,8 @@ fn read_some(pipe: &pipe::Receiver, lines: &mut Lines) -> io::Result<usize> {
 /// Bytes on their way to lines.
 struct Lines {
     keep: usize,
+    /// Where each line goes on to, with its end.
+    pass: fn(&[u8]),
     /// The line that has no end yet.
     begun: Vec<u8>,
     kept: VecDeque<String>,
@@ -107,9 +109,10 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(keep: usize) -> Self {
+    fn new(keep: usize, pass: fn(&[u8])) -> Self {
         Self {
             keep,
+            pass,
             begun: Vec::new(),
             kept: VecDeque::new(),
             kept_bytes: 0,
@@ -134,7 +137,7 @@ impl Lines {
     /// A line is whole, or long enough.
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.begun);
-        RELAY.pass(&line);
+        (self.pass)(&line);
         let line = String::from_utf8_lossy(line.trim_ascii_end());
         self.says_out_of_memory =
             tells_failed_allocation(&line) || self.says_out_of_memory && follows_abort(&line);
@@ -176,7 +179,7 @@ mod tests {
     use super::*;
 
     fn last(keep: usize, chunks: &[&str]) -> Last {
-        let mut lines = Lines::new(keep);
+        let mut lines = Lines::new(keep, |_| ());
         for chunk in chunks {
             lines.take(chunk.as_bytes());
         }
