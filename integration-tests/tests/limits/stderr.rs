@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pulsar::prelude::*;
-use pulsar_testkit::{Program, wait_until};
+use pulsar_testkit::{Process, Program, wait_until};
 use rustix::process::Signal;
 
 use crate::{death, end_by, limited};
@@ -57,6 +60,47 @@ async fn a_last_word_of_many_bytes_is_read_to_the_end() -> Result<()> {
 fn say_and_exit(_cx: Context, text: String) -> Result<()> {
     std::io::stderr().write_all(text.as_bytes())?;
     pulsar_testkit::Fault::Exit.commit()
+}
+
+/// Says this and ends, once somebody has written to the descriptor `go`.
+#[command]
+fn say_when_told(cx: Context, text: String) -> Result<()> {
+    let go = cx
+        .take_descriptor("go")
+        .ok_or(Error::msg("it has been told already"))?;
+    std::thread::spawn(move || {
+        let mut go = UnixStream::from(go);
+        let _ = go.read_exact(&mut [0]);
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        pulsar_testkit::Fault::Exit.commit()
+    });
+    Ok(())
+}
+
+#[pulsar::test]
+async fn what_was_said_before_the_end_is_read_though_the_end_is_known_first() -> Result<()> {
+    let (mut tell, go) = UnixStream::pair()?;
+    let go: Arc<OwnedFd> = Arc::new(go.into());
+    let actor = spawn()
+        .keep_stderr(1)
+        .descriptor("go", go)
+        .permanent()
+        .await?;
+    let pid = send(&actor, info, ()).await?.actor.pid;
+    // Fits into the pipe, and takes more than one turn of the loop to read.
+    let text = format!("{}the end\n", "a line like others\n".repeat(3_000));
+    send(&actor, say_when_told, text).await?;
+    let ended = arbiter();
+    let ended = ended.ended(&actor);
+    // Holds the arbiter's loop until the process has said all and is dead.
+    tell.write_all(b"x")?;
+    let dead = wait_until(Duration::from_secs(20), || {
+        (!Process::of(pid).runs()).then_some(())
+    });
+    assert!(dead.is_some());
+    assert_eq!(ended.await?, Cause::Code(3));
+    assert_eq!(last_stderr(&actor).await?, ["the end"]);
+    Ok(())
 }
 
 #[pulsar::test]

@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use pulsar_sys::{Build, Children, CodeOffset, Exit, Pid, World, exec};
+use pulsar_sys::{Build, Children, CodeOffset, Exit, Pid, ProcessLimit, World, confine, exec};
 
 use crate::{
     Check,
@@ -50,6 +50,10 @@ pub(crate) const CHECKS: &[Check] = &[
         a_function_pointer_runs_in_the_child,
     ),
     ("a_world_is_applied_exactly", a_world_is_applied_exactly),
+    (
+        "a_world_is_applied_within_the_childs_own_limit",
+        a_world_is_applied_within_the_childs_own_limit,
+    ),
     (
         "what_cannot_be_applied_is_a_warning",
         what_cannot_be_applied_is_a_warning,
@@ -168,8 +172,15 @@ fn a_function_pointer_runs_in_the_child() {
 }
 
 fn applied(world: &World) -> Applied {
+    applied_within(world, &[])
+}
+
+fn applied_within(world: &World, limits: &[ProcessLimit]) -> Applied {
     let mut children = Children::new();
     let mut child = start_in(&mut children, &["apply"]);
+    for limit in limits {
+        confine(child.pid, *limit).unwrap();
+    }
     part::answer(child.link.try_clone().unwrap(), world);
     child.link.shutdown(Shutdown::Write).unwrap();
     let applied = part::read(&mut child.link);
@@ -188,6 +199,20 @@ fn a_world_is_applied_exactly() {
     applied.world.environment.sort();
     assert_eq!(applied.world, world);
     assert_eq!(applied.warnings, [""; 0]);
+}
+
+fn a_world_is_applied_within_the_childs_own_limit() {
+    for soft in [Some(123), None] {
+        let world = World {
+            environment: Vec::new(),
+            directory: Some("/".into()),
+            umask: 0o022,
+            open_files_soft: soft,
+        };
+        let applied = applied_within(&world, &[ProcessLimit::OpenFiles(40)]);
+        assert_eq!(applied.world.open_files_soft, Some(40));
+        assert_eq!(applied.warnings, [""; 0]);
+    }
 }
 
 fn what_cannot_be_applied_is_a_warning() {
