@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use pulsar_child::LEAST_OPEN_FILES;
+
 use crate::{Actor, Placement, Spawn, SpawnError, SpawnParams};
 
 /// Less memory than this no process begins with.
 const LEAST_MEMORY_BYTES: u64 = 1 << 20;
-/// Descriptors that an actor's process needs for itself: the standard streams, its link, its loop and its signals take
-/// ten; the rest is for what it opens for a moment.
-pub(crate) const LEAST_OPEN_FILES: u64 = 16;
 /// The range of niceness of all Unix systems.
 const NICE: std::ops::RangeInclusive<i32> = -20..=19;
 

@@ -321,7 +321,10 @@ impl Ledger {
     fn check_status(&self, status: &GroupStatus) -> Verdict {
         let wanted = self.slots.iter().filter(|slot| slot.wanted).count();
         let ready = self.slots.iter().filter(|slot| slot.has_ready_life());
+        let living = self.slots.iter().filter(|slot| slot.lives()).count();
         let expected = GroupStatus {
+            size: self.size,
+            living,
             wanted,
             ready: ready.count(),
             ever_ready: self.ever_ready,

@@ -8,7 +8,12 @@ use super::tree::{Dependency, Member, Tree};
 const LAYERS: &[&[&str]] = &[
     &["pulsar-wire", "pulsar-sys", "pulsar-macros"],
     &["pulsar-model"],
-    &["pulsar-policy", "pulsar-loop", "pulsar-link"],
+    &[
+        "pulsar-policy",
+        "pulsar-loop",
+        "pulsar-link",
+        "pulsar-child",
+    ],
     &["pulsar-mailbox"],
     &["pulsar-actor"],
     &["pulsar-core"],

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::{Keepers, Memory, Pairs};
+use super::{Keepers, Pairs};
 
+use pulsar_child::Memory;
 use pulsar_sys::{Children, Exit, Pid, Signal};
 use pulsar_wire::Aid;
 use tokio::runtime::Handle;
@@ -33,7 +34,7 @@ pub(crate) struct Master {
     /// The monitors that run.
     pub(crate) keepers: Keepers,
     /// Control groups.
-    pub(crate) memory: Memory,
+    pub(crate) memory: Arc<Memory>,
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
@@ -53,7 +54,7 @@ impl Master {
             granted: Mutex::default(),
             pairs: Mutex::default(),
             keepers: Keepers::default(),
-            memory: Memory::new(),
+            memory: Arc::new(Memory::find()),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),

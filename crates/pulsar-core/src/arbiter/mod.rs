@@ -1,7 +1,6 @@
 //! The arbiter: it spawns, names and oversees all actors of a system.
 //!
 //! * [`Master`]: what only the arbiter's process has: child processes, places, the main loop.
-//! * [`Memory`]: the control groups of actors whose memory is limited.
 //! * [`Registry`]: who lives where, under which name, and how to reach them.
 //! * [`raise`]: from an order to an actor, and to its end: carries out what the policy decides.
 //! * [`Kept`]: an actor that begins anew when it ends; [`Chance`]: what varies its waits.
@@ -24,7 +23,6 @@ mod handle;
 mod kept;
 mod listing;
 mod master;
-mod memory;
 mod nursery;
 mod program;
 mod raise;
@@ -44,7 +42,6 @@ pub use handle::{Arbiter, arbiter};
 pub(crate) use kept::Kept;
 pub(crate) use listing::known_to;
 pub(crate) use master::Master;
-pub(crate) use memory::Memory;
 pub use nursery::{MonitorOrder, Nursery};
 pub(crate) use program::run_main;
 pub use raise::Raised;

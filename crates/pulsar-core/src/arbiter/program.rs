@@ -17,7 +17,6 @@ use tokio::task::JoinHandle;
 use super::start::{self, Start, StartError};
 use super::{Master, exits, shutdown, signals};
 use crate::node::{Node, Timing, Upward, notify_period};
-use crate::placement::RELAY;
 use crate::{
     Anyone, Context, Error, EventLoop, Executor, Extra, OnStop, Overflow, Placement, Result, Role,
     entry,
@@ -26,6 +25,7 @@ use pulsar_actor::runtime::{
     ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, drives,
     own_thread, release_thread, scope,
 };
+use pulsar_child::RELAY;
 
 /// How long blocking jobs of the program may go on after its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);

@@ -1,10 +1,7 @@
 //! How an actor comes to be in each placement, and over what it is reached. What it does then is
 //! the lifecycle's, the same for all.
 
-mod confinement;
 mod process;
-mod relay;
-mod stderr;
 mod task;
 mod thread;
 
@@ -22,13 +19,11 @@ use crate::arbiter::{Hooking, Reached};
 use crate::node::Node;
 use crate::{Cause, Context, DeadReason, Placement, SpawnError, SpawnParams};
 use pulsar_actor::runtime::{Hooks, Identity, Life, Mailbox, Reports};
+use pulsar_child::{Confinement, Last, Stderr};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 
-pub(crate) use confinement::Confinement;
 pub(crate) use process::ChildIdentity;
-pub(crate) use relay::RELAY;
-pub(crate) use stderr::{Last, Stderr};
 
 /// All that a placement needs to begin a life.
 pub(crate) struct Commission {

@@ -14,13 +14,14 @@ use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
-use super::{Commission, Confinement, Doomed, Stderr, Unlaunched, Vessel};
+use super::{Commission, Doomed, Unlaunched, Vessel};
 use crate::arbiter::Hooking;
 use crate::delivery::Held;
 use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
 use crate::{Overflow, SendError, SpawnError};
 use pulsar_actor::runtime::{Identity, offer_notify};
+use pulsar_child::{Confinement, Stderr};
 use pulsar_link::payload::{NATIVE, decode, encode};
 use pulsar_link::{Arrivals, Begun, Body, CloseReason, Link, LinkHandler, pump};
 use pulsar_policy::ChildEvent;
@@ -46,11 +47,20 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     if !entry::is_marked() {
         return Err(SpawnError::NoEntry.into());
     }
+    let Some(master) = node.master() else {
+        let message = "processes are made in the arbiter's process".to_owned();
+        return Err(SpawnError::Unsupported { message }.into());
+    };
     let world = World::current().map_err(|error| exec_error(&error, "the world cannot be read"))?;
     let (boot, descriptors) = boot_frame(node, &commission, &world)?;
     let expected = hello(&commission.birth)?;
     let name = commission.birth.process_name();
-    let confinement = Confinement::prepare(node, &commission)?;
+    let confinement = Confinement::prepare(
+        &master.memory,
+        commission.spec.limits,
+        commission.descriptors.len(),
+        (commission.birth.aid, commission.birth.incarnation),
+    )?;
     let keep_lines = commission.spec.stderr_lines;
     let spec = ExecSpec {
         environment: world.environment,

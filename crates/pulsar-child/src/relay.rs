@@ -14,7 +14,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Writes to this process's standard error stream from a thread of its own, as that may be a pipe which nobody reads; the
 /// thread is there while there is something to write.
-pub(crate) struct Relay {
+pub struct Relay {
     waiting: Mutex<Waiting>,
     /// There is something to write.
     filled: Condvar,
@@ -33,7 +33,7 @@ struct Waiting {
 }
 
 /// The process's only one: it has one such stream.
-pub(crate) static RELAY: Relay = Relay::new();
+pub static RELAY: Relay = Relay::new();
 
 impl Relay {
     const fn new() -> Self {
@@ -51,7 +51,7 @@ impl Relay {
     }
 
     /// Passes a line on, or a part of one. Never waits.
-    pub(super) fn pass(&'static self, piece: &[u8]) {
+    pub fn pass(&'static self, piece: &[u8]) {
         let mut waiting = self.waiting.lock();
         if waiting.bytes + piece.len() > MOST_WAITING_BYTES {
             waiting.dropped += 1;
@@ -69,7 +69,7 @@ impl Relay {
     }
 
     /// Waits until all is written, for at most this long.
-    pub(crate) fn flush(&self, patience: Duration) {
+    pub fn flush(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         let mut waiting = self.waiting.lock();
         while waiting.has_thread && (waiting.is_writing || !waiting.pieces.is_empty()) {
@@ -132,7 +132,7 @@ fn harmless(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::*;
 
     #[test]
     fn a_terminal_is_given_nothing_that_it_would_obey() {

@@ -11,7 +11,7 @@ const MOST_LEFT: usize = 1_024;
 
 /// What the arbiter's process has to do with control groups.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// The group that it is in; `None` where the system has none.
     own: Option<Own>,
     /// How many kills in it have been told as somebody's cause, or came before our time.
@@ -22,7 +22,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Finds the own group, and removes what arbiters have left there that were killed.
-    pub(crate) fn new() -> Self {
+    pub fn find() -> Self {
         let own = Own::find();
         let mut kills = 0;
         if let Some(own) = &own {
@@ -44,7 +44,7 @@ impl Memory {
     /// # Errors
     ///
     /// If none can be made here.
-    pub(crate) fn group(&self, name: &str, memory_bytes: u64) -> io::Result<Group> {
+    pub fn group(&self, name: &str, memory_bytes: u64) -> io::Result<Group> {
         self.remove_left();
         match &self.own {
             Some(own) => own.group(name, memory_bytes),
@@ -55,7 +55,7 @@ impl Memory {
     /// Whether the kernel has killed somebody in the arbiter's own group of whom nothing was told yet: then that is told
     /// now, of a child without a group that has just died of a KILL which nobody here has sent. The kernel does not say
     /// whom it killed: where others than actors are in that group too, it may have been one of them.
-    pub(crate) fn tell_kill(&self) -> bool {
+    pub fn tell_kill(&self) -> bool {
         let Some(kills) = self.own.as_ref().and_then(|own| own.oom_kills().ok()) else {
             return false;
         };
@@ -67,7 +67,7 @@ impl Memory {
     }
 
     /// Removes a group whose actor has ended, now or as soon as it is empty.
-    pub(crate) fn give_back(&self, group: Group) {
+    pub fn give_back(&self, group: Group) {
         self.remove_left();
         if let Err(group) = group.remove() {
             let mut left = self.left.lock();
@@ -78,7 +78,7 @@ impl Memory {
     }
 
     /// Removes those that have got empty meanwhile.
-    pub(crate) fn remove_left(&self) {
+    pub fn remove_left(&self) {
         let mut left = self.left.lock();
         *left = left
             .drain(..)

@@ -3,23 +3,24 @@
 use std::io;
 use std::sync::Arc;
 
+use pulsar_model::{Aid, Incarnation, Limits, SpawnError};
 use pulsar_sys::cgroup::Group;
 use pulsar_sys::{Exit, Pid, ProcessLimit, confine};
-use pulsar_wire::{Aid, Incarnation};
 
-use super::{Commission, Last};
-use crate::node::Node;
-use crate::spawn_limits::LEAST_OPEN_FILES;
-use crate::{Limits, SpawnError};
+use crate::{Last, Memory};
 
 /// The signal of a kill, on all systems that we know.
 const SIGKILL: i32 = 9;
 /// That of an abort.
 const SIGABRT: i32 = 6;
 
+/// Descriptors that an actor's process needs for itself: the standard streams, its link, its loop and its signals take
+/// ten; the rest is for what it opens for a moment.
+pub const LEAST_OPEN_FILES: u64 = 16;
+
 /// The limits of a process that is about to be made, and of one that has been. Dropped when the process is gone.
-pub(crate) struct Confinement {
-    node: Arc<Node>,
+pub struct Confinement {
+    memory: Arc<Memory>,
     group: Option<Group>,
     /// With the names that users know.
     limits: Vec<(&'static str, ProcessLimit)>,
@@ -32,9 +33,13 @@ impl Confinement {
     /// # Errors
     ///
     /// [`SpawnError::Limit`] if the actor could not even be given its descriptors.
-    pub(super) fn prepare(node: &Arc<Node>, commission: &Commission) -> Result<Self, SpawnError> {
-        let limits = commission.spec.limits;
-        let needed = LEAST_OPEN_FILES + commission.descriptors.len() as u64;
+    pub fn prepare(
+        memory: &Arc<Memory>,
+        limits: Limits,
+        descriptors: usize,
+        (aid, incarnation): (Aid, Incarnation),
+    ) -> Result<Self, SpawnError> {
+        let needed = LEAST_OPEN_FILES + descriptors as u64;
         if let Some(count) = limits.open_files_max.filter(|count| *count < needed) {
             return Err(SpawnError::Limit {
                 message: format!(
@@ -42,10 +47,9 @@ impl Confinement {
                 ),
             });
         }
-        let (aid, incarnation) = (commission.birth.aid, commission.birth.incarnation);
-        let group = group(node, aid, incarnation, &limits);
+        let group = group(memory, aid, incarnation, &limits);
         Ok(Self {
-            node: Arc::clone(node),
+            memory: Arc::clone(memory),
             limits: of_process(&limits, group.is_some()),
             group,
             is_best_effort: limits.best_effort,
@@ -57,7 +61,7 @@ impl Confinement {
     /// # Errors
     ///
     /// [`SpawnError::Limit`] or [`SpawnError::Unsupported`], with the limit's name. The process is not to go on then.
-    pub(super) fn apply(&self, pid: Pid) -> Result<(), SpawnError> {
+    pub fn apply(&self, pid: Pid) -> Result<(), SpawnError> {
         if let Some(group) = &self.group {
             let entered = group.enter(pid);
             self.judge("memory_max", "a control group", entered)?;
@@ -70,23 +74,22 @@ impl Confinement {
 
     /// Whether the kernel has killed the process, which died of a KILL of nobody's here, for lack of memory.
     fn was_killed_for_memory(&self) -> bool {
-        match (&self.group, self.node.master()) {
+        match &self.group {
             // Another in there may have been killed while the actor lived on, and the actor by somebody else
             // later; the kernel does not tell them apart.
-            (Some(group), _) => group.oom_kills().is_ok_and(|kills| kills > 0),
-            (None, Some(master)) => master.memory.tell_kill(),
-            (None, None) => false,
+            Some(group) => group.oom_kills().is_ok_and(|kills| kills > 0),
+            None => self.memory.tell_kill(),
         }
     }
 
     /// Whether what the process says on its standard error stream tells how it ended: its own limit does not.
-    pub(super) fn needs_stderr(&self) -> bool {
+    pub fn needs_stderr(&self) -> bool {
         let mut limits = self.limits.iter();
         limits.any(|(_, limit)| matches!(limit, ProcessLimit::Data(_)))
     }
 
     /// Whether the process, which has exited so without our doing and with these last words, lacked memory.
-    pub(super) fn ran_out_of_memory(&self, exit: Exit, last: &Last) -> bool {
+    pub fn ran_out_of_memory(&self, exit: Exit, last: &Last) -> bool {
         match exit {
             Exit::Signal {
                 signal: SIGKILL, ..
@@ -118,17 +121,17 @@ impl Confinement {
 
 impl Drop for Confinement {
     fn drop(&mut self) {
-        if let (Some(group), Some(master)) = (self.group.take(), self.node.master()) {
-            master.memory.give_back(group);
+        if let Some(group) = self.group.take() {
+            self.memory.give_back(group);
         }
     }
 }
 
 /// The control group of this life, if it is to have one and can.
-fn group(node: &Node, aid: Aid, incarnation: Incarnation, limits: &Limits) -> Option<Group> {
+fn group(memory: &Memory, aid: Aid, incarnation: Incarnation, limits: &Limits) -> Option<Group> {
     let bytes = limits.memory_max.filter(|_| !limits.without_cgroup)?;
     let name = format!("{}-{}", aid.place(), incarnation.0);
-    match node.master()?.memory.group(&name, bytes) {
+    match memory.group(&name, bytes) {
         Ok(group) => Some(group),
         Err(error) => {
             tracing::debug!(%aid, %error, "no control group: memory_max is of the process by itself");

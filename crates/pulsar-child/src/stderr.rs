@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::net::unix::pipe;
 use tokio::task::AbortHandle;
 
-use super::relay::RELAY;
+use crate::relay::RELAY;
 
 /// A line that is longer is taken for several.
 const MOST_LINE_BYTES: usize = 4_096;
@@ -22,7 +22,7 @@ const MOST_DRAINED_BYTES: usize = 1 << 20;
 const CHUNK_BYTES: usize = 16 << 10;
 
 /// The reading end, and what has come so far. Dropped, it is closed.
-pub(crate) struct Stderr {
+pub struct Stderr {
     pipe: Arc<pipe::Receiver>,
     lines: Arc<Mutex<Lines>>,
     reading: AbortHandle,
@@ -34,7 +34,7 @@ impl Stderr {
     /// # Errors
     ///
     /// If it cannot be read without waiting.
-    pub(super) fn read(pipe: OwnedFd, keep: usize) -> io::Result<Self> {
+    pub fn read(pipe: OwnedFd, keep: usize) -> io::Result<Self> {
         let pipe = Arc::new(pipe::Receiver::from_owned_fd(pipe)?);
         let lines = Arc::new(Mutex::new(Lines::new(keep, |line| RELAY.pass(line))));
         let reading = tokio::spawn(read(Arc::clone(&pipe), Arc::clone(&lines)));
@@ -47,7 +47,7 @@ impl Stderr {
 
     /// The process has exited: reads what it had written, which is all there by now, and closes the pipe, whoever else
     /// still holds it.
-    pub(super) fn finish(&self) -> Last {
+    pub fn finish(&self) -> Last {
         self.reading.abort();
         let mut lines = self.lines.lock();
         let mut left = MOST_DRAINED_BYTES;
@@ -69,11 +69,11 @@ impl Drop for Stderr {
 
 /// What is known of a stream in the end.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Last {
+pub struct Last {
     /// The last lines, the oldest first.
-    pub(crate) lines: Vec<String>,
+    pub lines: Vec<String>,
     /// The last that it says is that an allocation failed.
-    pub(crate) says_out_of_memory: bool,
+    pub says_out_of_memory: bool,
 }
 
 /// Reads until the end.
@@ -176,7 +176,7 @@ fn follows_abort(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::*;
 
     fn last(keep: usize, chunks: &[&str]) -> Last {
         let mut lines = Lines::new(keep, |_| ());
