@@ -132,7 +132,7 @@ fn harmless(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     #[test]
     fn a_terminal_is_given_nothing_that_it_would_obey() {

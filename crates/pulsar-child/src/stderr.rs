@@ -176,7 +176,7 @@ fn follows_abort(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     fn last(keep: usize, chunks: &[&str]) -> Last {
         let mut lines = Lines::new(keep, |_| ());

@@ -69,7 +69,7 @@ fn who_does_not_live_is_not_waited_for() {
 
 #[test]
 fn a_child_waits_for_an_earlier_one_that_is_restarted() {
-    ordered("ppp", OneForOne).all_ready().play(&[
+    ordered("ppp", OneForOne).all_ready(2).play(&[
         ("crash 1", "delay 1 100"),
         ("crash 0", "delay 0 100"),
         ("100 ms", "start 0"),
@@ -90,7 +90,7 @@ fn a_stop_that_takes_too_long_ends_in_one_kill() {
         ("crash 0", "end"),
     ]);
     // Each in its own time.
-    let mut group = ordered("pp", OneForOne).all_ready();
+    let mut group = ordered("pp", OneForOne).all_ready(2);
     group.play(&[
         ("stop", "stop 1"),
         ("10000 ms", "kill 1"),
@@ -115,7 +115,7 @@ fn a_child_is_restarted_as_its_rules_say() {
         ("o", "crash 0", "forget 0"),
         ("o", "normal 0", "forget 0"),
     ] {
-        let mut group = ordered(letter, OneForOne).all_ready();
+        let mut group = ordered(letter, OneForOne).all_ready(1);
         group.play(&[(happens, decided)]);
         let is_over = decided.starts_with("forget");
         assert_eq!(group.policy.is_over(0), is_over, "{letter}, {happens}");
@@ -127,7 +127,7 @@ fn a_child_is_restarted_as_its_rules_say() {
 
 #[test]
 fn a_healthy_child_is_replaced_at_once_and_a_crash_loop_slows_down() {
-    let mut pool = pool(1).all_ready();
+    let mut pool = pool(1).all_ready(1);
     pool.play(&[("5000 ms", ""), ("crash 0", "start 0")]);
     for ms in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
         let (delay, wait) = (format!("delay 0 {ms}"), format!("{} ms", ms - 1));
@@ -153,7 +153,7 @@ fn a_group_gives_up_at_its_intensity_and_never_before() {
         intensity: Some(2),
         ..RestartLimits::default()
     };
-    let mut pool = limited_pool(2, limits).all_ready();
+    let mut pool = limited_pool(2, limits).all_ready(2);
     pool.play(&[
         ("crash 0", "delay 0 100"),
         ("30000 ms", "start 0"),
@@ -216,7 +216,7 @@ fn an_ordered_group_gives_up_for_each_child_that_was_never_ready() {
         ("stopped 0", "end: child 1 was never ready, after 5 boots"),
     ]);
     // One that was ready once is tried on.
-    let mut group = ordered("p", OneForOne).all_ready();
+    let mut group = ordered("p", OneForOne).all_ready(1);
     for ms in ["100 ms", "200 ms", "400 ms", "800 ms", "1600 ms"] {
         group.happens("crash 0");
         group.happens(ms);
@@ -226,7 +226,7 @@ fn an_ordered_group_gives_up_for_each_child_that_was_never_ready() {
 
 #[test]
 fn a_pool_of_which_all_have_ended_for_good_gives_up() {
-    let mut pool = pool(3).all_ready();
+    let mut pool = pool(3).all_ready(3);
     pool.play(&[
         ("code3 0", "forget 0"),
         ("off 1", "stop 1"),
@@ -239,7 +239,7 @@ fn a_pool_of_which_all_have_ended_for_good_gives_up() {
 #[test]
 fn a_pool_of_nobody_waits() {
     pool(0).play(&[("begin", ""), ("scale 1", "start 0")]);
-    pool(2).all_ready().play(&[
+    pool(2).all_ready(2).play(&[
         ("off 0", "stop 0"),
         ("stopped 0", "forget 0"),
         ("scale 0", "stop 1"),
@@ -253,7 +253,7 @@ fn a_pool_of_nobody_waits() {
 
 #[test]
 fn one_for_all_stops_all_in_reverse_and_starts_all_in_order() {
-    ordered("pppp", OneForAll).all_ready().play(&[
+    ordered("pppp", OneForAll).all_ready(4).play(&[
         ("crash 1", "delay 1 100, stop 3"),
         ("stopped 3", "stop 2"),
         // It crashes while it stops: that is no restart of its own.
@@ -270,7 +270,7 @@ fn one_for_all_stops_all_in_reverse_and_starts_all_in_order() {
 
 #[test]
 fn rest_for_one_restarts_those_after_it() {
-    ordered("pppp", RestForOne).all_ready().play(&[
+    ordered("pppp", RestForOne).all_ready(4).play(&[
         ("5000 ms", ""),
         // It was healthy: only its siblings are waited for.
         ("crash 2", "stop 3"),
@@ -282,7 +282,7 @@ fn rest_for_one_restarts_those_after_it() {
 
 #[test]
 fn an_earlier_sibling_that_dies_meanwhile_widens_the_restart() {
-    ordered("pppp", RestForOne).all_ready().play(&[
+    ordered("pppp", RestForOne).all_ready(4).play(&[
         ("crash 2", "delay 2 100, stop 3"),
         ("50 ms", ""),
         ("crash 0", "delay 0 100"),
@@ -303,7 +303,7 @@ fn a_sibling_that_dies_before_its_turn_to_stop_is_restarted_with_the_group_and_n
     };
     let children = vec![rules(RestartPolicy::Permanent); 3];
     let policy = Supervision::ordered(children, OneForAll, limits);
-    let mut group = Group::new(policy).all_ready();
+    let mut group = Group::new(policy).all_ready(3);
     group.play(&[
         ("crash 0", "delay 0 100, stop 2"),
         ("50 ms", ""),
@@ -322,7 +322,7 @@ fn a_sibling_that_dies_before_its_turn_to_stop_is_restarted_with_the_group_and_n
 
 #[test]
 fn a_group_restart_that_fails_while_it_starts_begins_anew() {
-    ordered("ppp", OneForAll).all_ready().play(&[
+    ordered("ppp", OneForAll).all_ready(3).play(&[
         ("crash 2", "delay 2 100, stop 1"),
         ("stopped 1", "stop 0"),
         ("stopped 0", ""),
@@ -337,7 +337,7 @@ fn a_group_restart_that_fails_while_it_starts_begins_anew() {
 #[test]
 fn a_group_restart_spares_those_that_do_not_live() {
     // 0 is stopped by an operator, 1 ends for good, 3 and 4 live once.
-    ordered("popoo", OneForAll).all_ready().play(&[
+    ordered("popoo", OneForAll).all_ready(5).play(&[
         ("off 0", "stop 0"),
         ("stopped 0", "forget 0"),
         ("normal 1", "forget 1"),
@@ -351,7 +351,7 @@ fn a_group_restart_spares_those_that_do_not_live() {
 
 #[test]
 fn a_transient_child_that_is_stopped_for_a_sibling_is_started_again() {
-    ordered("tt", OneForAll).all_ready().play(&[
+    ordered("tt", OneForAll).all_ready(2).play(&[
         ("crash 0", "delay 0 100, stop 1"),
         ("stopped 1", ""),
         ("100 ms", "start 0"),
@@ -361,7 +361,7 @@ fn a_transient_child_that_is_stopped_for_a_sibling_is_started_again() {
 
 #[test]
 fn a_child_that_does_not_stop_for_a_sibling_is_killed() {
-    ordered("pp", OneForAll).all_ready().play(&[
+    ordered("pp", OneForAll).all_ready(2).play(&[
         ("crash 0", "delay 0 100, stop 1"),
         ("9999 ms", ""),
         ("1 ms", "kill 1"),
@@ -371,7 +371,7 @@ fn a_child_that_does_not_stop_for_a_sibling_is_killed() {
 
 #[test]
 fn an_operators_stop_wins_over_restarts_and_leaves_siblings_alone() {
-    ordered("pp", OneForAll).all_ready().play(&[
+    ordered("pp", OneForAll).all_ready(2).play(&[
         ("off 0", "stop 0"),
         ("off 0", ""),
         ("10000 ms", "kill 0"),
@@ -379,14 +379,14 @@ fn an_operators_stop_wins_over_restarts_and_leaves_siblings_alone() {
         ("60000 ms", ""),
     ]);
     // In its delay.
-    ordered("pp", OneForAll).all_ready().play(&[
+    ordered("pp", OneForAll).all_ready(2).play(&[
         ("crash 0", "delay 0 100, stop 1"),
         ("off 0", "forget 0"),
         ("stopped 1", "start 1"),
         ("100 ms", ""),
     ]);
     // While it stops for a sibling.
-    ordered("pp", OneForAll).all_ready().play(&[
+    ordered("pp", OneForAll).all_ready(2).play(&[
         ("crash 0", "delay 0 100, stop 1"),
         ("off 1", ""),
         ("stopped 1", "forget 1"),
@@ -397,7 +397,7 @@ fn an_operators_stop_wins_over_restarts_and_leaves_siblings_alone() {
 
 #[test]
 fn a_pool_is_scaled_up_and_down() {
-    pool(2).all_ready().play(&[
+    pool(2).all_ready(2).play(&[
         ("scale 3", "start 2"),
         ("crash 2", "delay 2 100"),
         ("scale 1", "forget 2, stop 1"),
@@ -413,7 +413,7 @@ fn a_pool_is_scaled_up_and_down() {
 
 #[test]
 fn scaling_brings_back_who_was_stopped_or_has_ended_for_good() {
-    pool(3).all_ready().play(&[
+    pool(3).all_ready(3).play(&[
         ("off 0", "stop 0"),
         ("stopped 0", "forget 0"),
         ("code3 1", "forget 1"),
@@ -423,7 +423,7 @@ fn scaling_brings_back_who_was_stopped_or_has_ended_for_good() {
 
 #[test]
 fn a_place_whose_child_still_stops_is_filled_when_it_has_ended() {
-    let mut pool = pool(2).all_ready();
+    let mut pool = pool(2).all_ready(2);
     pool.play(&[
         ("scale 1", "stop 1"),
         ("scale 2", ""),
@@ -439,7 +439,7 @@ fn a_place_whose_child_still_stops_is_filled_when_it_has_ended() {
 #[test]
 fn an_ordered_group_is_not_scaled() {
     ordered("pp", OneForOne)
-        .all_ready()
+        .all_ready(2)
         .play(&[("scale 1", ""), ("scale 9", "")]);
 }
 
@@ -483,7 +483,7 @@ fn the_status_tells_how_the_group_is_doing() {
 
 #[test]
 fn decisions_come_also_with_events_that_are_late_for_a_deadline() {
-    let mut group = pool(2).all_ready();
+    let mut group = pool(2).all_ready(2);
     group.happens("crash 0");
     let later = group.policy.deadline().unwrap();
     let decisions = group.policy.on(GroupEvent::Ready { child: 1 }, later, 0.0);

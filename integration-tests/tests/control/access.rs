@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use integration_tests::Laboratory;
 use rustix::fs::Uid;
@@ -18,6 +19,9 @@ use crate::{BINARIES, TWO, hostile::Raw};
 /// A user who is neither root nor ours.
 const STRANGER: u32 = 65_534;
 
+/// A connection that is refused is closed long before.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Connects as another user, and reads until the end: the kernel takes the user of the thread that connects.
 fn as_a_stranger(socket: &Path) -> io::Result<String> {
     thread::scope(|scope| {
@@ -25,7 +29,10 @@ fn as_a_stranger(socket: &Path) -> io::Result<String> {
             let uid = Uid::from_raw(STRANGER);
             set_thread_res_uid(uid, uid, uid)?;
             let mut heard = String::new();
-            UnixStream::connect(socket)?.read_to_string(&mut heard)?;
+            let mut stream = UnixStream::connect(socket)?;
+            // Who is let in is greeted long before, and not closed.
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.read_to_string(&mut heard)?;
             Ok(heard)
         });
         stranger.join().unwrap()

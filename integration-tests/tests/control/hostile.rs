@@ -59,7 +59,7 @@ impl Raw {
     }
 
     /// Waits until the server has closed it; nothing comes before.
-    fn closes(mut self) {
+    fn ends_in_silence(mut self) {
         let mut rest = Vec::new();
         match self.reader.read_to_end(&mut rest) {
             Ok(_) => {}
@@ -128,7 +128,7 @@ fn fault_27_a_control_client_that_breaks_the_protocol_is_refused_and_others_do_n
         .get_mut()
         .shutdown(Shutdown::Write)
         .unwrap();
-    truncated.closes();
+    truncated.ends_in_silence();
     is_served();
 
     // Oversized, by several at once: told so, and closed.
@@ -140,7 +140,7 @@ fn fault_27_a_control_client_that_breaks_the_protocol_is_refused_and_others_do_n
     is_served();
     for mut client in oversized {
         assert_eq!(client.error(), "too_large");
-        client.closes();
+        client.ends_in_silence();
     }
     is_served();
 
