@@ -23,6 +23,7 @@ macro_rules! seen {
 }
 
 seen! {
+    Coarse "runs in coarse time",
     Pool "pools",
     OneForOne "one-for-one groups",
     OneForAll "one-for-all groups",
@@ -61,6 +62,7 @@ seen! {
     LinkClosedOnly "closed links without an exit",
     Distrusted "links not to be trusted",
     LinkHeld "links held by descendants",
+    ExitLost "exits that others collected",
     Unkillable "kills that the kernel delays",
     ExitBeforeLink "exits before the end of the link",
     LinkBeforeExit "ends of links before the exit",
@@ -73,6 +75,7 @@ seen! {
     StoppedChild "children stopped by operators",
     StoppedGroup "groups stopped by operators",
     Held "loops held",
+    FalseAlarm "times that had not come",
 }
 
 /// How often each kind was [`Seen`].

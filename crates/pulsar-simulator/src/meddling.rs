@@ -7,6 +7,7 @@ use pulsar_policy::{GroupEvent, News};
 use crate::agenda::Happening;
 use crate::coverage::Seen;
 use crate::group::Told;
+use crate::life_check::Heard;
 use crate::plan::{Death, MOST_CHILDREN};
 use crate::process::Step;
 use crate::world::{TOP, World};
@@ -24,6 +25,7 @@ impl World {
             4 => self.hold(),
             5 | 6 => self.repeat_old_news()?,
             7 => self.repeat_ready(),
+            8 => self.raise_false_alarm()?,
             _ => self.kill_somebody(),
         }
         self.meddle_later();
@@ -127,6 +129,19 @@ impl World {
             self.coverage.saw(Seen::DoubledReady);
             self.report(life, News::Ready);
         }
+    }
+
+    /// A timer that comes too early: nothing may follow from it that is not due.
+    fn raise_false_alarm(&mut self) -> Result<(), String> {
+        if self.now < self.held_until {
+            return Ok(());
+        }
+        self.coverage.saw(Seen::FalseAlarm);
+        if let Some(life) = self.any_life() {
+            self.hear(life, Heard::TimeCame)?;
+        }
+        let group = self.any_group();
+        self.tell(group, Told::TimeCame)
     }
 
     fn kill_somebody(&mut self) {

@@ -182,11 +182,15 @@ pub(crate) enum Death {
     Code(i32),
     Signal(i32),
     Panic,
+    /// Somebody else collects its exit.
+    Untold,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum OnStop {
     Dies(Duration, Death),
+    /// It takes TERM for what it does already, says its last word, and does not exit.
+    SaysOnly(Duration),
     WaitsForTerm,
     WaitsForKill,
 }
@@ -214,9 +218,10 @@ impl LifePlan {
             plan.fate = Some((chance.ms(0, after), draw_fate(chance)));
         }
         if chance.permille(faults) {
-            plan.on_stop = match chance.below(4) {
+            plan.on_stop = match chance.below(5) {
                 0 => OnStop::WaitsForTerm,
                 1 => OnStop::WaitsForKill,
+                2 => OnStop::SaysOnly(chance.ms(0, 9000)),
                 _ => OnStop::Dies(chance.ms(0, 9000), Death::draw(chance)),
             };
         }
@@ -251,8 +256,10 @@ impl Death {
         chance.pick(&[
             Self::Normal,
             Self::Stopped,
+            Self::Code(0),
             Self::Code(1),
             Self::Code(3),
+            Self::Untold,
             Self::Signal(11),
             Self::Signal(9),
             Self::Panic,

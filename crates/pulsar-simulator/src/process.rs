@@ -23,6 +23,8 @@ pub(crate) enum Step {
     /// What its plan has for it once it is ready.
     MeetFate(Fate),
     Die(Death),
+    /// Its last word as it stops, and no exit after it.
+    SayGoodbye,
     TakeStop,
     TakeTerm,
     TakeAbort,
@@ -137,6 +139,12 @@ impl Process {
             Step::MeetFate(fate) if !self.is_mute && !self.is_stopping => {
                 self.meet(fate, &mut effects, chance, coverage);
             }
+            Step::SayGoodbye if !self.is_mute => {
+                coverage.saw(Seen::LastWordOnly);
+                self.is_mute = true;
+                let last = Word::Goodbye(Cause::Stopped);
+                effects.words.push((Duration::ZERO, last));
+            }
             Step::Die(death) if !self.stands_still => {
                 self.die(death, &mut effects, chance, coverage);
             }
@@ -207,13 +215,21 @@ impl Process {
         self.is_stopping = true;
         match self.plan.on_stop {
             OnStop::Dies(after, death) => effects.steps.push((after, Step::Die(death))),
-            // A thread or a task gets no signals.
+            // A thread or a task is over when it has said so.
+            OnStop::SaysOnly(after) if self.placement != Placement::Process => {
+                effects.steps.push((after, Step::Die(Death::Stopped)));
+            }
+            OnStop::SaysOnly(after) => effects.steps.push((after, Step::SayGoodbye)),
             OnStop::WaitsForTerm | OnStop::WaitsForKill => coverage.saw(Seen::IgnoredStop),
         }
     }
 
     fn terminate(&mut self, effects: &mut Effects, chance: &mut Chance, coverage: &mut Coverage) {
-        let ignores = self.plan.on_stop == OnStop::WaitsForKill || self.stands_still;
+        let is_deaf = matches!(
+            self.plan.on_stop,
+            OnStop::WaitsForKill | OnStop::SaysOnly(_)
+        );
+        let ignores = is_deaf || self.stands_still;
         match ignores {
             true => coverage.saw(Seen::IgnoredTerm),
             false => self.die(Death::Signal(TERM), effects, chance, coverage),
@@ -267,6 +283,9 @@ impl Process {
                 false => Seen::LinkBeforeExit,
             });
         }
+        if death == Death::Untold {
+            coverage.saw(Seen::ExitLost);
+        }
         effects.words.push((exit, Word::Exit(death.exit())));
     }
 }
@@ -276,6 +295,7 @@ impl Death {
         match self {
             Self::Normal | Self::Stopped => Exit::Code(0),
             Self::Code(code) => Exit::Code(code),
+            Self::Untold => Exit::Lost,
             Self::Signal(signal) => Exit::Signal {
                 signal,
                 core_dumped: signal == 11,
@@ -292,7 +312,7 @@ impl Death {
             Self::Normal => Some(Cause::Normal),
             Self::Stopped => Some(Cause::Stopped),
             Self::Panic => Some(Cause::Panic("out of tea".to_owned())),
-            Self::Code(_) | Self::Signal(_) => None,
+            Self::Code(_) | Self::Signal(_) | Self::Untold => None,
         }
     }
 }

@@ -48,12 +48,17 @@ enum Whose {
 
 impl World {
     pub(crate) fn new(mut chance: Chance, is_traced: bool) -> Self {
+        let mut coverage = Coverage::default();
+        if chance.permille(250) {
+            coverage.saw(Seen::Coarse);
+            chance.make_coarse();
+        }
         let faults = chance.pick(&[60, 200, 450, 800]);
         let clock = Clock::new();
         let plan = GroupPlan::draw(&mut chance, true);
         let mut world = Self {
             now: Duration::ZERO,
-            coverage: Coverage::default(),
+            coverage,
             trace: Trace::new(is_traced),
             groups: Vec::new(),
             lives: Vec::new(),
@@ -208,7 +213,7 @@ impl World {
     }
 
     /// The overseer of a life hears something, and carries out what follows.
-    fn hear(&mut self, index: usize, heard: Heard) -> Checked {
+    pub(crate) fn hear(&mut self, index: usize, heard: Heard) -> Checked {
         let life = &mut self.lives[index];
         if life.is_over {
             return Ok(());

@@ -1,4 +1,7 @@
 //! That the simulator finds mistakes: each of these, planted in the policies' source, is caught.
+//!
+//! A mutant takes about a second, most of it for its build; the whole, on two cores, well under a minute, and
+//! half a minute more where the crates of others are not built yet.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,6 +111,8 @@ const MUTANTS: &[Mutant] = &[
         "ready_for.is_some_and(|ready_for| ready_for >= limits.healthy_after)",
         "ready_for.is_some() || limits.jitter > 1.0",
     ),
+    // At the very end of the healthy time it is not healthy yet.
+    mutant("child.rs", "ready_for >= limits", "ready_for > limits"),
     // A delay varies one way only.
     mutant("backoff.rs", "chance.clamp(-1.0, 1.0)", "chance.abs()"),
     // Delays grow without end.
@@ -118,6 +123,8 @@ const MUTANTS: &[Mutant] = &[
         "is_some_and(is_over)",
         "is_some_and(|at| is_over(at) && limits.jitter > 1.0)",
     ),
+    // At the very end of the period a restart still counts.
+    mutant("intensity.rs", ">= limits.period", "> limits.period"),
     // One restart more than there may be.
     mutant(
         "intensity.rs",
@@ -168,6 +175,18 @@ const MUTANTS: &[Mutant] = &[
     ),
     // A last word moves the kill.
     mutant("oversight.rs", "kill_at.min(grace)", "grace"),
+    // A timer that comes too early is taken for one that was due.
+    mutant(
+        "oversight.rs",
+        "if self.deadline().is_none_or(|deadline| now < deadline) {",
+        "if self.deadline().is_none() {",
+    ),
+    // Who stops as asked, without a word, has ended by itself.
+    mutant(
+        "oversight.rs",
+        "(Some(Exit::Code(0)), None) if self.stop_asked => Cause::Stopped,",
+        "",
+    ),
     // A boot that took too long is not called so.
     mutant(
         "oversight.rs",
