@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use pulsar_sys::descriptors::read_now;
 use tokio::net::unix::pipe;
 use tokio::task::AbortHandle;
 
@@ -33,8 +34,9 @@ impl Stderr {
     ///
     /// # Errors
     ///
-    /// If it cannot be read without waiting.
+    /// If it is no pipe, or the loop cannot watch it.
     pub fn read(pipe: OwnedFd, keep: usize) -> io::Result<Self> {
+        // It does not block from here on.
         let pipe = Arc::new(pipe::Receiver::from_owned_fd(pipe)?);
         let lines = Arc::new(Mutex::new(Lines::new(keep, |line| RELAY.pass(line))));
         let reading = tokio::spawn(read(Arc::clone(&pipe), Arc::clone(&lines)));
@@ -50,11 +52,16 @@ impl Stderr {
     pub fn finish(&self) -> Last {
         self.reading.abort();
         let mut lines = self.lines.lock();
+        let mut chunk = [0; CHUNK_BYTES];
         let mut left = MOST_DRAINED_BYTES;
         while left > 0 {
-            match read_some(&self.pipe, &mut lines) {
-                Ok(read) if read > 0 => left = left.saturating_sub(read),
-                _ => break,
+            // Past the loop, which may not have heard of it yet.
+            match read_now(&*self.pipe, &mut chunk) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => {
+                    lines.take(&chunk[..read]);
+                    left = left.saturating_sub(read);
+                }
             }
         }
         lines.finish()
@@ -80,8 +87,7 @@ pub struct Last {
 async fn read(pipe: Arc<pipe::Receiver>, lines: Arc<Mutex<Lines>>) {
     // Each turn counts as one of the loop's, so that a process that writes without end does not hold it.
     while pipe.readable().await.is_ok() {
-        let read = read_some(&pipe, &mut lines.lock());
-        match read {
+        match read_some(&pipe, &lines) {
             Ok(0) => return,
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
             _ => {}
@@ -89,10 +95,10 @@ async fn read(pipe: Arc<pipe::Receiver>, lines: Arc<Mutex<Lines>>) {
     }
 }
 
-fn read_some(pipe: &pipe::Receiver, lines: &mut Lines) -> io::Result<usize> {
+fn read_some(pipe: &pipe::Receiver, lines: &Mutex<Lines>) -> io::Result<usize> {
     let mut chunk = [0; CHUNK_BYTES];
     let read = pipe.try_read(&mut chunk)?;
-    lines.take(&chunk[..read]);
+    lines.lock().take(&chunk[..read]);
     Ok(read)
 }
 
@@ -176,7 +182,18 @@ fn follows_abort(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_in_the_pipe_at_the_end_is_read_though_others_hold_it_open() {
+        let (reader, mut held) = io::pipe().unwrap();
+        let stderr = Stderr::read(reader.into(), 5).unwrap();
+        // The loop does not turn before the end.
+        held.write_all(b"one\ntwo").unwrap();
+        assert_eq!(stderr.finish().lines, ["one", "two"]);
+    }
 
     fn last(keep: usize, chunks: &[&str]) -> Last {
         let mut lines = Lines::new(keep, |_| ());

@@ -107,6 +107,20 @@ pub fn recv_with_descriptors(
     })
 }
 
+/// Reads what is there; zero bytes at the end.
+///
+/// # Errors
+///
+/// `WouldBlock` on a non-blocking descriptor that has nothing.
+pub fn read_now(from: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::io::read(&from, &mut *buffer) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
 /// The numbers of all open descriptors of this process, in rising order, without the one that looks.
 ///
 /// # Errors
