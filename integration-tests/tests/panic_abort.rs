@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn a_panic_that_aborts_the_process_is_told_with_its_message() {
+fn fault_18_a_panic_that_aborts_the_process_is_told_with_its_message() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("panic-abort");
     let built = Command::new(env!("CARGO"))
         .args([

@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use pulsar_loop::{AsyncObject, EventLoop, Executor};
 use pulsar_policy::StateCell;
+use pulsar_sys::Occupation;
 use pulsar_wire::{Aid, Incarnation};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -81,10 +82,35 @@ pub struct Cell {
     pub(crate) period: Period,
     pub(crate) settings: Settings,
     pub(crate) lag_us: AtomicU64,
+    /// When its next notify is due, in microseconds after `since`; never before the first.
+    notify_due_us: AtomicU64,
+    /// What its loop is busy with; shared with all actors there, once it runs.
+    pub(crate) occupation: OnceLock<Arc<Occupation>>,
     pub(crate) thread_id: AtomicI64,
     since: Instant,
     extra: Mutex<BTreeMap<String, Value>>,
     descriptors: Mutex<HashMap<String, OwnedFd>>,
+}
+
+impl Cell {
+    /// The next notify is due then.
+    pub(crate) fn notify_due(&self, at: Instant) {
+        let due = at.saturating_duration_since(self.since);
+        self.notify_due_us.store(micros(due), Ordering::Relaxed);
+    }
+
+    /// How late the loop is: as of the last notify, or what has been seen since. A notify that is overdue by now
+    /// counts too, as whoever asks may be heard before it.
+    fn lag_us(&self) -> u64 {
+        let due_us = self.notify_due_us.load(Ordering::Relaxed);
+        let overdue_us = micros(self.since.elapsed()).saturating_sub(due_us);
+        let noted_us = self.lag_us.load(Ordering::Relaxed);
+        noted_us.max(self.occupation().longest_us()).max(overdue_us)
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Who an actor is, from its spawn to its end.
@@ -161,6 +187,8 @@ impl Context {
             cause: OnceLock::new(),
             settings: Settings::default(),
             lag_us: AtomicU64::default(),
+            notify_due_us: AtomicU64::new(u64::MAX),
+            occupation: OnceLock::new(),
             thread_id: AtomicI64::default(),
             since: Instant::now(),
             extra: Mutex::default(),
@@ -478,7 +506,7 @@ impl Context {
             mailbox: cell.mailbox.info(),
             system: cell.system.system_info(),
             event_loop: LoopInfo {
-                lag_us: cell.lag_us.load(Ordering::Relaxed),
+                lag_us: cell.lag_us(),
             },
             executor: cell
                 .executor

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use pulsar_wire::Aid;
 
@@ -45,6 +45,11 @@ pub fn own_thread(cx: Context) {
 /// Takes this thread's actor away: its loop has ended.
 pub fn release_thread() {
     THREAD_ACTOR.with_borrow_mut(|actor| *actor = None);
+}
+
+/// The actor that owns this thread's loop.
+pub(crate) fn thread_cell() -> Option<Arc<Cell>> {
+    THREAD_ACTOR.with_borrow(|owner| owner.as_ref().map(|cx| Arc::clone(&cx.cell)))
 }
 
 /// Makes this thread one of the executor of the actor of `cell`.

@@ -38,6 +38,7 @@ mod hooks;
 mod json_args;
 mod lifecycle;
 mod mailbox;
+mod occupying;
 mod period;
 mod proxy;
 mod remote;

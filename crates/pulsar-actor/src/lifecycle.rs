@@ -22,8 +22,9 @@ use crate::context::{Cell, Context};
 use crate::current::{in_turn, scope};
 use crate::hooks::{Hooks, Work};
 use crate::mailbox::{Envelope, Named};
+use crate::occupying::{note_lag, timing};
 use crate::reports::Reports;
-use crate::{Cause, DeadReason, OnStop, Result, SendError, panic_message};
+use crate::{Cause, DeadReason, OnStop, Placement, Result, SendError, panic_message};
 use pulsar_link::payload::Outcome;
 use pulsar_loop::EventLoop;
 use pulsar_mailbox::ReplyTo;
@@ -33,6 +34,10 @@ const MAX_BUILTINS_RUNNING: usize = 256;
 /// Functions that `run` runs at once, for whoever asks: so that some which never end leave room for
 /// `ping` and `stop`.
 const MAX_RUNS: usize = 128;
+
+/// How often the arbiter, which has nobody to notify, looks whether its loop turns in time: on that loop
+/// depends everybody else.
+const LAG_PROBE: Duration = Duration::from_secs(1);
 
 /// One incarnation of an actor, ready to live.
 pub struct Life {
@@ -81,7 +86,10 @@ enum Event {
 impl Life {
     /// The life of the actor of `cx`, which runs these hooks and tells its manager by `reports`.
     pub fn new(cx: Context, hooks: Hooks, reports: Reports) -> Self {
-        let notify_every = cx.cell.birth.notify_every;
+        let notify_every = match cx.is_arbiter() {
+            true => LAG_PROBE,
+            false => cx.cell.birth.notify_every,
+        };
         Self {
             cx,
             hooks,
@@ -117,13 +125,19 @@ impl Life {
         if let Ok(current) = EventLoop::current() {
             let _ = cell.event_loop.set(current);
         }
+        cell.share_occupation();
         let _ = cell.state.come_alive();
         let _ = cell.state.begin_start();
         self.install_hooks();
         let begin = std::mem::take(&mut self.hooks.begin);
         let cx = self.cx.clone();
         // Before it has started the actor takes no commands: its start holds their turn.
-        self.start = Some(caught(in_turn(cx.aid(), begin.begin(cx))));
+        let aid = cx.aid();
+        self.start = Some(caught(timing(
+            cx.clone(),
+            &"start",
+            in_turn(aid, begin.begin(cx)),
+        )));
         loop {
             let event = self.next().await;
             if let Some(cause) = self.handle(event) {
@@ -279,12 +293,17 @@ impl Life {
         self.cx.cell.tasks.close();
         let deadline = Instant::now() + self.cx.drain_timeout();
         self.phase = Phase::Stopping { deadline };
+        // It notifies no more.
+        self.cx.cell.notify_due(deadline);
         let cx = self.cx.clone();
         let (hook, events) = (self.hooks.stopping.take(), cx.events_made());
         self.stopping = (hook.is_some() || events.is_some()).then(|| {
             let stopping: Caught<Result<()>> = Box::pin(async move {
                 let result = match hook {
-                    Some(hook) => caught(async move { hook(cx).await }).await,
+                    Some(hook) => {
+                        let hook = timing(cx.clone(), &"stopping", async move { hook(cx).await });
+                        caught(hook).await
+                    }
                     None => Ok(Ok(())),
                 };
                 if let Some(events) = events {
@@ -324,7 +343,12 @@ impl Life {
         }
         let cx = self.cx.with_sender(envelope.sender);
         let args = envelope.args;
-        let work = caught(async move { (command.invoke)(cx, args).await });
+        let work = async move { (command.invoke)(cx, args).await };
+        let work = match builtin::is_run(command) {
+            true => caught(timing(self.cx.clone(), &command.signature.name, work)),
+            // The others are the runtime's own, and hold nothing.
+            false => caught(work),
+        };
         Some(Running {
             command,
             reply: Some(envelope.reply),
@@ -362,8 +386,20 @@ impl Life {
         let now = Instant::now();
         let lag = now.saturating_duration_since(self.next_notify);
         let lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
-        self.cx.cell.lag_us.store(lag_us, Ordering::Relaxed);
+        let cell = &self.cx.cell;
+        // What a task actor sees of its loop its host sees too, and that speaks for it.
+        let owns_loop = cell.birth.placement != Placement::Task;
+        let held_us = match owns_loop {
+            true => cell.occupation().take_longest_us(),
+            false => cell.occupation().longest_us(),
+        };
+        cell.lag_us.store(lag_us.max(held_us), Ordering::Relaxed);
+        // A command that has held the loop has been named already.
+        if owns_loop && held_us == 0 {
+            note_lag(&self.cx, lag);
+        }
         self.next_notify = now + self.notify_every;
+        cell.notify_due(self.next_notify);
         self.reports.notify(&self.cx);
     }
 
@@ -385,7 +421,7 @@ impl Life {
                 cx.cell.mailbox.messages().periodic_task().await;
             }
             match hook {
-                Some(hook) => hook.await,
+                Some(hook) => timing(cx.clone(), &"periodic_task", hook).await,
                 None => Ok(()),
             }
         }));

@@ -66,9 +66,14 @@ pub enum Named {
 
 impl Named {
     pub(crate) fn name(self) -> &'static str {
+        self.label()
+    }
+
+    /// The name, where it lies for ever.
+    pub(crate) fn label(self) -> &'static &'static str {
         match self {
-            Self::Free(command) => command.signature.name,
-            Self::Own { method, .. } => method.signature.name,
+            Self::Free(command) => &command.signature.name,
+            Self::Own { method, .. } => &method.signature.name,
         }
     }
 

@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pulsar_link::payload::{Outcome, Payload};
 use pulsar_mailbox::{Queue, ReplyTo};
+use pulsar_sys::occupation::now_us;
 use pulsar_wire::Codec;
 use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
@@ -19,6 +20,7 @@ use tokio::task::yield_now;
 use crate::actor::{Actor, Concurrent, Worked};
 use crate::current::in_turn as holding;
 use crate::mailbox::{Direct, Envelope, Named, Post};
+use crate::occupying::{note, occupying};
 use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
 
 /// Commands of one actor that run side by side. More wait for their turn.
@@ -26,11 +28,11 @@ const MAX_CONCURRENT: usize = 1024;
 
 /// Runs commands one after the other, until the mailbox is closed and empty.
 pub async fn in_turn<A: Actor>(state: A, cx: Context) -> Worked {
-    let slice = Slice::new();
+    let slice = Slice::new(&cx);
     slice.bounding(each_alone(state, &cx, &slice)).await
 }
 
-async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice) -> Worked {
+async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice<'_>) -> Worked {
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
@@ -46,11 +48,11 @@ async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice) -> Work
 /// those that run to end; no other begins before it: so everybody gets their turn in the order in
 /// which they came.
 pub async fn side_by_side<A: Concurrent>(state: A, cx: Context) -> Worked {
-    let slice = Slice::new();
+    let slice = Slice::new(&cx);
     slice.bounding(some_beside(state, &cx, &slice)).await
 }
 
-async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &Slice) -> Worked {
+async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &Slice<'_>) -> Worked {
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
@@ -74,7 +76,7 @@ async fn until_exclusive<A: Concurrent>(
     state: &A,
     cx: &Context,
     inbox: &Queue<Post<A>>,
-    slice: &Slice,
+    slice: &Slice<'_>,
 ) -> Result<Option<Post<A>>, String> {
     let refuses = cx.cell.birth.on_stop == OnStop::Refuse;
     // Declared before those that run: it is told its end after them, in the order of their coming.
@@ -130,11 +132,13 @@ impl<A: Actor> Drop for Waiting<'_, A> {
     }
 }
 
-async fn next<A: Actor>(inbox: &Queue<Post<A>>, slice: &Slice) -> Option<Post<A>> {
+async fn next<A: Actor>(inbox: &Queue<Post<A>>, slice: &Slice<'_>) -> Option<Post<A>> {
     // Messages may be there without end. What else the actor's loop has to do gets its turn: after
     // so many of them, and after so long.
     consume_budget().await;
-    if slice.is_spent() {
+    let held_us = slice.held_us();
+    if is_spent(held_us) {
+        slice.note(held_us);
         yield_now().await;
     }
     inbox.take().await
@@ -146,26 +150,34 @@ const SLICE: Duration = Duration::from_micros(100);
 
 /// The time since an actor's work was last polled. All the work of an actor is one future: until
 /// that gives way, nothing else on the loop gets its turn.
-struct Slice {
-    origin: std::time::Instant,
-    /// Microseconds after `origin`. Written and read by the one task that polls the work.
+struct Slice<'a> {
+    cx: &'a Context,
+    /// By [`now_us`]. Written and read by the one task that polls the work.
     begun_us: AtomicU64,
 }
 
-impl Slice {
-    fn new() -> Self {
+impl<'a> Slice<'a> {
+    fn new(cx: &'a Context) -> Self {
         Self {
-            origin: std::time::Instant::now(),
-            begun_us: AtomicU64::new(0),
+            cx,
+            begun_us: AtomicU64::new(now_us()),
         }
     }
 
     /// Runs `work`, each poll of which begins anew.
     async fn bounding<T>(&self, work: impl Future<Output = T>) -> T {
+        let occupation = self.cx.cell.occupation();
         let mut work = pin!(work);
         poll_fn(|task| {
-            self.begun_us.store(self.now_us(), Ordering::Relaxed);
-            work.as_mut().poll(task)
+            let now_us = now_us();
+            self.begun_us.store(now_us, Ordering::Relaxed);
+            occupation.turn_to(now_us);
+            let polled = work.as_mut().poll(task);
+            // A command that has held the loop and then awaits is seen here; one that has ended, by `next`.
+            if occupation.take_awaited() {
+                self.note(self.held_us());
+            }
+            polled
         })
         .await
     }
@@ -175,7 +187,8 @@ impl Slice {
     async fn sharing<T>(&self, part: impl Future<Output = T>) -> T {
         let mut part = pin!(part);
         poll_fn(|task| {
-            if self.is_spent() {
+            let held_us = self.held_us();
+            if is_spent(held_us) {
                 task.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -184,14 +197,19 @@ impl Slice {
         .await
     }
 
-    fn is_spent(&self) -> bool {
-        let held_us = self.now_us() - self.begun_us.load(Ordering::Relaxed);
-        Duration::from_micros(held_us) >= SLICE
+    /// Once for each poll.
+    fn note(&self, held_us: u64) {
+        self.cx.cell.occupation().take_awaited();
+        note(self.cx, held_us);
     }
 
-    fn now_us(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    fn held_us(&self) -> u64 {
+        now_us().saturating_sub(self.begun_us.load(Ordering::Relaxed))
     }
+}
+
+fn is_spent(held_us: u64) -> bool {
+    Duration::from_micros(held_us) >= SLICE
 }
 
 fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
@@ -234,7 +252,8 @@ async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Opti
 /// suspect, as after one of a command. `Some` ends the actor.
 async fn periodic_task<A: Actor>(state: &mut A, cx: &Context) -> Option<Worked> {
     let aid = cx.aid();
-    match unwound(holding(aid, state.periodic_task(cx.clone()))).await {
+    let run = holding(aid, state.periodic_task(cx.clone()));
+    match unwound(occupying(&cx.cell, &"periodic_task", run)).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => {
             tracing::error!(%aid, error = error.one_line(), "periodic task failed");
@@ -252,7 +271,7 @@ async fn shared<A: Concurrent>(
     state: &A,
     cx: &Context,
     post: Post<A>,
-    slice: &Slice,
+    slice: &Slice<'_>,
 ) -> Option<Worked> {
     let (turn, work) = match begin(cx, post) {
         Ok(begun) => begun,
@@ -359,7 +378,7 @@ enum Answer<A: Actor> {
 impl<A: Actor> Turn<A> {
     /// Runs a command of the actor's own to its end. `Some` ends the actor.
     async fn run(mut self, work: impl Future<Output = A::Reply>) -> Option<Worked> {
-        let ended = unwound(work).await;
+        let ended = unwound(occupying(&self.cx.cell, self.command.label(), work)).await;
         let reply = match ended {
             Ok(reply) => reply,
             Err(message) => return self.panicked(message),
@@ -380,7 +399,7 @@ impl<A: Actor> Turn<A> {
 
     /// Runs a free command to its end. `Some` ends the actor.
     async fn run_free(mut self, work: impl Future<Output = Outcome>) -> Option<Worked> {
-        match unwound(work).await {
+        match unwound(occupying(&self.cx.cell, self.command.label(), work)).await {
             Ok(outcome) => self.ended(outcome),
             Err(message) => self.panicked(message),
         }
@@ -485,7 +504,7 @@ fn unwound_at_once<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 /// Its failure is logged: the actor was asked to stop, and ends so.
 async fn last_act<A: Actor>(mut state: A, cx: &Context) -> Worked {
     let stopping = holding(cx.aid(), state.stopping(cx.clone()));
-    match unwound(stopping).await {
+    match unwound(occupying(&cx.cell, &"stopping", stopping)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::error!(aid = %cx.aid(), error = error.one_line(), "stopping failed");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use pulsar_sys::{BootSocket, World, boot, descriptors, trusting};
+use pulsar_sys::{BootSocket, World, boot, descriptors, occupation, trusting};
 use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -209,6 +209,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     );
     node.registry.lock().host(&cx, Role::Actor);
     own_thread(cx.clone());
+    occupation::show(cx.cell().occupation());
     stop_on_term(&cx)?;
     tell_before_abort(Arc::clone(&link), socket.link.as_fd().try_clone_to_owned()?);
     let reports = Reports::Link(Arc::clone(&link));

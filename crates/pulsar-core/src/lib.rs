@@ -44,6 +44,7 @@
 #![forbid(unsafe_code)]
 
 mod arbiter;
+mod aside;
 mod builtin;
 mod delivery;
 mod entry;

@@ -25,6 +25,9 @@ const ABORT_GRACE: Duration = Duration::from_secs(1);
 /// A verdict that comes later than this after its time says that we were held ourselves: what was said
 /// to us meanwhile may not have been read.
 const HELD_AFTER: Duration = Duration::from_millis(250);
+/// Who seems silent is looked at once more after this. If all have stood still, we too, and go on, what
+/// was due in that time comes now; and our own timer may be read before it.
+const SECOND_LOOK: Duration = Duration::from_millis(250);
 /// A killed process that the kernel does not give up within this is given up by us.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// A thread or a task whose loop does not turn cannot be ended; it is abandoned after this.
@@ -67,7 +70,7 @@ pub enum Decision {
     Stop,
     /// Send its process TERM.
     Terminate,
-    /// Send its process ABRT.
+    /// It is silent. Send its process ABRT; a thread can only be asked to end, once its loop turns.
     Abort,
     /// Kill it.
     Kill,
@@ -101,6 +104,10 @@ enum Phase {
     Ready {
         /// It may be silent until then.
         silent_until: Option<Instant>,
+    },
+    /// It seems silent.
+    Doubted {
+        until: Instant,
     },
     /// It was silent for too long, and ABRT was sent.
     Aborted {
@@ -156,7 +163,9 @@ impl Oversight {
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Ready { silent_until } => silent_until,
-            Phase::Booting { until } | Phase::Lingering { until } => Some(until),
+            Phase::Booting { until } | Phase::Doubted { until } | Phase::Lingering { until } => {
+                Some(until)
+            }
             Phase::Stopping { terminate_at, .. } => Some(terminate_at),
             Phase::Terminated { kill_at }
             | Phase::Leaving { kill_at }
@@ -206,7 +215,7 @@ impl Oversight {
 
     fn notified(&mut self, info: Box<Info>, now: Instant) -> Decision {
         let is_first = self.is_booting();
-        if is_first || matches!(self.phase, Phase::Ready { .. }) {
+        if is_first || self.is_up() {
             self.phase = self.ready(now);
         }
         match is_first {
@@ -220,18 +229,36 @@ impl Oversight {
         Phase::Ready { silent_until }
     }
 
-    /// It may have been silent for too long.
-    fn silent(&mut self, silent_until: Option<Instant>, now: Instant) -> Decision {
-        if silent_until.is_some_and(|until| now > until + HELD_AFTER) {
+    /// It is ready, and nothing else is known of it.
+    fn is_up(&self) -> bool {
+        matches!(self.phase, Phase::Ready { .. } | Phase::Doubted { .. })
+    }
+
+    /// It may have been silent for too long: it was to be heard by `until`.
+    fn doubt(&mut self, until: Instant, now: Instant) -> Decision {
+        self.phase = match now > until + HELD_AFTER {
+            true => self.ready(now),
+            false => Phase::Doubted {
+                until: now + SECOND_LOOK,
+            },
+        };
+        Decision::Wait
+    }
+
+    /// It has not been heard at the second look either.
+    fn silent(&mut self, until: Instant, now: Instant) -> Decision {
+        if now > until + HELD_AFTER {
             self.phase = self.ready(now);
             return Decision::Wait;
         }
         self.verdict = Some(Cause::HeartbeatTimeout);
-        if !self.is_process {
-            return self.kill(now);
-        }
-        self.phase = Phase::Aborted {
-            kill_at: now + ABORT_GRACE,
+        self.phase = match self.is_process {
+            true => Phase::Aborted {
+                kill_at: now + ABORT_GRACE,
+            },
+            false => Phase::Killed {
+                give_up_at: now + ABANDON_AFTER,
+            },
         };
         Decision::Abort
     }
@@ -262,13 +289,13 @@ impl Oversight {
             Phase::Stopping { kill_at, .. }
             | Phase::Terminated { kill_at }
             | Phase::Aborted { kill_at } => kill_at.min(grace),
-            Phase::Booting { .. } | Phase::Ready { .. } => grace,
+            Phase::Booting { .. } | Phase::Ready { .. } | Phase::Doubted { .. } => grace,
         };
         self.phase = Phase::Leaving { kill_at };
     }
 
     fn stop_asked(&mut self, now: Instant) -> Decision {
-        if !matches!(self.phase, Phase::Booting { .. } | Phase::Ready { .. }) {
+        if !self.is_booting() && !self.is_up() {
             return Decision::Wait;
         }
         self.stop_asked = true;
@@ -298,7 +325,8 @@ impl Oversight {
             return Decision::Wait;
         }
         match self.phase {
-            Phase::Ready { silent_until } => self.silent(silent_until, now),
+            Phase::Ready { silent_until } => self.doubt(silent_until.unwrap_or(now), now),
+            Phase::Doubted { until } => self.silent(until, now),
             Phase::Booting { .. } => {
                 self.verdict = Some(Cause::BootTimeout);
                 self.kill(now)
@@ -619,8 +647,8 @@ mod tests {
         assert_eq!(life.deadline(), Some(now + SILENCE));
         // Each notify counts anew.
         let _ = life.on(notified(), later(now, 15));
-        let silent = later(now, 35);
-        assert_eq!(life.deadline(), Some(silent));
+        assert_eq!(life.deadline(), Some(later(now, 35)));
+        let silent = second_look(&mut life);
         assert_eq!(life.on(ChildEvent::TimeCame, silent), Decision::Abort);
         let kill_at = silent + ABORT_GRACE;
         assert_eq!(life.deadline(), Some(kill_at));
@@ -641,8 +669,8 @@ mod tests {
     fn a_silent_thread_is_abandoned_and_a_task_is_not_judged() {
         let now = Instant::now();
         let mut life = heard(Placement::Thread, now);
-        let silent = now + SILENCE;
-        assert_eq!(life.on(ChildEvent::TimeCame, silent), Decision::Kill);
+        let silent = second_look(&mut life);
+        assert_eq!(life.on(ChildEvent::TimeCame, silent), Decision::Abort);
         let end = life.on(ChildEvent::TimeCame, silent + ABANDON_AFTER);
         assert_eq!(end, Decision::End(Cause::HeartbeatTimeout));
         assert_eq!(heard(Placement::Task, now).deadline(), None);
@@ -655,7 +683,32 @@ mod tests {
         let late = now + SILENCE + HELD_AFTER + Duration::from_millis(1);
         assert_eq!(life.on(ChildEvent::TimeCame, late), Decision::Wait);
         assert_eq!(life.deadline(), Some(late + SILENCE));
-        let verdict = life.on(ChildEvent::TimeCame, late + SILENCE);
-        assert_eq!(verdict, Decision::Abort);
+        let second = second_look(&mut life);
+        // Held again, between the two looks.
+        let late = second + HELD_AFTER + Duration::from_millis(1);
+        assert_eq!(life.on(ChildEvent::TimeCame, late), Decision::Wait);
+        assert_eq!(life.deadline(), Some(late + SILENCE));
+        let second = second_look(&mut life);
+        assert_eq!(life.on(ChildEvent::TimeCame, second), Decision::Abort);
+    }
+
+    #[test]
+    fn who_is_heard_before_the_second_look_is_not_silent() {
+        let now = Instant::now();
+        let mut life = heard(Placement::Process, now);
+        let second = second_look(&mut life);
+        assert!(matches!(life.on(notified(), second), Decision::Note(_)));
+        assert_eq!(life.on(ChildEvent::TimeCame, second), Decision::Wait);
+        assert_eq!(life.deadline(), Some(second + SILENCE));
+        let second = second_look(&mut life);
+        assert_eq!(life.on(ChildEvent::StopAsked, second), Decision::Stop);
+    }
+
+    /// It seems silent at its deadline; when it is looked at once more.
+    fn second_look(life: &mut Oversight) -> Instant {
+        let silent = life.deadline().unwrap();
+        assert_eq!(life.on(ChildEvent::TimeCame, silent), Decision::Wait);
+        assert_eq!(life.deadline(), Some(silent + SECOND_LOOK));
+        silent + SECOND_LOOK
     }
 }

@@ -12,6 +12,7 @@
 //! - [`mod@confine`] sets limits on children; [`cgroup`] those of memory, in a control group of each one's own.
 //! - [`scheduling`] has threads that compute make way for one that answers.
 //! - [`descriptors`] passes open files over a socket; [`sealed`] is memory that is shared so and cannot change.
+//! - [`occupation`] notes what holds a thread, so that another one, or the parent, can tell.
 //! - [`usage`] measures the own process and looks at the process table.
 //! - [`fault`] fails on purpose, for tests and demonstrations.
 //! - `platform` holds what differs between systems: Linux first, the rest compiles and says `Unsupported`.
@@ -48,6 +49,7 @@ pub mod descriptors;
 pub mod entry;
 pub mod exec;
 pub mod fault;
+pub mod occupation;
 pub mod scheduling;
 pub mod sealed;
 pub mod usage;
@@ -71,6 +73,7 @@ pub use children::{Children, Exit, Signal, SignalError};
 pub use code::{CodeError, CodeOffset, FnPointer, Lending, LendingWith, trusting};
 pub use confine::{ProcessLimit, confine};
 pub use exec::{ExecSpec, SpawnFailure, Spawned};
+pub use occupation::Occupation;
 pub use pid::Pid;
 pub use sampler::Sampler;
 pub use usage::{Process, Usage, on_main_thread, thread_id};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{descriptors::open_descriptors, platform, status::Status};
 
-pub use crate::process_table::{Process, parent_of, processes_below};
+pub use crate::process_table::{Marked, Process, marked_by, parent_of, processes_below};
 
 /// What a process uses at one moment.
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]

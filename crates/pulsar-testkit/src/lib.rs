@@ -9,6 +9,7 @@
 //! * [`HttpConnection`]: a plain HTTP client that shows what a connection does.
 //! * [`Tree`]: the processes below another, by their pids; [`Process`]: what one of them does.
 //! * [`Leftovers`]: children, zombies and descriptors that a test left behind.
+//! * [`skip`]: says that a test cannot be run here.
 //! * [`wait_until`]: waits for a condition, with a bound.
 //!
 //! # Example
@@ -28,6 +29,7 @@ mod fault;
 mod http;
 mod process;
 mod program;
+mod skip;
 mod tree;
 mod wait;
 
@@ -37,5 +39,6 @@ pub use http::{HttpConnection, HttpReply, http_get};
 pub use process::Process;
 pub use program::{Outcome, Program};
 pub use pulsar_harness::Leftovers;
+pub use skip::skip;
 pub use tree::Tree;
 pub use wait::wait_until;

@@ -39,6 +39,11 @@ impl Process {
         Some(ticks.next()?.ok()? + ticks.next()?.ok()?)
     }
 
+    /// The process that it is a child of, 0 if that cannot be seen from here; `None` if it is not there.
+    pub fn parent(self) -> Option<u32> {
+        self.fields()?.split(' ').nth(1)?.parse().ok()
+    }
+
     fn state(self) -> Option<char> {
         self.fields()?.chars().next()
     }

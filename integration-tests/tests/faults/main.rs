@@ -4,6 +4,8 @@
 
 mod arbiter;
 mod crash;
+mod held;
+mod orphans;
 mod worker;
 
 use integration_tests::Binaries;

@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::{Keepers, Pairs};
+use super::{Keepers, Orphans, Pairs};
+use crate::placement::Abandoned;
 
 use pulsar_child::Memory;
 use pulsar_sys::{Children, Exit, Pid, Signal};
@@ -27,6 +28,10 @@ pub(crate) struct Master {
     pub(crate) booting: Arc<Semaphore>,
     children: Mutex<Children>,
     overseers: Mutex<HashMap<Pid, oneshot::Sender<Exit>>>,
+    /// Threads that were given up.
+    pub(crate) abandoned: Abandoned,
+    /// What outlives actors.
+    pub(crate) orphans: Orphans,
     /// Places set aside for what process actors will spawn, and for whom.
     granted: Mutex<HashMap<u32, Aid>>,
     /// Who has a direct link to whom.
@@ -51,6 +56,8 @@ impl Master {
             booting: Arc::new(Semaphore::new(MAX_BOOTING)),
             children: Mutex::default(),
             overseers: Mutex::default(),
+            abandoned: Abandoned::default(),
+            orphans: Orphans::default(),
             granted: Mutex::default(),
             pairs: Mutex::default(),
             keepers: Keepers::default(),
@@ -146,9 +153,15 @@ impl Master {
         let overseer = self.overseers.lock().remove(&pid);
         if let Some(overseer) = overseer {
             tracing::debug!(%pid, ?exit, "child exited");
+            self.orphans.child_exited();
             // An overseer that has given the child up does not listen any more.
             let _ = overseer.send(exit);
         }
+    }
+
+    /// Whether this is a child that has not been reaped.
+    pub(crate) fn is_child(&self, pid: Pid) -> bool {
+        self.children.lock().contains(pid)
     }
 
     /// Signals a child. One that has been reaped gets nothing: its pid may be a stranger's.

@@ -9,6 +9,7 @@
 //! * [`handle`]: the arbiter as programs see it.
 //! * [`halting`]: the end of the whole server, with an exit code.
 //! * [`ended`]: how it has ended, as `main` returns it.
+//! * [`orphans`]: processes that actors have made and that outlive them.
 //! * [`program`]: `main` under an arbiter, from start to exit code; [`start`]: where it has no `async`.
 //! * [`signals`]: TERM, INT and QUIT, where the program leaves them to the arbiter.
 //! * [`Nursery`]: what the arbiter does for monitors; [`steering`]: what others may tell those.
@@ -24,6 +25,7 @@ mod kept;
 mod listing;
 mod master;
 mod nursery;
+pub(crate) mod orphans;
 mod program;
 mod raise;
 mod registry;
@@ -43,6 +45,7 @@ pub(crate) use kept::Kept;
 pub(crate) use listing::known_to;
 pub(crate) use master::Master;
 pub use nursery::{MonitorOrder, Nursery};
+pub(crate) use orphans::Orphans;
 pub(crate) use program::run_main;
 pub use raise::Raised;
 pub(crate) use raise::{Hooking, Order, raise};

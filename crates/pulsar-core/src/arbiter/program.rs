@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::start::{self, Start, StartError};
-use super::{Master, exits, shutdown, signals};
+use super::{Master, exits, orphans, shutdown, signals};
 use crate::node::{Node, Timing, Upward, notify_period};
 use crate::{
     Anyone, Context, Error, EventLoop, Executor, Extra, OnStop, Overflow, Placement, Result, Role,
@@ -152,6 +152,7 @@ fn begin() -> Result<(Context, Life), StartError> {
     own_thread(cx.clone());
     start::is_there(&node, &cx);
     tokio::spawn(exits::watch(Arc::clone(&node), exits));
+    tokio::spawn(orphans::watch(Arc::clone(&node)));
     tokio::spawn(signals::watch(node, cx.clone(), signals));
     let life = Life::new(cx.clone(), Hooks::default(), Reports::None);
     Ok((cx, life))
@@ -165,6 +166,7 @@ async fn supervise(cx: &Context, mut body: JoinHandle<ExitCode>) -> ExitCode {
         () = cx.stop_asked() => None,
     };
     shutdown::stop_all(node).await;
+    orphans::look(node).await;
     let ended = match ended {
         Some(ended) => Ok(ended),
         None => tokio::time::timeout(MAIN_GRACE, &mut body).await,

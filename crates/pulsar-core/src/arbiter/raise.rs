@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::node::{Node, notify_period};
-use crate::placement::{self, Commission, Unlaunched, Vessel};
+use crate::placement::{self, Commission, Standstill, Unlaunched, Vessel};
 use crate::spawn::is_name;
 use crate::spawn_limits;
 use crate::{Cause, Executor, Placement, RestartPolicy, Role, SpawnError, SpawnParams};
@@ -83,6 +83,7 @@ pub(crate) fn raise(node: &Arc<Node>, mut order: Order) -> Result<Raised, SpawnE
         ready: Some(to_ready),
         vessel: None,
         stderr: Vec::new(),
+        is_abandoned: false,
         over: false,
     };
     let placement = order.spec.placement;
@@ -143,6 +144,8 @@ struct Overseer {
     vessel: Option<Vessel>,
     /// The last lines of a process's standard error stream, where they are kept.
     stderr: Vec<String>,
+    /// It did not end when it had to.
+    is_abandoned: bool,
     over: bool,
 }
 
@@ -236,9 +239,13 @@ impl Overseer {
             let decision = oversight.on(event, Instant::now());
             if matches!(decision, Decision::End(_)) && oversight.is_given_up() {
                 tracing::warn!(aid = %self.aid, name = self.name, "actor does not die: abandoned");
+                self.is_abandoned = true;
             }
             if !oversight.is_booting() {
                 permit = None;
+            }
+            if decision == Decision::Abort {
+                self.log_silence().await;
             }
             if let Some(cause) = self.carry_out(decision) {
                 drop(permit);
@@ -277,14 +284,28 @@ impl Overseer {
                 vessel.stop();
             }
             Decision::Terminate => vessel.terminate(&self.node),
-            Decision::Abort => {
-                tracing::error!(aid = %self.aid, name = self.name, "actor is silent: aborting it");
-                vessel.abort(&self.node);
-            }
+            Decision::Abort => vessel.abort(&self.node),
             Decision::Kill => vessel.kill(&self.node),
             Decision::End(cause) => return Some(cause),
         }
         None
+    }
+
+    /// Says what the silent actor was busy with, before it is ended.
+    async fn log_silence(&self) {
+        let Some(vessel) = &self.vessel else {
+            return;
+        };
+        let Standstill { hold, state } = Standstill::of(vessel, self.node.master()).await;
+        let (command, for_s) = match &hold {
+            Some(hold) => (hold.what.as_str(), Some(tenths(hold.lasted))),
+            None => ("none", None),
+        };
+        let what = match vessel {
+            Vessel::Process { .. } => "its process is aborted",
+            Vessel::Thread(..) | Vessel::Task(_) => "its thread is abandoned",
+        };
+        tracing::error!(aid = %self.aid, name = self.name, command, for_s, state, "actor is silent: {what}");
     }
 
     fn ended(&mut self, cause: &Cause, boot_timeout: Duration) {
@@ -318,6 +339,9 @@ impl Overseer {
         self.over = true;
         if let Some(vessel) = self.vessel.take() {
             vessel.end(cause);
+            if self.is_abandoned {
+                vessel.abandon(&self.node);
+            }
         }
         let keep_place = self.keep_place && !(self.is_transient && cause.is_orderly());
         let mut registry = self.node.registry.lock();
@@ -353,6 +377,11 @@ impl Drop for Overseer {
             self.let_go(&Cause::Unknown);
         }
     }
+}
+
+/// In seconds, to the tenth.
+fn tenths(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10.0).round() / 10.0
 }
 
 type Permit = Option<tokio::sync::OwnedSemaphorePermit>;

@@ -1,7 +1,9 @@
 //! How an actor comes to be in each placement, and over what it is reached. What it does then is
 //! the lifecycle's, the same for all.
 
+mod abandoned;
 mod process;
+mod standstill;
 mod task;
 mod thread;
 
@@ -9,6 +11,7 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pulsar_sys::{Exit, Pid, Signal};
@@ -23,7 +26,9 @@ use pulsar_child::{Confinement, Last, Stderr};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 
+pub(crate) use abandoned::Abandoned;
 pub(crate) use process::ChildIdentity;
+pub(crate) use standstill::Standstill;
 
 /// All that a placement needs to begin a life.
 pub(crate) struct Commission {
@@ -47,7 +52,8 @@ pub(crate) enum Vessel {
         /// Its standard error stream, where that is read here.
         stderr: Option<Stderr>,
     },
-    Thread(Context),
+    /// The handle tells whether the thread has ended; it is never waited for.
+    Thread(Context, JoinHandle<()>),
     Task(Context),
 }
 
@@ -118,14 +124,14 @@ impl Vessel {
     pub(crate) fn reached(&self) -> Reached {
         match self {
             Self::Process { link, .. } => Reached::Link(Arc::clone(link)),
-            Self::Thread(cx) | Self::Task(cx) => Reached::Local(cx.clone()),
+            Self::Thread(cx, _) | Self::Task(cx) => Reached::Local(cx.clone()),
         }
     }
 
     pub(crate) fn pid(&self) -> Option<Pid> {
         match self {
             Self::Process { pid, .. } => Some(*pid),
-            Self::Thread(_) | Self::Task(_) => Some(Pid::current()),
+            Self::Thread(..) | Self::Task(_) => Some(Pid::current()),
         }
     }
 
@@ -133,7 +139,7 @@ impl Vessel {
     pub(crate) fn stop(&self) {
         match self {
             Self::Process { link, .. } => link.send_plain(pulsar_wire::Kind::Stop),
-            Self::Thread(cx) | Self::Task(cx) => cx.stop(),
+            Self::Thread(cx, _) | Self::Task(cx) => cx.stop(),
         }
     }
 
@@ -144,10 +150,11 @@ impl Vessel {
         }
     }
 
-    /// Has its process end, and leave a trace of where it stood.
+    /// Has its process end, and leave a trace of where it stood; a thread is asked to end.
     pub(crate) fn abort(&self, node: &Node) {
-        if let (Self::Process { pid, .. }, Some(master)) = (self, node.master()) {
-            master.signal(*pid, Signal::Abort);
+        match (self, node.master()) {
+            (Self::Process { pid, .. }, Some(master)) => master.signal(*pid, Signal::Abort),
+            _ => self.kill(node),
         }
     }
 
@@ -160,7 +167,7 @@ impl Vessel {
                     master.signal(*pid, Signal::Kill);
                 }
             }
-            Self::Thread(cx) | Self::Task(cx) => cx.cell().kill.cancel(),
+            Self::Thread(cx, _) | Self::Task(cx) => cx.cell().kill.cancel(),
         }
     }
 
@@ -181,7 +188,7 @@ impl Vessel {
     pub(crate) fn last_stderr(&self) -> Last {
         match self {
             Self::Process { stderr, .. } => stderr.as_ref().map(Stderr::finish).unwrap_or_default(),
-            Self::Thread(_) | Self::Task(_) => Last::default(),
+            Self::Thread(..) | Self::Task(_) => Last::default(),
         }
     }
 
@@ -189,7 +196,7 @@ impl Vessel {
     pub(crate) fn ran_out_of_memory(&self, exit: Exit, last: &Last) -> bool {
         match self {
             Self::Process { confinement, .. } => confinement.ran_out_of_memory(exit, last),
-            Self::Thread(_) | Self::Task(_) => false,
+            Self::Thread(..) | Self::Task(_) => false,
         }
     }
 
@@ -200,12 +207,19 @@ impl Vessel {
         }
     }
 
+    /// The life is over, but not its thread, which is counted from now on until it ends.
+    pub(crate) fn abandon(self, node: &Node) {
+        if let (Self::Thread(_, thread), Some(master)) = (self, node.master()) {
+            master.abandoned.add(thread);
+        }
+    }
+
     /// The life is over: what waits for it is answered.
     pub(crate) fn end(&self, cause: &Cause) {
         match self {
             Self::Process { link, .. } => link.end(cause),
             // Its lifecycle has answered, unless it was abandoned.
-            Self::Thread(cx) | Self::Task(cx) => {
+            Self::Thread(cx, _) | Self::Task(cx) => {
                 let _ = cx.cell().cause.set(cause.clone());
                 cx.cell().gone.cancel();
                 // What an abandoned one would never come to.

@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
 use super::{Commission, Doomed, Unlaunched, Vessel};
-use crate::arbiter::Hooking;
+use crate::arbiter::{Hooking, orphans};
 use crate::delivery::Held;
 use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
@@ -51,7 +51,12 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
         let message = "processes are made in the arbiter's process".to_owned();
         return Err(SpawnError::Unsupported { message }.into());
     };
-    let world = World::current().map_err(|error| exec_error(&error, "the world cannot be read"))?;
+    let mut world =
+        World::current().map_err(|error| exec_error(&error, "the world cannot be read"))?;
+    // In place of a mark that this process may itself have.
+    let (variable, mark) = orphans::mark(&commission.birth);
+    world.environment.retain(|(name, _)| name != variable);
+    world.environment.push((variable.into(), mark.into()));
     let (boot, descriptors) = boot_frame(node, &commission, &world)?;
     let expected = hello(&commission.birth)?;
     let name = commission.birth.process_name();

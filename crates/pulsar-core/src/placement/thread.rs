@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pulsar_sys::Pid;
+
 use super::{Commission, Enter, Vessel, local_life};
+use crate::arbiter::Reached;
 use crate::hosting::host;
 use crate::node::Node;
 use crate::{Cause, Context, EventLoop, SpawnError};
@@ -14,23 +17,26 @@ const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
 
 /// # Errors
 ///
-/// If its hooks cannot be resolved, its descriptors not duplicated, or there is no thread.
+/// If its hooks cannot be resolved, its descriptors not duplicated, there is no thread, or too many were
+/// abandoned.
 pub(super) fn launch(
     node: &Arc<Node>,
     commission: Commission,
     enter: Enter<'_>,
 ) -> Result<Vessel, SpawnError> {
+    if let Some(master) = node.master() {
+        master.abandoned.check()?;
+    }
     let reports = Reports::Local(commission.control.clone());
     let (cx, life) = local_life(node, commission)?;
-    let vessel = Vessel::Thread(cx.clone());
-    enter(vessel.reached(), vessel.pid());
+    enter(Reached::Local(cx.clone()), Some(Pid::current()));
     let actor = cx.clone();
     let name = cx.cell().birth.process_name();
     let thread = std::thread::Builder::new()
         .name(name)
         .spawn(move || run(&actor, life, &reports));
     match thread {
-        Ok(_) => Ok(vessel),
+        Ok(thread) => Ok(Vessel::Thread(cx, thread)),
         Err(error) => Err(SpawnError::Limit {
             message: format!("no thread can be made: {error}"),
         }),

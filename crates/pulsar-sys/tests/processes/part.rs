@@ -8,7 +8,7 @@ use std::{
     net::Shutdown,
     os::{
         fd::{AsFd, AsRawFd},
-        unix::net::UnixStream,
+        unix::{net::UnixStream, process::ExitStatusExt},
     },
     process::{Command, ExitCode},
     sync::OnceLock,
@@ -17,7 +17,7 @@ use std::{
 };
 
 use pulsar_sys::{
-    Build, Children, CodeError, CodeOffset, Pid, World,
+    Build, Children, CodeError, CodeOffset, Pid, Signal, SignalError, World,
     boot::{self, BootError, BootSocket},
     descriptors, fault, usage,
 };
@@ -118,8 +118,47 @@ pub(crate) fn play_without_link(arguments: &[String]) -> ExitCode {
         },
         "replaced" => replaced(),
         "init" => init(),
+        "reuse" => reuse(),
         other => panic!("no part {other}"),
     }
+}
+
+/// As PID 1 of a namespace of its own: has the pid of a reaped child given to a stranger, then signals the child.
+fn reuse() -> ExitCode {
+    const LAST_PID: &str = "/proc/sys/kernel/ns_last_pid";
+    /// The kernel gives the next pid that is free, so the first try succeeds unless others make processes here.
+    const TRIES: usize = 10;
+    let mut children = Children::new();
+    let pid = parent::start_in(&mut children, &["exit", "0"]).pid;
+    parent::await_end(&mut children, pid);
+    for _ in 0..TRIES {
+        if let Err(error) = fs::write(LAST_PID, (pid.as_raw() - 1).to_string()) {
+            eprintln!("skipped: reuse: {LAST_PID} cannot be written: {error}");
+            return ExitCode::SUCCESS;
+        }
+        let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
+        let is_reused = i32::try_from(stranger.id()) == Ok(pid.as_raw());
+        if is_reused {
+            let signalled = children.signal(pid, Signal::Kill);
+            assert!(
+                matches!(signalled, Err(SignalError::Reaped { .. })),
+                "{signalled:?}"
+            );
+        }
+        // USR1 is the first signal that it gets, or it would have ended of another. (`unshare` has TERM ignored.)
+        end_by_usr1(&stranger);
+        let ended = stranger.wait().unwrap();
+        if is_reused {
+            assert_eq!(ended.signal(), Some(10), "{ended:?}");
+            return ExitCode::SUCCESS;
+        }
+    }
+    panic!("pid {pid} was not given again")
+}
+
+fn end_by_usr1(child: &std::process::Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
 }
 
 pub(crate) fn report_boot_error(error: &BootError) -> ExitCode {
