@@ -10,6 +10,7 @@
 //! * [`Tree`]: the processes below another, by their pids; [`Process`]: what one of them does.
 //! * [`Leftovers`]: children, zombies and descriptors that a test left behind.
 //! * [`skip`]: says that a test cannot be run here.
+//! * [`InjectedClock`]: a wall clock that jumps while a program under test runs.
 //! * [`wait_until`]: waits for a condition, with a bound.
 //!
 //! # Example
@@ -25,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod clock;
 mod fault;
 mod http;
 mod process;
@@ -34,6 +36,7 @@ mod tree;
 mod wait;
 
 pub use cli::Cli;
+pub use clock::InjectedClock;
 pub use fault::{Fault, UnknownFault};
 pub use http::{HttpConnection, HttpReply, http_get};
 pub use process::Process;

@@ -1,5 +1,6 @@
 //! Actors that die, and those who wait for them.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pulsar::prelude::*;
@@ -196,6 +197,62 @@ async fn the_asks_of_a_thread_that_cannot_be_ended_fail() -> Result<()> {
     }
     // The thread spins on; the test's process ends with it.
     std::process::exit(0)
+}
+
+/// Threads that may be abandoned at once.
+const MOST_ABANDONED: usize = 8;
+static RELEASED: AtomicBool = AtomicBool::new(false);
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+#[command]
+async fn hold_until_released(_cx: Context) {
+    HELD.fetch_add(1, Ordering::Relaxed);
+    while !RELEASED.load(Ordering::Relaxed) {
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+#[pulsar::test]
+async fn threads_are_abandoned_up_to_a_cap_and_made_again_when_those_have_ended() -> Result<()> {
+    let mut asks = Vec::new();
+    let mut actors = Vec::new();
+    for _ in 0..MOST_ABANDONED {
+        let actor = spawn().thread().await?;
+        asks.push(tokio::spawn(
+            send(&actor, hold_until_released, ()).into_future(),
+        ));
+        actors.push(actor);
+    }
+    while HELD.load(Ordering::Relaxed) < MOST_ABANDONED {
+        tokio::task::yield_now().await;
+    }
+    let ends = actors.iter().map(|actor| {
+        let actor = actor.clone();
+        tokio::spawn(async move { arbiter().kill_actor(&actor).await })
+    });
+    for end in ends.collect::<Vec<_>>() {
+        end.await??;
+    }
+    for ask in asks {
+        assert_eq!(death(ask.await?), Cause::Unknown);
+    }
+    match spawn().thread().await {
+        Err(SpawnError::Limit { message }) => assert!(message.contains("executor"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+    // Others are not concerned; and threads come back when those that were abandoned end after all.
+    let process = spawn().await?;
+    assert_eq!(send(&process, ping, ()).await?, "pong");
+    RELEASED.store(true, Ordering::Relaxed);
+    let thread = loop {
+        match spawn().thread().await {
+            Ok(thread) => break thread,
+            Err(SpawnError::Limit { .. }) => tokio::task::yield_now().await,
+            Err(other) => return Err(other.into()),
+        }
+    };
+    assert_eq!(send(&thread, ping, ()).await?, "pong");
+    Ok(())
 }
 
 #[pulsar::test]

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod arbiter;
+mod boot;
+mod clock;
 mod crash;
+mod crash_loop;
 mod held;
 mod orphans;
+mod spawning;
 mod worker;
 
 use integration_tests::Binaries;

@@ -8,9 +8,9 @@ use std::{
     net::Shutdown,
     os::{
         fd::{AsFd, AsRawFd},
-        unix::{net::UnixStream, process::ExitStatusExt},
+        unix::net::UnixStream,
     },
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
     sync::OnceLock,
     thread,
     time::Duration,
@@ -136,29 +136,23 @@ fn reuse() -> ExitCode {
             eprintln!("skipped: reuse: {LAST_PID} cannot be written: {error}");
             return ExitCode::SUCCESS;
         }
-        let mut stranger = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut command = Command::new("cat");
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut stranger = piped.spawn().unwrap();
         let is_reused = i32::try_from(stranger.id()) == Ok(pid.as_raw());
-        if is_reused {
-            let signalled = children.signal(pid, Signal::Kill);
-            assert!(
-                matches!(signalled, Err(SignalError::Reaped { .. })),
-                "{signalled:?}"
-            );
-        }
-        // USR1 is the first signal that it gets, or it would have ended of another. (`unshare` has TERM ignored.)
-        end_by_usr1(&stranger);
-        let ended = stranger.wait().unwrap();
-        if is_reused {
-            assert_eq!(ended.signal(), Some(10), "{ended:?}");
+        let signalled = is_reused.then(|| children.signal(pid, Signal::Kill));
+        // It lives: it repeats what it is told after that, and leaves by itself.
+        stranger.stdin.take().unwrap().write_all(b"well").unwrap();
+        let output = stranger.wait_with_output().unwrap();
+        if let Some(signalled) = signalled {
+            let refused = matches!(signalled, Err(SignalError::Reaped { .. }));
+            assert!(refused, "{signalled:?}");
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(output.stdout, b"well");
             return ExitCode::SUCCESS;
         }
     }
     panic!("pid {pid} was not given again")
-}
-
-fn end_by_usr1(child: &std::process::Child) {
-    let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
 }
 
 pub(crate) fn report_boot_error(error: &BootError) -> ExitCode {
