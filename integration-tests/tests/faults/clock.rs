@@ -66,16 +66,14 @@ fn fault_34_a_wall_clock_that_jumps_by_an_hour_is_no_timeout() {
             "the clock is not injected: {maps}"
         );
     }
-    let mut passed = 0;
-    for seconds in [HOUR, -HOUR] {
-        clock.set_ahead(seconds);
-        nobody_is_lost(&laboratory, &pids);
-        passed += 4;
-        // It has really jumped, in the workers too.
-        let ahead = (date_at(laboratory.address) - before).rem_euclid(DAY);
-        let off = ahead - seconds.rem_euclid(DAY);
-        assert!((0..passed + 60).contains(&off), "{ahead} s ahead");
-    }
+    clock.set_ahead(HOUR);
+    nobody_is_lost(&laboratory, &pids);
+    // It has really jumped, in the workers too. (Backwards that would not show: there the server's own cache of the
+    // date stands still.)
+    let ahead = (date_at(laboratory.address) - before).rem_euclid(DAY);
+    assert!((HOUR..HOUR + 60).contains(&ahead), "{ahead} s ahead");
+    clock.set_ahead(-HOUR);
+    nobody_is_lost(&laboratory, &pids);
     laboratory.stop(Signal::TERM);
 }
 
