@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pulsar::prelude::*;
-use pulsar::{LogConfig, PoolHandle, SpawnError};
+use pulsar::{LogConfig, MonitorHandle, SpawnError};
 use pulsar_testkit::Leftovers;
 use rustix::process::{Resource, Rlimit, chroot, getrlimit, setrlimit};
 use rustix::thread::set_thread_uid;
@@ -78,7 +78,7 @@ async fn dearth(user: u32) -> Result<()> {
     set_thread_uid(rustix::thread::Uid::from_raw(user))?;
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?;
     let pool = Pool::new("workers", WORKERS, spawn()).start().await?;
-    pool.all_ready(WORKERS).await;
+    pool.all_ready().await;
     let maximum = getrlimit(Resource::Nproc).maximum;
     let limit = |current| setrlimit(Resource::Nproc, Rlimit { current, maximum });
     limit(Some(0))?;
@@ -87,7 +87,7 @@ async fn dearth(user: u32) -> Result<()> {
     let tried = serve(&pool).await?;
     println!("served {tried}");
     limit(maximum)?;
-    pool.all_ready(WORKERS).await;
+    pool.all_ready().await;
     println!("{}", send("workers-1", ping, ()).await?);
     arbiter().stop_actor(pool.proxy()).await?;
     Ok(())
@@ -102,7 +102,7 @@ async fn find_worker(number: usize) -> Result<Proxy> {
 }
 
 /// Asks those alive for as long as there is a dearth; whether all have answered.
-async fn serve(pool: &PoolHandle) -> Result<bool> {
+async fn serve(pool: &MonitorHandle) -> Result<bool> {
     let end = tokio::time::Instant::now() + DEARTH;
     let mut served = true;
     while tokio::time::Instant::now() < end {
