@@ -66,10 +66,12 @@ impl Memory {
         is_new
     }
 
-    /// Removes a group whose actor has ended, now or as soon as it is empty.
+    /// Removes a group whose actor has ended, now or as soon as it is empty. What the actor had started and still lives
+    /// in there is killed.
     pub fn give_back(&self, group: Group) {
         self.remove_left();
         if let Err(group) = group.remove() {
+            group.kill_all();
             let mut left = self.left.lock();
             if left.len() < MOST_LEFT {
                 left.push(group);
@@ -77,12 +79,13 @@ impl Memory {
         }
     }
 
-    /// Removes those that have got empty meanwhile.
+    /// Removes those that have got empty meanwhile. In the others somebody may have been made while all were killed.
     pub fn remove_left(&self) {
         let mut left = self.left.lock();
         *left = left
             .drain(..)
             .filter_map(|group| group.remove().err())
+            .inspect(Group::kill_all)
             .collect();
     }
 }

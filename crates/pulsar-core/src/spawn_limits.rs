@@ -41,7 +41,7 @@ impl<A: Actor> Spawn<A> {
     ///
     /// Where the arbiter may make control groups below its own, the actor gets one, and with it the processes that it
     /// starts; what they have in RAM and in swap counts together, files that they read too. The kernel kills it at the
-    /// limit.
+    /// limit. What it has started, and has not left the group, is killed when the actor has ended.
     ///
     /// Elsewhere, and after [`without_cgroup`](Self::without_cgroup), it is a limit of the process by itself: what it may
     /// write to, used or not, so the whole stack of each thread counts as well (2 MiB, unless said otherwise). Its

@@ -12,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
 use crate::pid::Pid;
 
 /// Where the kernel tells a process's groups.
@@ -168,6 +170,37 @@ impl Group {
     /// If the kernel does not count them.
     pub fn oom_kills(&self) -> io::Result<u64> {
         oom_kills(self.kind, &self.folder)
+    }
+
+    /// Kills all that live in it: what a process has started that was put there, in sessions of their own too. Those
+    /// that are being made meanwhile may be missed.
+    pub fn kill_all(&self) {
+        // The kernel's own way, from Linux 5.14 on.
+        let killed = self.kind == Kind::Second && self.write("cgroup.kill", 1).is_ok();
+        if !killed {
+            self.members().into_iter().for_each(|pid| self.kill(pid));
+        }
+    }
+
+    /// Kills one member, and nobody else: the signal goes to whom the descriptor was opened for. If that is a stranger
+    /// who has got the number of a member that has ended, then the number is not among the members' any more.
+    fn kill(&self, pid: Pid) {
+        let Some(number) = rustix::process::Pid::from_raw(pid.as_raw()) else {
+            return;
+        };
+        let Ok(process) = pidfd_open(number, PidfdFlags::empty()) else {
+            return;
+        };
+        if self.members().contains(&pid) {
+            // It may have ended meanwhile, which is what was wanted.
+            let _ = pidfd_send_signal(&process, Signal::KILL);
+        }
+    }
+
+    fn members(&self) -> Vec<Pid> {
+        let members = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
+        let pids = members.lines().filter_map(|line| line.trim().parse().ok());
+        pids.filter_map(Pid::new).collect()
     }
 
     /// Removes it, once it is empty.

@@ -72,6 +72,8 @@ mod documents {
     struct Servers;
     #[doc = include_str!("../../../docs/guide/actors.md")]
     struct Actors;
+    #[doc = include_str!("../../../docs/guide/supervision.md")]
+    struct Supervision;
     #[doc = include_str!("../../../docs/guide/comparison.md")]
     struct Comparison;
 }

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pulsar::prelude::*;
-use pulsar_testkit::{Program, wait_until};
+use pulsar_testkit::{Process, Program, wait_until};
 use rustix::process::Signal;
 
 use crate::LIMITED;
@@ -39,6 +39,41 @@ async fn the_group_of_an_actor_has_its_limit_and_is_gone_with_it() -> Result<()>
         }
         assert!(groups().is_empty(), "{end}: {:?}", groups());
     }
+    Ok(())
+}
+
+/// Starts a process in a session of its own, and tells its pid.
+#[command]
+fn start_apart(_cx: Context) -> Result<u32> {
+    let mut child = Command::new("setsid");
+    child
+        .args(["sleep", "1000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    Ok(child.spawn()?.id())
+}
+
+#[pulsar::test]
+async fn fault_14_a_grandchild_in_the_group_of_its_actor_is_killed_with_it() -> Result<()> {
+    const TEST: &str = "fault_14_a_grandchild_in_the_group_of_its_actor_is_killed_with_it";
+    let Some(own) = own_group(TEST) else {
+        return Ok(());
+    };
+    let groups = || groups_of(std::process::id(), &own);
+    for end in ["stop", "kill"] {
+        let actor = spawn().memory_max(64 << 20).await?;
+        let apart = Process::of(send(&actor, start_apart, ()).await?);
+        assert!(apart.runs());
+        match end {
+            "stop" => arbiter().stop_actor(&actor).await?,
+            _ => arbiter().kill_actor(&actor).await?,
+        }
+        let gone = wait_until(GONE, || (!apart.runs()).then_some(()));
+        assert!(gone.is_some(), "{end}: it lives on");
+    }
+    // What is left of the groups goes with the next of them.
+    let _ = spawn().memory_max(64 << 20).await?;
+    assert_eq!(groups().len(), 1, "{:?}", groups());
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod causes;
 mod escalation;
 mod ledger;
 mod nesting;

@@ -5,7 +5,7 @@
 //! - [`tree`]: what the checks look at; [`source`]: Rust text with code and comments apart;
 //!   [`manifest`]: the little of TOML that the checks read; [`problem`]: one finding.
 //! - One file for each check: [`layering`], [`limits`], [`unsafe_code`], [`leftovers`],
-//!   [`file_names`], [`links`], [`licences`], [`manifests`].
+//!   [`file_names`], [`links`], [`licences`], [`manifests`], [`promises`].
 //!
 //! A check is a function of a [`tree::Tree`], so its tests give it a small tree made in memory.
 
@@ -18,6 +18,7 @@ mod links;
 mod manifest;
 mod manifests;
 mod problem;
+mod promises;
 mod run;
 mod source;
 mod tree;

@@ -4,7 +4,9 @@ use anyhow::bail;
 
 use super::problem::Problem;
 use super::tree::Tree;
-use super::{file_names, layering, leftovers, licences, limits, links, manifests, unsafe_code};
+use super::{
+    file_names, layering, leftovers, licences, limits, links, manifests, promises, unsafe_code,
+};
 
 type Check = fn(&Tree) -> Vec<Problem>;
 
@@ -15,6 +17,7 @@ const CHECKS: &[Check] = &[
     leftovers::check,
     file_names::check,
     links::check,
+    promises::check,
     licences::check,
     manifests::check,
 ];
