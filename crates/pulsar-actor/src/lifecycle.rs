@@ -39,6 +39,12 @@ const MAX_RUNS: usize = 128;
 /// depends everybody else.
 const LAG_PROBE: Duration = Duration::from_secs(1);
 
+/// How a killed actor ends, in whatever placement: as the kernel would have it end.
+const KILLED: Cause = Cause::Signal {
+    signal: 9,
+    core_dumped: false,
+};
+
 /// One incarnation of an actor, ready to live.
 pub struct Life {
     cx: Context,
@@ -248,7 +254,8 @@ impl Life {
                 self.stopping = None;
                 self.log_failure("stopping hook", result);
             }
-            Event::TasksEnded | Event::KillAsked => return Some(Cause::Stopped),
+            Event::TasksEnded => return Some(Cause::Stopped),
+            Event::KillAsked => return Some(KILLED),
             Event::DrainTimeout => {
                 tracing::warn!(aid = %self.cx.aid(), "drain timeout: what is in flight is cut");
                 return Some(Cause::Stopped);

@@ -4,6 +4,8 @@ use pulsar_control::{ActorRow, Backend, Failure, LastExit, Placement, Role, Stat
 use pulsar_core::{ActorStatus, Arbiter, CallError, SendError, Target, arbiter, send_json};
 use serde_json::{Map, Value, json};
 
+use crate::settings::MAX_WORKERS;
+
 /// The arbiter, as the control socket sees it.
 pub(crate) struct Operations {
     arbiter: Arbiter,
@@ -29,6 +31,10 @@ impl Operations {
 
     async fn scale(&self, target: &str, workers: Option<&Value>) -> Result<Value, Failure> {
         let workers = workers.and_then(Value::as_u64);
+        if workers.is_some_and(|workers| workers > u64::from(MAX_WORKERS)) {
+            let message = format!("an application has at most {MAX_WORKERS} workers");
+            return Err(failed("TooMany", &message));
+        }
         let workers = workers.and_then(|workers| usize::try_from(workers).ok());
         let workers =
             workers.ok_or_else(|| failed("malformed", "`scale` takes a number of `workers`"))?;

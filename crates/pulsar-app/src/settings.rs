@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// The most workers of one application: more than any machine has use for, few enough that a
 /// slip of the finger does not take the machine down.
-const MAX_WORKERS: u32 = 1024;
+pub(crate) const MAX_WORKERS: u32 = 1024;
 
 /// The settings of every application: by flag, else by `PULSAR_…` in the environment, else the
 /// default.

@@ -66,7 +66,7 @@ impl Client {
         &self.greeting
     }
 
-    /// Asks for `op` with its fields and waits for the answer, at most 65 s; for a stop
+    /// Asks for `op` with its fields and waits for the answer, at most 65 s; for a stop and a scale
     /// [`STOP_LIMIT`].
     ///
     /// # Errors
@@ -187,7 +187,7 @@ impl Client {
             fields,
         })?;
         let limit = match op {
-            "stop" => STOP_LIMIT + REQUEST_LIMIT,
+            "stop" | "scale" => STOP_LIMIT + REQUEST_LIMIT,
             _ => REQUEST_LIMIT,
         };
         bounded("get an answer", limit, async {

@@ -104,7 +104,8 @@ impl<B: Backend> Connection<B> {
             return self.write_rows(request.id, &rows).await;
         }
         let limit = match request.op.as_str() {
-            "stop" => self.patience.stop,
+            // Workers drain, for as long as they may.
+            "stop" | "scale" => self.patience.stop,
             _ => self.patience.request,
         };
         let outcome = match timeout(limit, dispatch(&*self.backend, request)).await {

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::arbiter::{Hooking, Kept, Order, Raised, raise, spawn_from_child};
 use crate::node::Node;
+use crate::spawn_limits;
 use crate::{
     Actor, Anyone, Context, Ending, EventLoop, Executor, OnStop, Overflow, Placement, Proxy,
     RawProxy, RestartPolicy, Role, SendError, SpawnError, SpawnParams, get_actor,
@@ -327,10 +328,23 @@ impl<A: Actor> Spawn<A> {
         self.restart_said
     }
 
-    /// What is wrong with the description.
+    /// Looks for what is wrong with the description.
+    ///
+    /// # Errors
+    ///
+    /// That.
     #[doc(hidden)]
-    pub fn mistake(&self) -> Option<SpawnError> {
-        self.mistake.clone()
+    pub fn check(&self) -> Result<(), SpawnError> {
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone());
+        }
+        let most = pulsar_sys::descriptors::MAX_DESCRIPTORS;
+        if self.descriptors.len() > most {
+            return Err(SpawnError::Limit {
+                message: format!("an actor is given at most {most} descriptors"),
+            });
+        }
+        spawn_limits::check(&mut self.spec.clone())
     }
 
     pub(crate) fn keep_mistake(mut self, set: Result<(), SpawnError>) -> Self {
@@ -390,17 +404,8 @@ impl<A: Actor> Spawn<A> {
     }
 
     /// The description, if nothing is wrong with it.
-    fn checked(mut self) -> Result<Self, SpawnError> {
-        if let Some(mistake) = self.mistake.take() {
-            return Err(mistake);
-        }
-        let most = pulsar_sys::descriptors::MAX_DESCRIPTORS;
-        if self.descriptors.len() > most {
-            return Err(SpawnError::Limit {
-                message: format!("an actor is given at most {most} descriptors"),
-            });
-        }
-        Ok(self)
+    fn checked(self) -> Result<Self, SpawnError> {
+        self.check().map(|()| self)
     }
 
     /// Has the spawner's `on_params` hook change what is said.

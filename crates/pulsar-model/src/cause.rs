@@ -17,7 +17,7 @@ pub enum Cause {
     Code(i32),
     /// One of its commands or hooks panicked, with this message.
     Panic(String),
-    /// A signal killed its process.
+    /// A signal killed its process. A thread or task that is killed ends as a killed process does, by signal 9.
     Signal {
         /// The signal's number: 9 for KILL, 11 for SEGV.
         signal: i32,

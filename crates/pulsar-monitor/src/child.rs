@@ -17,7 +17,7 @@ use pulsar_core::{RestartPolicy, Spawn};
 ///
 /// let children = [Child::from(spawn().name("store")), Child::from(Pool::new("crunchers", 4, spawn()))];
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Child(pub(crate) Kind);
 
 #[derive(Clone, Debug)]
@@ -44,12 +44,12 @@ impl From<Monitor> for Child {
     }
 }
 
-impl Child {
+impl Kind {
     /// What its monitor's policy knows of it.
     pub(crate) fn rules(&self, nursery: &Nursery) -> ChildRules {
-        match &self.0 {
-            Kind::Actor(actor) => worker_rules(actor, nursery),
-            Kind::Group(group) => ChildRules {
+        match self {
+            Self::Actor(actor) => worker_rules(actor, nursery),
+            Self::Group(group) => ChildRules {
                 restart: group.restart,
                 final_after: Vec::new(),
                 stop_within: nursery.stop_within(Some(group.exit_timeout(nursery))),

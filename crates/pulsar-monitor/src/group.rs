@@ -1,5 +1,6 @@
 //! What a monitor keeps alive, as it is described, and where.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use pulsar_actor::runtime::{LONGEST, OnceHook};
 use pulsar_policy::{GroupStatus, RestartLimits, Strategy, Supervision};
 use tokio::sync::watch;
 
-use crate::child::{Child, Kind, worker_rules};
+use crate::child::{Kind, worker_rules};
 use crate::keeper::Keeper;
 use pulsar_core::runtime::{MonitorOrder, Nursery, Raised};
 use pulsar_core::{Aid, Context, Incarnation, Placement, RestartPolicy, Spawn, SpawnError};
@@ -21,20 +22,30 @@ pub(crate) struct Group {
     pub(crate) limits: RestartLimits,
     /// Whether the monitor above begins it anew.
     pub(crate) restart: RestartPolicy,
-    /// They outlast the monitor's own restarts.
-    pub(crate) places: Arc<Mutex<Vec<Place>>>,
+    /// It outlasts the monitor's own restarts.
+    pub(crate) kept: Arc<Mutex<Kept>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Members {
     Ordered {
-        children: Vec<Child>,
+        children: Vec<Kind>,
         strategy: Strategy,
     },
     Pool {
         worker: Box<Spawn>,
         workers: usize,
     },
+}
+
+/// What is kept from one life of the monitor to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    places: Vec<Place>,
+    /// The size of a pool, once an operator has said it.
+    size: Option<usize>,
+    /// Children that an operator has stopped.
+    stopped: BTreeSet<usize>,
 }
 
 /// The place of one child, and its next life.
@@ -64,21 +75,23 @@ impl Group {
             members,
             limits: RestartLimits::default(),
             restart: RestartPolicy::Permanent,
-            places: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
     /// The policy for it, as it is at the start of a life.
     pub(crate) fn supervision(&self, nursery: &Nursery) -> Supervision {
-        match &self.members {
+        let supervision = match &self.members {
             Members::Ordered { children, strategy } => {
                 let rules = children.iter().map(|child| child.rules(nursery)).collect();
                 Supervision::ordered(rules, *strategy, self.limits)
             }
-            Members::Pool { worker, workers } => {
-                Supervision::pool(worker_rules(worker, nursery), *workers, self.limits)
+            Members::Pool { worker, .. } => {
+                Supervision::pool(worker_rules(worker, nursery), self.size(), self.limits)
             }
-        }
+        };
+        let stopped: Vec<usize> = self.kept.lock().stopped.iter().copied().collect();
+        supervision.with_stopped(&stopped)
     }
 
     pub(crate) fn is_pool(&self) -> bool {
@@ -87,13 +100,18 @@ impl Group {
 
     /// The first lives to begin, child by child.
     pub(crate) fn next_lives(&self) -> Vec<Incarnation> {
-        self.places.lock().iter().map(|place| place.next).collect()
+        self.kept
+            .lock()
+            .places
+            .iter()
+            .map(|place| place.next)
+            .collect()
     }
 
     pub(crate) fn member(&self, child: usize) -> Option<Member<'_>> {
         match &self.members {
             Members::Pool { worker, .. } => Some(Member::Actor(worker)),
-            Members::Ordered { children, .. } => children.get(child).map(|child| match &child.0 {
+            Members::Ordered { children, .. } => children.get(child).map(|child| match child {
                 Kind::Actor(actor) => Member::Actor(actor),
                 Kind::Group(group) => Member::Group(group),
             }),
@@ -116,7 +134,7 @@ impl Group {
             // A monitor has a place of its own, though it is a task of the arbiter's loop.
             Some(Member::Group(_)) | None => Placement::Process,
         };
-        let mut places = self.places.lock();
+        let places = &mut self.kept.lock().places;
         if places.len() <= child {
             places.resize(child + 1, Place::NEW);
         }
@@ -133,21 +151,47 @@ impl Group {
     }
 
     pub(crate) fn place_of(&self, child: usize) -> Option<Aid> {
-        self.places.lock().get(child).and_then(|place| place.aid)
+        let kept = self.kept.lock();
+        kept.places.get(child).and_then(|place| place.aid)
     }
 
     pub(crate) fn child_at(&self, aid: Aid) -> Option<usize> {
-        let places = self.places.lock();
-        places.iter().position(|place| place.aid == Some(aid))
+        let kept = self.kept.lock();
+        kept.places.iter().position(|place| place.aid == Some(aid))
     }
 
-    /// All places of its children.
-    pub(crate) fn aids(&self) -> Vec<Aid> {
-        self.places
-            .lock()
-            .iter()
-            .filter_map(|place| place.aid)
-            .collect()
+    /// How many places its children have had so far, those that are empty now among them.
+    pub(crate) fn places(&self) -> usize {
+        self.kept.lock().places.len()
+    }
+
+    /// How many children there are to be.
+    fn size(&self) -> usize {
+        match &self.members {
+            Members::Ordered { children, .. } => children.len(),
+            Members::Pool { workers, .. } => self.kept.lock().size.unwrap_or(*workers),
+        }
+    }
+
+    /// An operator has said the size of the pool: also for the lives to come. All below it live again.
+    pub(crate) fn is_scaled(&self, workers: usize) {
+        let mut kept = self.kept.lock();
+        kept.size = Some(workers);
+        kept.stopped.clear();
+    }
+
+    /// An operator has stopped a child: also for the lives to come.
+    pub(crate) fn is_stopped(&self, child: usize) {
+        self.kept.lock().stopped.insert(child);
+    }
+
+    /// Gives up the places of those that an operator no longer wants, before a further life begins.
+    pub(crate) fn leave_unwanted(&self, nursery: &Nursery) {
+        let (size, stopped) = (self.size(), self.kept.lock().stopped.clone());
+        let places = 0..self.places();
+        places
+            .filter(|child| *child >= size || stopped.contains(child))
+            .for_each(|child| self.leave(child, nursery));
     }
 
     /// Gives up the place of a child, with all below it.
@@ -155,11 +199,11 @@ impl Group {
         if let Some(Member::Group(below)) = self.member(child) {
             below.leave_all(nursery);
         }
-        let place = self
-            .places
-            .lock()
-            .get_mut(child)
-            .map(|place| std::mem::replace(place, Place::NEW));
+        let place = {
+            let mut kept = self.kept.lock();
+            let place = kept.places.get_mut(child);
+            place.map(|place| std::mem::replace(place, Place::NEW))
+        };
         if let Some(aid) = place.and_then(|place| place.aid) {
             nursery.forget(aid);
         }
@@ -167,8 +211,7 @@ impl Group {
 
     /// Gives up all places.
     pub(crate) fn leave_all(&self, nursery: &Nursery) {
-        let children = self.places.lock().len();
-        (0..children).for_each(|child| self.leave(child, nursery));
+        (0..self.places()).for_each(|child| self.leave(child, nursery));
     }
 
     /// Lets go of the descriptors that new workers would get. Among them are listeners: what the workers
@@ -178,11 +221,22 @@ impl Group {
             Members::Pool { worker, .. } => worker.drop_descriptors(),
             Members::Ordered { children, .. } => {
                 for child in children {
-                    match &mut child.0 {
+                    match child {
                         Kind::Actor(actor) => actor.drop_descriptors(),
                         Kind::Group(group) => group.drop_descriptors(),
                     }
                 }
+            }
+        }
+    }
+
+    /// The same for one child of an ordered group, which will not live again.
+    pub(crate) fn drop_descriptors_of(&mut self, child: usize) {
+        if let Members::Ordered { children, .. } = &mut self.members {
+            match children.get_mut(child) {
+                Some(Kind::Actor(actor)) => actor.drop_descriptors(),
+                Some(Kind::Group(group)) => group.drop_descriptors(),
+                None => {}
             }
         }
     }

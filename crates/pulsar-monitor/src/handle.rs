@@ -30,7 +30,8 @@ impl MonitorHandle {
         self.comes(|status| status.ever_ready).await
     }
 
-    /// Waits until all children are ready that should be. False if the monitor has ended before.
+    /// Waits until all children are ready that should be: true at once where none should be. False if the
+    /// monitor has ended before.
     pub async fn all_ready(&self) -> bool {
         self.comes(GroupStatus::is_whole).await
     }
@@ -50,7 +51,7 @@ impl MonitorHandle {
     }
 
     /// Sets how many workers a pool has, and waits until they are ready: how many are. Those too many are stopped,
-    /// the last started first. Workers that somebody has stopped are started again. `pulsar scale` and
+    /// the highest numbers, all at once. Workers that somebody has stopped are started again. `pulsar scale` and
     /// [`Arbiter::scale`](pulsar_core::Arbiter::scale) do the same.
     ///
     /// # Errors

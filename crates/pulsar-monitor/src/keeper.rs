@@ -33,6 +33,8 @@ pub(crate) struct Keeper {
     chance: Chance,
     /// Who waits for the end of a child that is to stay stopped.
     leaving: Vec<(usize, oneshot::Sender<()>)>,
+    /// Lives that are not begun, since the whole system stops: they end when they are asked to.
+    unborn: Vec<(usize, Incarnation)>,
     stopping: bool,
     /// Its places are its manager's to give up.
     keeps_places: bool,
@@ -52,18 +54,22 @@ impl Keeper {
         keeps_places: bool,
     ) -> Self {
         let nursery = Nursery::of(&cx);
-        let roster = Roster::new(group.supervision(&nursery), group.next_lives());
         let (to_news, news) = mpsc::channel(WAITING);
         let (to_steering, steering) = mpsc::channel(WAITING);
-        status.send_replace(roster.status().clone());
         if let Some(keepers) = nursery.keepers() {
             let reach = Reach {
                 steering: to_steering,
                 status: status.subscribe(),
                 is_pool: group.is_pool(),
             };
-            keepers.enter(cx.aid(), reach);
+            // What was said between two lives.
+            let stopped = keepers.enter(cx.aid(), reach);
+            let children = stopped.iter().filter_map(|aid| group.child_at(*aid));
+            children.for_each(|child| group.is_stopped(child));
         }
+        group.leave_unwanted(&nursery);
+        let roster = Roster::new(group.supervision(&nursery), group.next_lives());
+        status.send_replace(roster.status().clone());
         Self {
             nursery,
             cx,
@@ -75,6 +81,7 @@ impl Keeper {
             steering,
             chance: Chance::default(),
             leaving: Vec::new(),
+            unborn: Vec::new(),
             stopping: false,
             keeps_places,
             ended: false,
@@ -118,7 +125,6 @@ impl Keeper {
 
     fn stop(&mut self, chance: f64) -> Vec<RosterDecision> {
         self.stopping = true;
-        self.group.drop_descriptors();
         let now = Instant::now();
         self.roster.command(GroupEvent::StopAsked, now, chance)
     }
@@ -127,6 +133,7 @@ impl Keeper {
         let now = Instant::now();
         match word {
             Steering::Scale { workers, heard } => {
+                self.group.is_scaled(workers);
                 let event = GroupEvent::ScaleTo { children: workers };
                 let decisions = self.roster.command(event, now, chance);
                 // Before whoever waits looks at it.
@@ -136,7 +143,10 @@ impl Keeper {
                 decisions
             }
             Steering::StopChild { aid, left } => match self.group.child_at(aid) {
+                // It is on its way anyhow, and its end is told by itself.
+                Some(_) if self.roster.status().stopping => Vec::new(),
                 Some(child) => {
+                    self.group.is_stopped(child);
                     self.leaving.push((child, left));
                     self.roster
                         .command(GroupEvent::StopChild { child }, now, chance)
@@ -150,6 +160,7 @@ impl Keeper {
     /// A child will not live again. Who waits for that learns it as its sender is dropped.
     fn leave(&mut self, child: usize) {
         self.group.leave(child, &self.nursery);
+        self.group.drop_descriptors_of(child);
         self.leaving.retain(|(leaving, _)| *leaving != child);
     }
 
@@ -164,17 +175,20 @@ impl Keeper {
         });
     }
 
-    /// Carries out decisions, and those that follow at once from what fails. `Some` if the group has ended.
+    /// Carries out decisions. `Some` if the group has ended.
     fn carry_out(&mut self, decisions: Vec<RosterDecision>) -> Option<GroupEnd> {
         let mut queue = VecDeque::from(decisions);
         while let Some(decision) = queue.pop_front() {
             match decision {
                 RosterDecision::Begin { child, incarnation } => {
                     if let Err(error) = self.begin(child, incarnation) {
-                        queue.extend(self.not_begun(child, incarnation, &error));
+                        self.not_begun(child, incarnation, &error);
                     }
                 }
-                RosterDecision::Stop { child } => self.tell(child, ChildEvent::StopAsked),
+                RosterDecision::Stop { child } => {
+                    self.tell(child, ChildEvent::StopAsked);
+                    queue.extend(self.end_unborn(child));
+                }
                 RosterDecision::Kill { child } => self.kill(child),
                 RosterDecision::Delay { child, until } => {
                     if let Some(aid) = self.group.place_of(child) {
@@ -188,24 +202,44 @@ impl Keeper {
                 }
             }
         }
+        if self.roster.status().stopping {
+            self.group.drop_descriptors();
+        }
         self.publish();
         None
     }
 
-    fn not_begun(
-        &mut self,
-        child: usize,
-        incarnation: Incarnation,
-        error: &SpawnError,
-    ) -> Vec<RosterDecision> {
+    /// The news of a life that has not begun come as others do: a spawn that fails at once, again and again,
+    /// must not hold the loop.
+    fn not_begun(&self, child: usize, incarnation: Incarnation, error: &SpawnError) {
         tracing::error!(monitor = self.cx.name(), child, %error, "child not spawned");
-        let news = News::Ended(Cause::Failed(error.to_string()));
+        let report = Report {
+            child,
+            incarnation,
+            news: News::Ended(Cause::Failed(error.to_string())),
+        };
+        let to_news = self.to_news.clone();
+        tokio::spawn(async move { drop(to_news.send(report).await) });
+    }
+
+    fn end_unborn(&mut self, child: usize) -> Vec<RosterDecision> {
+        let unborn = self.unborn.iter().position(|(unborn, _)| *unborn == child);
+        let Some(index) = unborn else {
+            return Vec::new();
+        };
+        let (_, incarnation) = self.unborn.swap_remove(index);
         let (now, chance) = (Instant::now(), self.chance.draw());
-        self.roster.news(child, incarnation, news, now, chance)
+        let ended = News::Ended(Cause::Stopped);
+        self.roster.news(child, incarnation, ended, now, chance)
     }
 
     /// Begins the next life of a child. Its news come back as reports.
-    fn begin(&self, child: usize, incarnation: Incarnation) -> Result<(), SpawnError> {
+    fn begin(&mut self, child: usize, incarnation: Incarnation) -> Result<(), SpawnError> {
+        if self.nursery.is_stopping() {
+            // Others stop first. That this one cannot be replaced meanwhile is no failure of its.
+            self.unborn.push((child, incarnation));
+            return Ok(());
+        }
         let aid = self.group.settle(child, incarnation, &self.nursery)?;
         let (raised, below) = match self.group.member(child) {
             Some(Member::Actor(actor)) => {
@@ -269,14 +303,28 @@ impl Keeper {
 /// A monitor that is ended before its children takes them along.
 impl Drop for Keeper {
     fn drop(&mut self) {
-        if let Some(keepers) = self.nursery.keepers() {
-            keepers.leave(self.cx.aid());
+        match self.nursery.keepers() {
+            Some(keepers) if self.keeps_places => keepers.leave(self.cx.aid()),
+            Some(keepers) => keepers.forget(self.cx.aid()),
+            None => {}
         }
         if self.ended {
             return;
         }
-        let children = self.group.aids().len();
-        (0..children).for_each(|child| self.tell(child, ChildEvent::KillAsked));
+        // Else, after a panic here, it would live on and keep nobody.
+        self.cx.fail("its keeper has ended before its children");
+        (0..self.group.places()).for_each(|child| self.tell(child, ChildEvent::KillAsked));
+        if self.keeps_places {
+            return;
+        }
+        let (group, nursery, aid) = (self.group.clone(), self.nursery.clone(), self.cx.aid());
+        // Where there is no loop any more, there are no places either.
+        if let Ok(handle) = tokio::runtime::Handle::try_current() {
+            handle.spawn(async move {
+                nursery.all_below_ended(aid).await;
+                group.leave_all(&nursery);
+            });
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use pulsar_policy::{RestartLimits, Strategy};
 
 use crate::Child;
+use crate::child::Kind;
 use crate::group::{Group, Members};
 use crate::handle::MonitorHandle;
 use crate::root::start;
@@ -48,7 +49,7 @@ use pulsar_core::{RestartPolicy, SpawnError};
 pub struct Monitor {
     group: Group,
     strategy: Strategy,
-    children: Vec<Child>,
+    children: Vec<Kind>,
     escalation: Escalation,
 }
 
@@ -80,7 +81,7 @@ impl Monitor {
 
     /// One child more, after those before.
     pub fn child(mut self, child: impl Into<Child>) -> Self {
-        self.children.push(child.into());
+        self.children.push(child.into().0);
         self
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pulsar::prelude::*;
-use pulsar::{LogConfig, MonitorHandle, SpawnError};
+use pulsar::{Escalation, LogConfig, MonitorHandle, SpawnError};
 use pulsar_testkit::Leftovers;
 use rustix::process::{Resource, Rlimit, chroot, getrlimit, setrlimit};
 use rustix::thread::set_thread_uid;
@@ -44,7 +44,8 @@ async fn main() -> Result<()> {
 async fn forbidden(program: &Path) -> Result<()> {
     fs::set_permissions(program, Permissions::from_mode(0o600))?;
     println!("{}", errno(spawn().await));
-    let pool = Pool::new("workers", 1, spawn()).start().await?;
+    let pool = Pool::new("workers", 1, spawn()).escalation(Escalation::Tell);
+    let pool = pool.start().await?;
     println!("{}", pool.gave_up().await.unwrap_or_default());
     arbiter().stop_actor(pool.proxy()).await?;
     fs::set_permissions(program, Permissions::from_mode(0o700))?;

@@ -22,3 +22,11 @@ fn a_program_may_decide_by_itself_what_becomes_of_it() {
     assert_eq!(outcome.code, Some(7), "{}", outcome.stderr);
     assert_eq!(outcome.stdout.first().map(String::as_str), Some(REASON));
 }
+
+#[test]
+fn a_worker_that_dies_while_the_program_stops_is_not_replaced_and_that_is_no_failure() {
+    let outcome = run(&["late"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.stdout, ["lingered"]);
+    assert!(!outcome.stderr.contains("given up"), "{}", outcome.stderr);
+}

@@ -163,3 +163,91 @@ async fn giving_up_climbs_through_the_levels() -> Result<()> {
     }
     Ok(())
 }
+
+#[pulsar::test]
+async fn what_operators_have_set_outlives_a_restart_of_the_monitor() -> Result<()> {
+    let pool = Pool::new("pool", 1, spawn()).limits(quick());
+    let inner = Monitor::new("inner")
+        .limits(quick())
+        .child(child("b", Placement::Process))
+        .child(child("c", Placement::Process));
+    let tree = Monitor::new("tree")
+        .limits(quick())
+        .child(pool)
+        .child(inner);
+    let tree = tree.start().await?;
+    assert!(tree.all_ready().await);
+    arbiter().scale("pool", 3).await?;
+    arbiter().stop_actor("b").await?;
+    for monitor in ["pool", "inner"] {
+        arbiter().kill_actor(monitor).await?;
+        running(monitor, 2).await;
+    }
+    assert!(tree.all_ready().await);
+    let mut left = names();
+    left.sort();
+    assert_eq!(
+        left,
+        ["c", "inner", "pool", "pool-1", "pool-2", "pool-3", "tree"]
+    );
+    // And a smaller size leaves no place behind.
+    arbiter().scale("pool", 1).await?;
+    arbiter().kill_actor("pool").await?;
+    running("pool", 3).await;
+    assert!(tree.all_ready().await);
+    left = names();
+    left.sort();
+    assert_eq!(left, ["c", "inner", "pool", "pool-1", "tree"]);
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_child_is_stopped_also_while_its_monitor_waits_to_begin_anew() -> Result<()> {
+    let slow = RestartLimits {
+        first_delay: std::time::Duration::from_secs(1),
+        jitter: 0.0,
+        ..RestartLimits::default()
+    };
+    let inner = touchy("inner")
+        .child(child("b", Placement::Process))
+        .child(child("c", Placement::Process));
+    let tree = Monitor::new("tree")
+        .limits(slow)
+        .child(inner)
+        .start()
+        .await?;
+    assert!(tree.all_ready().await);
+    for life in 1..=2 {
+        running("c", life).await;
+        arbiter().kill_actor("c").await?;
+    }
+    // It gives up, and begins anew in a second.
+    while tree.status().living > 0 {
+        tokio::task::yield_now().await;
+    }
+    arbiter().stop_actor("b").await?;
+    running("inner", 2).await;
+    assert!(tree.all_ready().await);
+    let mut left = names();
+    left.sort();
+    assert_eq!(left, ["c", "inner", "tree"]);
+    Ok(())
+}
+
+#[pulsar::test]
+async fn a_top_monitor_that_is_killed_leaves_no_name_behind() -> Result<()> {
+    for _ in 0..2 {
+        let pool = Pool::new(
+            "pool",
+            20,
+            spawn().exit_timeout(std::time::Duration::from_secs(5)),
+        );
+        let pool = pool.start().await?;
+        assert!(pool.all_ready().await);
+        arbiter().kill_actor("pool").await?;
+        while !names().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
+}

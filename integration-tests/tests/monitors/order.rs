@@ -183,6 +183,31 @@ async fn what_is_wrong_with_a_description_is_told_before_anybody_starts() -> Res
         matches!(refused, Err(SpawnError::Limit { .. })),
         "{refused:?}"
     );
+    let twice = Monitor::new("tree")
+        .child(spawn().name("a"))
+        .child(spawn().name("a"));
+    let refused = twice.start().await;
+    assert!(
+        matches!(refused, Err(SpawnError::NameTaken { .. })),
+        "{refused:?}"
+    );
+    let long = "p".repeat(62);
+    let refused = Monitor::new("tree")
+        .child(Pool::new(long, 1, spawn()))
+        .start()
+        .await;
+    assert!(
+        matches!(refused, Err(SpawnError::BadName { .. })),
+        "{refused:?}"
+    );
+    let too_little = Monitor::new("tree")
+        .child(spawn().memory_max(1))
+        .start()
+        .await;
+    assert!(
+        matches!(too_little, Err(SpawnError::Limit { .. })),
+        "{too_little:?}"
+    );
     let refused = Monitor::new("not a name").start().await;
     assert!(
         matches!(refused, Err(SpawnError::BadName { .. })),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::output;
 use crate::session::Session;
 
-/// Stop an actor, or the whole instance. A worker stays stopped until its monitor is scaled.
+/// Stop an actor, or the whole instance. A worker stays stopped until its pool is scaled, the child of another monitor for good.
 #[derive(Debug, Args)]
 pub(crate) struct Stop {
     /// The actor's id or name; without it the whole instance stops.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::shutdown::{MARGIN, all_below_ended, kill_one};
 use super::steering::{Keepers, scale};
-use super::{Hooking, Order, Raised, halt_by, raise};
+use super::{Hooking, Master, Order, Raised, halt_by, raise};
 use crate::node::Node;
 use crate::{
     Context, Placement, Role, ScaleError, SendError, Spawn, SpawnError, SpawnParams, get_actor,
@@ -153,6 +153,9 @@ impl Nursery {
 
     /// Gives up a place, and its name.
     pub fn forget(&self, aid: Aid) {
+        if let Some(keepers) = self.keepers() {
+            keepers.forget(aid);
+        }
         self.0.registry.lock().forget(aid);
     }
 
@@ -175,8 +178,17 @@ impl Nursery {
         scale(&self.0, pool, workers).await
     }
 
-    /// Ends the program, with this exit code, since a monitor has given up.
+    /// True once the whole system stops: nothing is spawned any more.
+    pub fn is_stopping(&self) -> bool {
+        self.0.master().is_some_and(Master::is_stopping)
+    }
+
+    /// Ends the program, with this exit code, since a monitor has given up. One that ends already ends as it
+    /// does.
     pub fn give_up(&self, monitor: Aid, name: &str, reason: &str, code: u8) {
+        if self.is_stopping() {
+            return;
+        }
         // The program may log nothing, or nobody may be reading: the exit code says it too.
         let line = format!("pulsar: the monitor {name} has given up: {reason}");
         let _ = writeln!(std::io::stderr(), "{line}");

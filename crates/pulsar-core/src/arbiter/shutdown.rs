@@ -1,5 +1,6 @@
 //! The end of all actors, in order.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,7 +115,7 @@ pub(crate) async fn all_below_ended(node: &Node, aid: Aid) {
 fn managed_by(node: &Node, manager: Aid) -> Vec<Aid> {
     let registry = node.registry.lock();
     let mut found: Vec<Aid> = Vec::new();
-    let mut above = vec![manager];
+    let mut above = HashSet::from([manager]);
     while !above.is_empty() {
         let below = registry.iter().filter(|entry| {
             above.contains(&entry.birth.manager) && entry.birth.aid != entry.birth.manager

@@ -32,9 +32,18 @@ pub enum Steering {
     },
 }
 
-/// The monitors that run in this process, and how to tell them something.
+/// The monitors of this process, and how to tell them something.
 #[derive(Debug, Default)]
-pub struct Keepers(Mutex<HashMap<Aid, Reach>>);
+pub struct Keepers(Mutex<HashMap<Aid, Post>>);
+
+/// The place of a monitor.
+#[derive(Debug)]
+enum Post {
+    /// It runs.
+    Held(Reach),
+    /// It is between two lives; these of its children are to stay stopped then.
+    Vacant(Vec<Aid>),
+}
 
 /// How a monitor is told something.
 #[derive(Clone, Debug)]
@@ -48,28 +57,50 @@ pub struct Reach {
 }
 
 impl Keepers {
-    /// A monitor runs.
-    pub fn enter(&self, aid: Aid, reach: Reach) {
-        self.0.lock().insert(aid, reach);
+    /// A monitor runs. Which of its children were told to stay stopped while it did not.
+    pub fn enter(&self, aid: Aid, reach: Reach) -> Vec<Aid> {
+        match self.0.lock().insert(aid, Post::Held(reach)) {
+            Some(Post::Vacant(stopped)) => stopped,
+            Some(Post::Held(_)) | None => Vec::new(),
+        }
     }
 
-    /// It has ended.
+    /// It has ended. It may live again.
     pub fn leave(&self, aid: Aid) {
+        if let Some(post) = self.0.lock().get_mut(&aid) {
+            *post = Post::Vacant(Vec::new());
+        }
+    }
+
+    /// It will not live again.
+    pub fn forget(&self, aid: Aid) {
         self.0.lock().remove(&aid);
     }
 
     fn of(&self, aid: Aid) -> Option<Reach> {
-        self.0.lock().get(&aid).cloned()
+        match self.0.lock().get(&aid) {
+            Some(Post::Held(reach)) => Some(reach.clone()),
+            Some(Post::Vacant(_)) | None => None,
+        }
     }
 
-    /// Has the monitor stop a child for good, and waits until it has; false if it does not run.
+    /// Has the monitor stop a child for good, and waits until it has; one between two lives is told when the
+    /// next begins. False if there is no such monitor.
     pub(super) async fn stop_child(&self, monitor: Aid, aid: Aid) -> bool {
-        let Some(reach) = self.of(monitor) else {
-            return false;
+        let reach = match self.0.lock().get_mut(&monitor) {
+            Some(Post::Held(reach)) => reach.clone(),
+            Some(Post::Vacant(stopped)) => {
+                if !stopped.contains(&aid) {
+                    stopped.push(aid);
+                }
+                return true;
+            }
+            None => return false,
         };
         let (left, leaving) = oneshot::channel();
-        let told = reach.steering.send(Steering::StopChild { aid, left }).await;
-        // Nothing is ever sent: its place was given up, or the monitor has ended with all its children.
+        let word = Steering::StopChild { aid, left };
+        let told = reach.steering.send(word).await;
+        // Nothing is ever sent: its place was given up, or the monitor ends with all its children.
         let _ = leaving.await;
         told.is_ok()
     }
@@ -150,7 +181,7 @@ pub(super) async fn scale(node: &Node, pool: Aid, workers: usize) -> Result<usiz
     let settled = status
         .wait_for(|status| {
             let done = status.ready == status.wanted && status.living == status.wanted;
-            status.gave_up.is_some() || status.size != workers || done
+            status.stopping || status.size != workers || done
         })
         .await
         .map_err(|_| ScaleError::Ended)?;
@@ -158,6 +189,7 @@ pub(super) async fn scale(node: &Node, pool: Aid, workers: usize) -> Result<usiz
         Some(reason) => Err(ScaleError::GaveUp {
             reason: reason.clone(),
         }),
+        None if settled.stopping => Err(ScaleError::Ended),
         None if settled.size != workers => Err(ScaleError::Overridden {
             workers: settled.size,
         }),
