@@ -61,6 +61,11 @@ impl Life {
         self.check.due()
     }
 
+    /// True between the two looks at who seems silent.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.check.is_doubted()
+    }
+
     pub(crate) fn hear(&mut self, heard: Heard, now: Duration) -> Result<Decision, String> {
         let event = match heard.clone() {
             Heard::Hello => ChildEvent::HelloCame,

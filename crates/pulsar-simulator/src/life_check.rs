@@ -15,6 +15,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 const READ_ON_FOR: Duration = Duration::from_millis(250);
 const DUMP_WITHIN: Duration = Duration::from_secs(1);
 const HELD_FOR: Duration = Duration::from_millis(250);
+const LOOKED_AT_AGAIN_AFTER: Duration = Duration::from_millis(250);
 const KERNEL_KILLS_WITHIN: Duration = Duration::from_secs(10);
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
@@ -37,6 +38,8 @@ pub(crate) struct LifeCheck {
     boot_until: Duration,
     /// When it was last heard, or given a new grace, once it was ready.
     heard: Option<Duration>,
+    /// When it seemed silent, if it was not heard since.
+    doubted_at: Option<Duration>,
     stop_at: Option<Duration>,
     terminated: bool,
     abort_at: Option<Duration>,
@@ -56,6 +59,7 @@ impl LifeCheck {
             timing,
             boot_until: now + timing.boot_timeout,
             heard: None,
+            doubted_at: None,
             stop_at: None,
             terminated: false,
             abort_at: None,
@@ -91,7 +95,7 @@ impl LifeCheck {
         self.kill_due().or(match (self.stop_at, self.heard) {
             (Some(at), _) if !self.terminated => Some(at + self.timing.grace / 2),
             (Some(at), _) => Some(at + self.timing.grace),
-            (None, Some(heard)) => self.is_judged().then(|| heard + self.timing.silence),
+            (None, Some(_)) => self.look_due(),
             (None, None) => Some(self.boot_until),
         })
     }
@@ -148,7 +152,7 @@ impl LifeCheck {
 
     fn note(&mut self, heard: &Heard, was_free: bool, now: Duration) {
         match heard {
-            Heard::Notify if was_free => self.heard = Some(now),
+            Heard::Notify if was_free => self.was_heard(now),
             Heard::StopAsked if was_free => self.stop_at = Some(now),
             Heard::LastWord(cause) => {
                 self.said = Some(cause.clone());
@@ -191,14 +195,26 @@ impl LifeCheck {
         if *heard == (Heard::LinkEnd { distrusted: true }) && may_kill {
             return Err("no kill though it is not to be trusted".to_owned());
         }
-        let Some(silent_at) = self.silent_at().filter(|_| *heard == Heard::TimeCame) else {
-            return Ok(());
-        };
-        // Who was held itself asks again before it judges.
-        if self.is_free() && now > silent_at + HELD_FOR {
-            self.heard = Some(now);
+        if *heard == Heard::TimeCame && self.is_free() {
+            self.look(now);
         }
         Ok(())
+    }
+
+    /// Its overseer has looked whether it is silent, and has not judged it.
+    fn look(&mut self, now: Duration) {
+        match self.look_due() {
+            // Who was held itself gives a new grace.
+            Some(due) if now > due + HELD_FOR => self.was_heard(now),
+            Some(due) if now >= due && self.doubted_at.is_none() => self.doubted_at = Some(now),
+            // At the second look there is a verdict: as none was given, it stays due.
+            _ => {}
+        }
+    }
+
+    fn was_heard(&mut self, now: Duration) {
+        self.heard = Some(now);
+        self.doubted_at = None;
     }
 
     fn check_terminate(&mut self, heard: &Heard, now: Duration) -> Result<(), String> {
@@ -213,19 +229,23 @@ impl LifeCheck {
 
     fn check_abort(&mut self, heard: &Heard, now: Duration) -> Result<(), String> {
         self.check_silence(heard, now)?;
-        if !self.is_process() {
-            return Err("ABRT to what is no process".to_owned());
+        // A thread or a task can be asked to end, nothing more: it is given up like one that was killed.
+        match self.is_process() {
+            true => self.abort_at = Some(now),
+            false => self.kill_at = Some(now),
         }
-        self.abort_at = Some(now);
         self.verdict = Some(Cause::HeartbeatTimeout);
         Ok(())
     }
 
     fn check_silence(&self, heard: &Heard, now: Duration) -> Result<(), String> {
-        let at = self.silent_at().filter(|_| *heard == Heard::TimeCame);
-        match at {
-            Some(at) if self.is_free() && at <= now && now <= at + HELD_FOR => Ok(()),
-            _ => Err(format!("held its silence of {at:?} against it")),
+        let due = self.look_due().filter(|_| *heard == Heard::TimeCame);
+        let may_judge = self.is_free() && self.is_doubted();
+        match due {
+            Some(due) if may_judge && due <= now && now <= due + HELD_FOR => Ok(()),
+            _ => Err(format!(
+                "held its silence against it, a look is due at {due:?}"
+            )),
         }
     }
 
@@ -257,12 +277,7 @@ impl LifeCheck {
                 self.boot_until
             }
             (None, None, Some(_)) => {
-                self.check_silence(&Heard::TimeCame, now)?;
-                self.verdict = Some(Cause::HeartbeatTimeout);
-                return match self.is_process() {
-                    true => Err("a silent process is killed without ABRT".to_owned()),
-                    false => Ok(()),
-                };
+                return Err("who is silent is killed without ABRT".to_owned());
             }
         };
         match due <= now {
@@ -323,9 +338,16 @@ impl LifeCheck {
         }
     }
 
-    fn silent_at(&self) -> Option<Duration> {
-        let judged = self.heard.filter(|_| self.is_judged());
-        judged.map(|heard| heard + self.timing.silence)
+    /// When it is looked at: first as it has been silent for its time, then, for the verdict, once more.
+    fn look_due(&self) -> Option<Duration> {
+        let first = self.heard.map(|heard| heard + self.timing.silence);
+        let second = self.doubted_at.map(|at| at + LOOKED_AT_AGAIN_AFTER);
+        second.or(first).filter(|_| self.is_judged())
+    }
+
+    /// True if it seems silent, and that was seen once.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.doubted_at.is_some() && self.is_free()
     }
 
     fn is_process(&self) -> bool {

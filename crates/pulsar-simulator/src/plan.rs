@@ -167,6 +167,8 @@ pub(crate) enum Fate {
     Loops,
     /// It stands still: only KILL ends it.
     StandsStill,
+    /// Its next sign of life comes so long after it was called silent.
+    Stalls(Duration),
     /// It says its last word and does not exit.
     SaysOnly(Death),
     /// It closes its link and does not exit.
@@ -218,11 +220,12 @@ impl LifePlan {
             plan.fate = Some((chance.ms(0, after), draw_fate(chance)));
         }
         if chance.permille(faults) {
-            plan.on_stop = match chance.below(5) {
+            let longest = chance.pick(&[1500, 9000]);
+            plan.on_stop = match chance.below(6) {
                 0 => OnStop::WaitsForTerm,
                 1 => OnStop::WaitsForKill,
-                2 => OnStop::SaysOnly(chance.ms(0, 9000)),
-                _ => OnStop::Dies(chance.ms(0, 9000), Death::draw(chance)),
+                2 | 3 => OnStop::SaysOnly(chance.ms(0, longest)),
+                _ => OnStop::Dies(chance.ms(0, longest), Death::draw(chance)),
             };
         }
         plan.link_held = chance.permille(faults / 4);
@@ -241,12 +244,13 @@ fn draw_boot(chance: &mut Chance) -> Boot {
 }
 
 fn draw_fate(chance: &mut Chance) -> Fate {
-    match chance.below(16) {
+    match chance.below(18) {
         0 => Fate::Loops,
         1 => Fate::StandsStill,
         2 => Fate::SaysOnly(Death::draw(chance)),
         3 => Fate::ClosesOnly,
         4 => Fate::Garbles,
+        5 | 6 => Fate::Stalls(chance.ms(0, 500)),
         _ => Fate::Dies(Death::draw(chance)),
     }
 }

@@ -52,6 +52,7 @@ pub(crate) struct Effects {
 pub(crate) struct Process {
     pub(crate) placement: Placement,
     pub(crate) plan: LifePlan,
+    silence: Duration,
     notify_every: Duration,
     stage: Stage,
     pub(crate) is_dead: bool,
@@ -60,6 +61,8 @@ pub(crate) struct Process {
     stands_still: bool,
     is_stopping: bool,
     link_ended: bool,
+    /// How much later than it should its next sign of life comes.
+    stalls_for: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -79,6 +82,7 @@ impl Process {
         let process = Self {
             placement,
             plan,
+            silence,
             notify_every: silence.mul_f64(0.3),
             stage: Stage::Booting,
             is_dead: false,
@@ -86,6 +90,7 @@ impl Process {
             stands_still: false,
             is_stopping: false,
             link_ended: false,
+            stalls_for: None,
         };
         let steps = match plan.boot {
             Boot::Fine(hello, ready) => {
@@ -160,6 +165,9 @@ impl Process {
     }
 
     fn notify(&mut self, effects: &mut Effects) {
+        if let Some(late) = self.stalls_for.take() {
+            return effects.steps.push((late, Step::Notify));
+        }
         effects.words.push((Duration::ZERO, Word::Notify));
         effects.steps.push((self.notify_every, Step::Notify));
         if self.stage != Stage::Ready {
@@ -183,8 +191,13 @@ impl Process {
             // A task whose loop does not turn holds its manager up too: nobody judges it.
             _ if self.placement == Placement::Task => return,
             Fate::Loops | Fate::StandsStill => coverage.saw(Seen::FellSilent),
-            // A thread is over when it has said so, and has no link.
-            Fate::SaysOnly(_) | Fate::ClosesOnly | Fate::Garbles if !is_process => return,
+            // A thread is over when it has said so, and has no link; nor does it end when it has stalled.
+            _ if !is_process => return,
+            Fate::Stalls(late) => {
+                coverage.saw(Seen::Stalled);
+                self.stalls_for = Some(self.rest_of_silence() + late);
+                return;
+            }
             Fate::SaysOnly(death) => {
                 coverage.saw(Seen::LastWordOnly);
                 let last = Word::Goodbye(death.last_word().unwrap_or(Cause::Normal));
@@ -209,6 +222,11 @@ impl Process {
         self.is_mute = true;
         self.stands_still = fate == Fate::StandsStill;
         self.link_ended = matches!(fate, Fate::ClosesOnly | Fate::Garbles);
+    }
+
+    /// From when its next sign of life should come to when it is called silent.
+    fn rest_of_silence(&self) -> Duration {
+        self.silence - self.notify_every
     }
 
     fn stop(&mut self, effects: &mut Effects, coverage: &mut Coverage) {

@@ -219,6 +219,7 @@ impl World {
             return Ok(());
         }
         let is_beat = heard == Heard::Notify;
+        let was_doubted = life.is_doubted();
         let text = self.trace.is_on().then(|| format!("{heard:?}"));
         let member = life.member;
         let name = || {
@@ -229,6 +230,11 @@ impl World {
         };
         let decision = life.hear(heard, self.now);
         let decision = decision.map_err(|what| format!("{}: {what}", name()))?;
+        match (was_doubted, life.is_doubted()) {
+            (false, true) => self.coverage.saw(Seen::Doubted),
+            (true, false) if is_beat => self.coverage.saw(Seen::Cleared),
+            _ => {}
+        }
         if let Some(text) = text.filter(|_| !is_beat || matches!(decision, Decision::Ready(_))) {
             let decided = match &decision {
                 Decision::Ready(_) => "Ready".to_owned(),

@@ -170,8 +170,26 @@ const MUTANTS: &[Mutant] = &[
     // A silence is held against those whose notifies we have not read.
     mutant(
         "oversight.rs",
-        "now > until + HELD_AFTER)",
-        "now > until + HELD_AFTER * 1000)",
+        "match now > until + HELD_AFTER {",
+        "match now > until + HELD_AFTER * 1000 {",
+    ),
+    // Who seems silent is judged at once.
+    mutant(
+        "oversight.rs",
+        "=> self.doubt(silent_until.unwrap_or(now), now),",
+        "=> self.silent(silent_until.unwrap_or(now), now),",
+    ),
+    // Who is heard between the two looks is silent all the same.
+    mutant(
+        "oversight.rs",
+        "matches!(self.phase, Phase::Ready { .. } | Phase::Doubted { .. })",
+        "matches!(self.phase, Phase::Ready { .. })",
+    ),
+    // The second look comes later than it should.
+    mutant(
+        "oversight.rs",
+        "until: now + SECOND_LOOK,",
+        "until: now + SECOND_LOOK * 2,",
     ),
     // A last word moves the kill.
     mutant("oversight.rs", "kill_at.min(grace)", "grace"),
