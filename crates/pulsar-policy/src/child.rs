@@ -42,6 +42,8 @@ pub(crate) struct Child {
     /// Lives that ended by themselves before they were ready.
     failed_boots: usize,
     ever_ready: bool,
+    /// Its next life is one of several that begin in their order.
+    in_order: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,7 @@ impl Child {
             backoff: Backoff::default(),
             failed_boots: 0,
             ever_ready: false,
+            in_order: true,
         }
     }
 
@@ -105,6 +108,17 @@ impl Child {
         self.wanted && matches!(self.state, State::Empty { until: None })
     }
 
+    /// True if it begins only when those before it are ready: it was never ready in this place, or is
+    /// restarted with others.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// It begins with others, in their order.
+    pub(crate) fn begin_in_order(&mut self) {
+        self.in_order = true;
+    }
+
     /// Failed boots of a place where nobody was ever ready; else 0.
     pub(crate) fn boots_in_vain(&self) -> usize {
         match self.ever_ready {
@@ -131,6 +145,7 @@ impl Child {
             State::Alive(life) if life.ready_since.is_none() => {
                 life.ready_since = Some(now);
                 self.ever_ready = true;
+                self.in_order = false;
                 true
             }
             _ => false,

@@ -66,7 +66,9 @@ pub struct Supervision {
 enum Shape {
     /// Like children, side by side.
     Pool(ChildRules),
-    /// Each starts when those before it are ready, and stops when those after it have ended.
+    /// The group starts one after the other, each when those before it are ready, and so do all that are
+    /// restarted together; one that is restarted alone waits for nobody. Each stops when those after
+    /// it have ended.
     Ordered(Strategy),
 }
 
@@ -79,6 +81,10 @@ enum Phase {
 
 impl Supervision {
     /// A group of children that start in this order and stop in reverse.
+    ///
+    /// In order are the first start of a child, until it was ready once, and the starts of all that
+    /// are restarted together: each waits until those before it are ready. A child that is restarted
+    /// alone waits for none, so that one that is sick keeps no other down.
     pub fn ordered(children: Vec<ChildRules>, strategy: Strategy, limits: RestartLimits) -> Self {
         let children = children.into_iter().map(Child::new).collect();
         Self::new(Shape::Ordered(strategy), children, limits)
@@ -356,21 +362,24 @@ impl Supervision {
             let mut children = self.children[from..].iter();
             if !children.any(|child| child.is_alive() || child.is_delayed()) {
                 self.restarting_from = None;
+                // Not before: until now a life that has to go can still have become ready.
+                self.children[from..]
+                    .iter_mut()
+                    .for_each(Child::begin_in_order);
             }
         }
-        let in_order = matches!(self.shape, Shape::Ordered(_));
+        let in_any_order = matches!(self.shape, Shape::Pool(_));
+        let mut has_turn = true;
         for index in 0..self.children.len() {
             if self.is_restarting(index) {
                 return;
             }
             let child = &mut self.children[index];
-            if child.is_due() {
+            if child.is_due() && (has_turn || !child.is_in_order()) {
                 child.start();
                 decisions.push(GroupDecision::Start { child: index });
             }
-            if in_order && child.wanted && !child.is_ready() {
-                return;
-            }
+            has_turn &= in_any_order || !child.wanted || child.is_ready();
         }
     }
 }

@@ -68,13 +68,50 @@ fn who_does_not_live_is_not_waited_for() {
 }
 
 #[test]
-fn a_child_waits_for_an_earlier_one_that_is_restarted() {
-    ordered("ppp", OneForOne).all_ready(2).play(&[
+fn a_child_does_not_wait_for_an_earlier_one_that_is_restarted() {
+    ordered("pppp", OneForOne).all_ready(3).play(&[
+        ("crash 0", "delay 0 100"),
+        ("crash 1", "delay 1 100"),
+        ("100 ms", "start 0, start 1"),
+        // 0 hangs as it boots, again and again.
+        ("ready 1", ""),
+        ("5000 ms", ""),
+        ("crash 1", "start 1"),
+        ("crash 1", "delay 1 100"),
+        ("crash 0", "delay 0 200"),
+        ("100 ms", "start 1"),
+        ("100 ms", "start 0"),
+    ]);
+}
+
+#[test]
+fn the_first_start_of_a_child_waits_for_all_before_it() {
+    ordered("ppp", OneForOne).play(&[
+        ("begin", "start 0"),
+        ("ready 0", "start 1"),
+        // It was never ready, so the next life is its first start still.
         ("crash 1", "delay 1 100"),
         ("crash 0", "delay 0 100"),
         ("100 ms", "start 0"),
         ("ready 0", "start 1"),
+        ("crash 0", "delay 0 200"),
         ("ready 1", ""),
+        ("200 ms", "start 0"),
+        ("ready 0", "start 2"),
+    ]);
+}
+
+#[test]
+fn who_becomes_ready_before_it_goes_for_a_sibling_begins_in_its_turn_all_the_same() {
+    ordered("ppp", OneForAll).play(&[
+        ("begin", "start 0"),
+        ("ready 0", "start 1"),
+        ("crash 0", "delay 0 100, stop 1"),
+        ("ready 1", ""),
+        ("stopped 1", ""),
+        ("100 ms", "start 0"),
+        ("ready 0", "start 1"),
+        ("ready 1", "start 2"),
     ]);
 }
 

@@ -345,15 +345,30 @@ impl Ledger {
     /// waits any longer.
     fn end_restart_of_several(&mut self) {
         let in_way = |slot: &Slot| slot.lives() || (slot.wanted && slot.not_before.is_some());
-        self.restarting_from
-            .take_if(|from| !self.slots[*from..].iter().any(in_way));
+        let Some(from) = self.restarting_from else {
+            return;
+        };
+        if !self.slots[from..].iter().any(in_way) {
+            self.restarting_from = None;
+            for slot in &mut self.slots[from..] {
+                slot.begins_with_others = true;
+            }
+        }
+    }
+
+    /// True if it waits until all before it are ready: who has not been ready in its place, and who
+    /// begins with others. Who is restarted alone does not.
+    fn begins_in_order(&self, child: usize) -> bool {
+        let slot = self.slots.get(child);
+        let is_alone = slot.is_some_and(|slot| slot.ever_ready && !slot.begins_with_others);
+        self.shape != Shape::Pool && !is_alone
     }
 
     fn has_turn_to_begin(&self, child: usize) -> bool {
         let is_held = self.restarting_from.is_some_and(|from| child >= from);
         let mut earlier = self.slots[..child.min(self.slots.len())].iter();
-        let in_order = earlier.all(|slot| !slot.wanted || slot.has_ready_life());
-        !is_held && (self.shape == Shape::Pool || in_order)
+        let are_ready = earlier.all(|slot| !slot.wanted || slot.has_ready_life());
+        !is_held && (are_ready || !self.begins_in_order(child))
     }
 
     fn has_turn_to_stop(&self, child: usize) -> bool {

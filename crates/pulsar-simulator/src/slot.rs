@@ -15,6 +15,8 @@ pub(crate) struct Slot {
     pub(crate) next: u32,
     pub(crate) failed_boots: usize,
     pub(crate) ever_ready: bool,
+    /// It has gone with others, to begin with them.
+    pub(crate) begins_with_others: bool,
     /// Lives that ended by themselves and were not healthy, since the last that was.
     unhealthy: u32,
     /// The place has come to its end and has to be forgotten in this step.
@@ -57,6 +59,7 @@ impl Slot {
             next,
             failed_boots: 0,
             ever_ready: false,
+            begins_with_others: false,
             unhealthy: 0,
             owes_forget: false,
         }
@@ -81,6 +84,7 @@ impl Slot {
             life.ready_at.get_or_insert(now);
         }
         self.ever_ready = true;
+        self.begins_with_others = false;
     }
 
     pub(crate) fn is_final(&self, cause: &Cause) -> bool {
@@ -144,6 +148,7 @@ impl Slot {
     fn begin_anew(&mut self) {
         self.failed_boots = 0;
         self.ever_ready = false;
+        self.begins_with_others = false;
         self.unhealthy = 0;
         self.not_before = None;
     }

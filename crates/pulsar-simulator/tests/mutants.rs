@@ -32,8 +32,26 @@ const MUTANTS: &[Mutant] = &[
     // A child begins though the one before it is not ready.
     mutant(
         "supervision.rs",
-        "if in_order && child.wanted && !child.is_ready() {",
-        "if in_order && child.wanted && !child.is_alive() {",
+        "!child.wanted || child.is_ready();",
+        "!child.wanted || child.is_alive();",
+    ),
+    // A child that is restarted alone waits for those before it.
+    mutant(
+        "supervision.rs",
+        "(has_turn || !child.is_in_order())",
+        "(has_turn || child.is_alive())",
+    ),
+    // Who was ready before it went with others begins before its turn.
+    mutant(
+        "supervision.rs",
+        ".for_each(Child::begin_in_order);",
+        ".for_each(|_| {});",
+    ),
+    // Who was never ready begins before its turn, after its first life.
+    mutant(
+        "child.rs",
+        "self.state = State::Alive(Life::default());",
+        "self.state = State::Alive(Life::default());\n        self.in_order = false;",
     ),
     // An earlier sibling that dies does not widen the restart.
     mutant("supervision.rs", "Some(from.min(before))", "Some(before)"),
