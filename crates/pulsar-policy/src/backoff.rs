@@ -32,8 +32,10 @@ impl Backoff {
             .saturating_mul(1 << doublings)
             .min(limits.max_delay)
             .min(LONGEST);
-        let factor = 1.0 + limits.jitter * chance.clamp(-1.0, 1.0);
-        Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay)
+        let factor = 1.0 + limits.jitter.clamp(0.0, 1.0) * chance.clamp(-1.0, 1.0);
+        let varied = Duration::try_from_secs_f64(delay.as_secs_f64() * factor);
+        // What is no number varies nothing.
+        varied.unwrap_or(delay).min(LONGEST)
     }
 }
 
@@ -62,15 +64,35 @@ mod tests {
 
     #[test]
     fn absurd_limits_make_no_panic() {
-        let limits = RestartLimits {
+        let longest_and = |jitter| RestartLimits {
             first_delay: Duration::MAX,
             max_delay: Duration::MAX,
-            jitter: f64::NAN,
+            jitter,
+            ..RestartLimits::default()
+        };
+        for (jitter, expected) in [
+            (f64::NAN, LONGEST),
+            (f64::INFINITY, Duration::ZERO),
+            (1e300, Duration::ZERO),
+            (-7.0, LONGEST),
+        ] {
+            let (mut backoff, limits) = (Backoff::default(), longest_and(jitter));
+            for _ in 0..40 {
+                assert_eq!(backoff.failed(&limits, -1.0), expected, "{jitter}");
+                assert_eq!(backoff.failed(&limits, 1.0), LONGEST, "{jitter}");
+                assert_eq!(backoff.failed(&limits, f64::NAN), LONGEST, "{jitter}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wait_is_never_less_than_none_nor_more_than_doubled_by_its_jitter() {
+        let limits = RestartLimits {
+            jitter: 5.0,
             ..RestartLimits::default()
         };
         let mut backoff = Backoff::default();
-        for _ in 0..40 {
-            assert_eq!(backoff.failed(&limits, -1.0), LONGEST);
-        }
+        assert_eq!(backoff.failed(&limits, -1.0), Duration::ZERO);
+        assert_eq!(backoff.failed(&limits, 1.0).as_millis(), 400);
     }
 }

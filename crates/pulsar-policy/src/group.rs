@@ -95,6 +95,8 @@ pub struct GroupStatus {
     /// Why the group has given up, if it has: told as soon as it does, before its children have
     /// stopped.
     pub gave_up: Option<String>,
+    /// It ends: no child begins any more. Told from the moment that it is asked to stop or gives up.
+    pub stopping: bool,
 }
 
 impl GroupStatus {

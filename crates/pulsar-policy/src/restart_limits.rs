@@ -10,9 +10,10 @@ pub struct RestartLimits {
     pub healthy_after: Duration,
     /// The first wait.
     pub first_delay: Duration,
-    /// The longest wait.
+    /// The longest wait; none is longer than a year.
     pub max_delay: Duration,
-    /// How much each wait varies by chance, as a part of it: 0.2 is 20 % either way.
+    /// How much each wait varies by chance, as a part of it, from 0 to 1: 0.2 is 20 % either way. What is
+    /// outside is taken for the nearest of the two.
     pub jitter: f64,
     /// Restarts within [`period`](Self::period) after which the next one makes the group give up.
     /// `None`: ten, or five for each child, whichever is more.
@@ -20,7 +21,7 @@ pub struct RestartLimits {
     /// The time over which restarts are counted.
     pub period: Duration,
     /// Failed boots of one place after which the group gives up: in a pool if no child was ever
-    /// ready, in an ordered group if that one was not.
+    /// ready, in an ordered group if that one was not. 0 is taken for 1.
     pub max_failed_boots: usize,
 }
 

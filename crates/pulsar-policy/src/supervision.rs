@@ -97,6 +97,19 @@ impl Supervision {
         Self::new(Shape::Pool(child), children, limits)
     }
 
+    /// These children are off from the start, as by [`GroupEvent::StopChild`]: what an operator had set in
+    /// the group's life before. What there is no child of is ignored, and nothing is decided on them.
+    /// Called before [`begin`](Self::begin).
+    #[must_use]
+    pub fn with_stopped(mut self, stopped: &[usize]) -> Self {
+        for index in stopped {
+            // Nobody lives there yet, so the place is free at once.
+            self.children.get_mut(*index).map(Child::dismiss);
+        }
+        self.status.wanted = self.count(|child| child.wanted);
+        self
+    }
+
     fn new(shape: Shape, children: Vec<Child>, limits: RestartLimits) -> Self {
         let status = GroupStatus {
             size: children.len(),
@@ -247,7 +260,8 @@ impl Supervision {
     /// What is wrong with the boots in a place, if they leave no hope.
     fn failed_boots(&self, index: usize) -> Option<String> {
         let boots = self.children[index].boots_in_vain();
-        if boots < self.limits.max_failed_boots {
+        // None at all leaves hope, whatever the limit: who was ready has failed none.
+        if boots < self.limits.max_failed_boots.max(1) {
             return None;
         }
         match self.shape {
@@ -325,33 +339,51 @@ impl Supervision {
         }
         self.stop_unwanted(now, decisions);
         self.start_wanted(decisions);
-        let count = |is: fn(&Child) -> bool| self.children.iter().filter(|child| is(child)).count();
-        self.status.wanted = count(|child| child.wanted);
-        self.status.ready = count(Child::is_ready);
-        self.status.living = count(Child::is_alive);
+        self.drop_free_places();
+        self.status.wanted = self.count(|child| child.wanted);
+        self.status.ready = self.count(Child::is_ready);
+        self.status.living = self.count(Child::is_alive);
         self.status.size = self.size;
-        if self.phase == Phase::Stopping && count(Child::is_alive) == 0 {
+        self.status.stopping = self.phase != Phase::Running;
+        if self.phase == Phase::Stopping && self.status.living == 0 {
             self.phase = Phase::Ended;
             let gave_up = self.status.gave_up.clone();
             decisions.push(GroupDecision::End { gave_up });
         }
     }
 
+    fn count(&self, is: impl Fn(&Child) -> bool) -> usize {
+        self.children.iter().filter(|child| is(child)).count()
+    }
+
+    /// Forgets the places at the end that were scaled away, so that a pool which was large once is not
+    /// walked through as if it were. A new place is like one that was never there.
+    fn drop_free_places(&mut self) {
+        let is_used = |child: &Child| child.wanted || child.is_alive();
+        let used = self.children.iter().rposition(is_used);
+        let used = used.map_or(0, |last| last + 1);
+        if matches!(self.shape, Shape::Pool(_)) {
+            self.children.truncate(used.max(self.size));
+        }
+    }
+
     fn stop_unwanted(&mut self, now: Instant, decisions: &mut Vec<GroupDecision>) {
-        for index in 0..self.children.len() {
-            let has_to_go = self.children[index].is_leaving() || self.has_turn_to_stop(index);
+        let last_alive = self.children.iter().rposition(Child::is_alive);
+        for index in 0..last_alive.map_or(0, |last| last + 1) {
+            let is_last = last_alive == Some(index);
+            let has_to_go =
+                self.children[index].is_leaving() || self.has_turn_to_stop(index, is_last);
             if has_to_go && self.children[index].ask_to_stop(now) {
                 decisions.push(GroupDecision::Stop { child: index });
             }
         }
     }
 
-    /// True if the child has to go with others and its turn has come.
-    fn has_turn_to_stop(&self, index: usize) -> bool {
+    /// True if the child has to go with others and its turn has come. `is_last`: nobody lives after it.
+    fn has_turn_to_stop(&self, index: usize, is_last: bool) -> bool {
         let all_go = self.phase == Phase::Stopping || self.is_restarting(index);
         let in_any_order = matches!(self.shape, Shape::Pool(_));
-        let mut later = self.children[index + 1..].iter();
-        all_go && (in_any_order || !later.any(Child::is_alive))
+        all_go && (in_any_order || is_last)
     }
 
     fn start_wanted(&mut self, decisions: &mut Vec<GroupDecision>) {

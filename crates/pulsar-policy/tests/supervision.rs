@@ -2,9 +2,12 @@
 
 mod script;
 
+use std::time::Duration;
+
 use pulsar_model::{Cause, RestartPolicy};
 use pulsar_policy::{GroupEvent, RestartLimits, Strategy, Supervision};
 use script::{Group, limited_pool, ordered, pool, rules};
+use tokio::time::Instant;
 
 use Strategy::{OneForAll, OneForOne, RestForOne};
 
@@ -262,6 +265,58 @@ fn an_ordered_group_gives_up_for_each_child_that_was_never_ready() {
 }
 
 #[test]
+fn a_limit_of_no_failed_boots_is_one_and_spares_who_was_ready() {
+    for max_failed_boots in [0, 1] {
+        let limits = RestartLimits {
+            max_failed_boots,
+            ..RestartLimits::default()
+        };
+        let children = || vec![rules(RestartPolicy::Permanent); 2];
+        let new = || Group::new(Supervision::ordered(children(), OneForOne, limits));
+        new().all_ready(2).play(&[
+            ("crash 0", "delay 0 100"),
+            ("100 ms", "start 0"),
+            ("crash 0", "delay 0 200"),
+        ]);
+        new().play(&[
+            ("begin", "start 0"),
+            ("crash 0", "end: child 0 was never ready, after 1 boots"),
+        ]);
+    }
+}
+
+#[test]
+fn absurd_limits_make_no_panic() {
+    for longest in [Duration::MAX, Duration::ZERO] {
+        let limits = RestartLimits {
+            healthy_after: longest,
+            first_delay: longest,
+            max_delay: Duration::MAX,
+            jitter: f64::INFINITY,
+            intensity: Some(usize::MAX),
+            period: longest,
+            max_failed_boots: usize::MAX,
+        };
+        let mut rules = rules(RestartPolicy::Permanent);
+        rules.stop_within = Duration::MAX;
+        let mut policy = Supervision::ordered(vec![rules; 2], RestForOne, limits);
+        let mut now = Instant::now();
+        policy.begin(now);
+        for chance in [1.0, -1.0, f64::NAN].repeat(20) {
+            policy.on(GroupEvent::Ready { child: 0 }, now, chance);
+            for child in [1, 0] {
+                let cause = Cause::Code(1);
+                policy.on(GroupEvent::Ended { child, cause }, now, chance);
+            }
+            now = policy.deadline().unwrap_or(now);
+            policy.on(GroupEvent::TimeCame, now, chance);
+        }
+        let decisions = policy.on(GroupEvent::StopAsked, now, 0.0);
+        assert_eq!(decisions, [pulsar_policy::GroupDecision::Stop { child: 0 }]);
+    }
+}
+
+#[test]
 fn a_pool_of_which_all_have_ended_for_good_gives_up() {
     let mut pool = pool(3).all_ready(3);
     pool.play(&[
@@ -471,6 +526,74 @@ fn a_place_whose_child_still_stops_is_filled_when_it_has_ended() {
         ("stopped 1", "forget 1"),
         ("60000 ms", ""),
     ]);
+}
+
+#[test]
+fn a_place_that_was_scaled_away_long_ago_is_as_good_as_new() {
+    let mut pool = pool(1).all_ready(1);
+    pool.play(&[
+        ("scale 3", "start 1, start 2"),
+        ("ready 2", ""),
+        ("scale 1", "stop 1, stop 2"),
+        // 2 still lives, so 1 is not the last place.
+        ("stopped 1", "forget 1"),
+        ("off 1", ""),
+        ("stopped 2", "forget 2"),
+        ("crash 2", ""),
+        ("off 2", ""),
+    ]);
+    assert!(pool.policy.is_over(1) && pool.policy.is_over(2));
+    pool.play(&[
+        ("scale 3", "start 1, start 2"),
+        ("stop", "stop 0, stop 1, stop 2"),
+    ]);
+}
+
+#[test]
+fn who_was_stopped_in_the_groups_life_before_is_off_from_the_start() {
+    let children = vec![rules(RestartPolicy::Permanent); 3];
+    let policy = Supervision::ordered(children, OneForAll, RestartLimits::default());
+    let policy = policy.with_stopped(&[0, 0, 2, 9]);
+    assert_eq!((policy.status().wanted, policy.status().size), (1, 3));
+    assert!(policy.is_over(0) && !policy.is_over(1) && policy.is_over(2));
+    Group::new(policy).play(&[
+        ("begin", "start 1"),
+        ("ready 1", ""),
+        ("off 0", ""),
+        ("crash 1", "delay 1 100"),
+        ("100 ms", "start 1"),
+        ("stop", "stop 1"),
+        ("stopped 1", "end"),
+    ]);
+}
+
+#[test]
+fn a_pool_that_begins_with_stopped_children_has_them_back_when_it_is_scaled() {
+    let rules = rules(RestartPolicy::Permanent);
+    let policy = Supervision::pool(rules, 2, RestartLimits::default()).with_stopped(&[0, 1]);
+    Group::new(policy).play(&[
+        // All are off, and that is nothing to give up for.
+        ("begin", ""),
+        ("60000 ms", ""),
+        ("scale 2", "start 0, start 1"),
+    ]);
+}
+
+#[test]
+fn the_status_tells_that_a_group_ends_as_soon_as_it_does() {
+    let mut asked = pool(1).all_ready(1);
+    assert!(!asked.policy.status().stopping);
+    asked.play(&[("stop", "stop 0")]);
+    assert!(asked.policy.status().stopping);
+    asked.play(&[("stopped 0", "end")]);
+    assert!(asked.policy.status().stopping);
+    let limits = RestartLimits {
+        intensity: Some(0),
+        ..RestartLimits::default()
+    };
+    let mut gives_up = limited_pool(2, limits).all_ready(2);
+    gives_up.play(&[("crash 0", "stop 1")]);
+    assert!(gives_up.policy.status().stopping);
 }
 
 #[test]

@@ -190,7 +190,8 @@ impl Ledger {
         seen: &mut Coverage,
     ) {
         let slot = &mut self.slots[child];
-        let hopeless = slot.failed_boots >= self.limits.max_failed_boots && !slot.ever_ready;
+        let too_many = self.limits.max_failed_boots.max(1);
+        let hopeless = slot.failed_boots >= too_many && !slot.ever_ready;
         if hopeless && !(self.shape == Shape::Pool && self.ever_ready) {
             return self.give_up("boots");
         }
@@ -330,6 +331,7 @@ impl Ledger {
             ever_ready: self.ever_ready,
             last_failure: self.last_failure.clone(),
             gave_up: status.gave_up.clone(),
+            stopping: self.is_stopping,
         };
         match *status == expected {
             true => Ok(()),

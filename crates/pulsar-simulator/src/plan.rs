@@ -88,10 +88,10 @@ fn draw_limits(chance: &mut Chance) -> RestartLimits {
         healthy_after: chance.ms(500, 8000),
         first_delay: chance.ms(0, 500),
         max_delay: chance.ms(500, 5000),
-        jitter: chance.pick(&[0.0, 0.2, 0.5]),
+        jitter: chance.pick(&[0.0, 0.2, 0.5, 1.0]),
         intensity: chance.pick(&[None, None, Some(1), Some(3), Some(6), Some(20)]),
-        period: chance.pick(&[Duration::from_secs(5), Duration::from_secs(60)]),
-        max_failed_boots: chance.pick(&[2, 3, 5]),
+        period: Duration::from_secs(chance.pick(&[1, 2, 5, 60])),
+        max_failed_boots: chance.pick(&[0, 1, 2, 3, 3, 5, 5]),
     }
 }
 

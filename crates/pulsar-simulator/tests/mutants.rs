@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Runs of each mutant. It stops at the first that fails.
-const SEEDS: &str = "3000";
+const SEEDS: &str = "6000";
 
 /// A mistake.
 struct Mutant {
@@ -26,8 +26,8 @@ const MUTANTS: &[Mutant] = &[
     // An ordered group stops all at once.
     mutant(
         "supervision.rs",
-        "all_go && (in_any_order || !later.any(Child::is_alive))",
-        "all_go && (in_any_order || !later.any(|_| false))",
+        "all_go && (in_any_order || is_last)",
+        "all_go && (in_any_order || is_last || index > 0)",
     ),
     // A child begins though the one before it is not ready.
     mutant(
@@ -76,8 +76,8 @@ const MUTANTS: &[Mutant] = &[
     // The group ends while somebody lives.
     mutant(
         "supervision.rs",
-        "count(Child::is_alive) == 0",
-        "count(Child::is_ready) == 0",
+        "Phase::Stopping && self.status.living == 0",
+        "Phase::Stopping && self.status.ready == 0",
     ),
     // A group that stops begins new lives.
     mutant(
@@ -116,6 +116,24 @@ const MUTANTS: &[Mutant] = &[
         "child.rs",
         "life.kill_at.take_if(|at| *at <= now).is_some()",
         "life.kill_at.is_some_and(|at| at <= now)",
+    ),
+    // A group that has no boots to fail gives up for who was ready.
+    mutant(
+        "supervision.rs",
+        "self.limits.max_failed_boots.max(1)",
+        "self.limits.max_failed_boots",
+    ),
+    // A group that ends does not say so before it has ended.
+    mutant(
+        "supervision.rs",
+        "self.status.stopping = self.phase != Phase::Running;",
+        "self.status.stopping = self.phase == Phase::Ended;",
+    ),
+    // A place is forgotten while somebody lives there.
+    mutant(
+        "supervision.rs",
+        "child.wanted || child.is_alive();",
+        "child.wanted;",
     ),
     // Who is wanted again while it stops is not begun again.
     mutant(
