@@ -56,6 +56,10 @@ pub(crate) const CHECKS: &[Check] = &[
         the_children_of_strangers_are_not_signalled,
     ),
     (
+        "the_checks_are_listed_and_counted_as_by_a_test_harness",
+        the_checks_are_listed_and_counted_as_by_a_test_harness,
+    ),
+    (
         "an_orphan_is_reaped_by_the_first_process",
         an_orphan_is_reaped_by_the_first_process,
     ),
@@ -227,6 +231,30 @@ fn fault_15_a_stranger_with_the_pid_of_a_reaped_child_is_not_signalled() {
 }
 
 /// Needs the right to make a pid namespace; where there is none it says so and shows nothing.
+fn the_checks_are_listed_and_counted_as_by_a_test_harness() {
+    let told = |arguments: &[&str]| {
+        let output = Command::new(env::current_exe().unwrap())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let listed = told(&["fault_", "--list"]);
+    let stranger = "fault_15_a_stranger_with_the_pid_of_a_reaped_child_is_not_signalled";
+    assert_eq!(
+        listed,
+        format!("{stranger}: test\n\n1 tests, 0 benchmarks\n")
+    );
+    let ran = told(&["the_code_of_an_exit"]);
+    let result = "test result: ok. 1 passed; 0 failed; 0 ignored; ";
+    assert!(
+        ran.starts_with("test the_code_of_an_exit_is_learnt ... ok\n"),
+        "{ran}"
+    );
+    assert!(ran.contains(result), "{ran}");
+}
+
 fn an_orphan_is_reaped_by_the_first_process() {
     in_pid_namespace("init");
 }

@@ -2,7 +2,8 @@
 //!
 //! It has no test harness, as [`boot::take`] must come before any thread. Started by [`exec::spawn`] it plays the part
 //! that its first argument names (`part`); started by hand with `--part` it plays one that needs no link; else it
-//! is the parent and runs the checks.
+//! is the parent and runs the checks. It obeys a name filter and `--list`, and closes, as a test harness does: whoever
+//! counts tests reads that.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,7 +15,12 @@ mod death_checks;
 mod parent;
 mod part;
 
-use std::{panic, process::ExitCode, thread, time::Duration};
+use std::{
+    panic,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
 
 use pulsar_sys::{boot, entry};
 
@@ -49,10 +55,28 @@ fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|first| first == "--part") {
         return part::play_without_link(&arguments[2..]);
     }
-    run_checks(arguments.get(1).filter(|filter| !filter.starts_with('-')))
+    let asked = arguments.get(1..).unwrap_or_default();
+    let filter = asked.iter().find(|asked| !asked.starts_with('-'));
+    let (wanted, others): (Vec<Check>, Vec<Check>) = [boot_checks::CHECKS, death_checks::CHECKS]
+        .concat()
+        .into_iter()
+        .partition(|(name, _)| filter.is_none_or(|filter| name.contains(filter.as_str())));
+    if asked.iter().any(|asked| asked == "--list") {
+        return list(&wanted);
+    }
+    run_checks(&wanted, others.len())
 }
 
-fn run_checks(filter: Option<&String>) -> ExitCode {
+fn list(checks: &[Check]) -> ExitCode {
+    for (name, _) in checks {
+        println!("{name}: test");
+    }
+    println!("\n{} tests, 0 benchmarks", checks.len());
+    ExitCode::SUCCESS
+}
+
+fn run_checks(checks: &[Check], filtered_out: usize) -> ExitCode {
+    let begun = Instant::now();
     parent::prepare();
     thread::spawn(|| {
         thread::sleep(WATCHDOG);
@@ -60,10 +84,7 @@ fn run_checks(filter: Option<&String>) -> ExitCode {
         std::process::exit(1);
     });
     let (mut passed, mut failed) = (0, 0);
-    for (name, check) in [boot_checks::CHECKS, death_checks::CHECKS].concat() {
-        if filter.is_some_and(|filter| !name.contains(filter.as_str())) {
-            continue;
-        }
+    for (name, check) in checks {
         let result = panic::catch_unwind(check);
         let word = if result.is_ok() { "ok" } else { "FAILED" };
         println!("test {name} ... {word}");
@@ -74,6 +95,10 @@ fn run_checks(filter: Option<&String>) -> ExitCode {
         }) += 1;
     }
     let word = if failed == 0 { "ok" } else { "FAILED" };
-    println!("\ntest result: {word}. {passed} passed; {failed} failed");
+    println!(
+        "\ntest result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; {filtered_out} filtered out; \
+         finished in {:.2}s",
+        begun.elapsed().as_secs_f64()
+    );
     ExitCode::from(u8::from(failed != 0))
 }
