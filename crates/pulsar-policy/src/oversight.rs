@@ -28,6 +28,11 @@ const HELD_AFTER: Duration = Duration::from_millis(250);
 /// Who seems silent is looked at once more after this. If all have stood still, we too, and go on, what
 /// was due in that time comes now; and our own timer may be read before it.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
+/// Late looks in a row that are not held against who is silent. A host that is held again and again would
+/// never come to judge; and of who is alive something is read in one of so many whole timeouts.
+const PARDONS: u32 = 3;
+/// No time that was set is longer: what is added to the present stays a time that the clock can tell.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A killed process that the kernel does not give up within this is given up by us.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// A thread or a task whose loop does not turn cannot be ended; it is abandoned after this.
@@ -86,6 +91,8 @@ pub struct Oversight {
     timeout: Option<Duration>,
     exit_timeout: Duration,
     phase: Phase,
+    /// Late looks since it was last heard.
+    pardons: u32,
     stop_asked: bool,
     /// How it says it ended.
     said: Option<Cause>,
@@ -138,7 +145,7 @@ enum Phase {
 
 impl Oversight {
     /// A life that was launched just now and is to be ready at `boot_until`; from then on it may be
-    /// silent for `timeout`, and once asked to stop it has `exit_timeout`.
+    /// silent for `timeout`, and once asked to stop it has `exit_timeout`: each a year at most.
     pub fn new(
         placement: Placement,
         boot_until: Instant,
@@ -147,9 +154,10 @@ impl Oversight {
     ) -> Self {
         Self {
             is_process: placement == Placement::Process,
-            timeout: (placement != Placement::Task).then_some(timeout),
-            exit_timeout,
+            timeout: (placement != Placement::Task).then_some(timeout.min(LONGEST)),
+            exit_timeout: exit_timeout.min(LONGEST),
             phase: Phase::Booting { until: boot_until },
+            pardons: 0,
             stop_asked: false,
             said: None,
             verdict: None,
@@ -216,6 +224,7 @@ impl Oversight {
     fn notified(&mut self, info: Box<Info>, now: Instant) -> Decision {
         let is_first = self.is_booting();
         if is_first || self.is_up() {
+            self.pardons = 0;
             self.phase = self.ready(now);
         }
         match is_first {
@@ -236,19 +245,17 @@ impl Oversight {
 
     /// It may have been silent for too long: it was to be heard by `until`.
     fn doubt(&mut self, until: Instant, now: Instant) -> Decision {
-        self.phase = match now > until + HELD_AFTER {
-            true => self.ready(now),
-            false => Phase::Doubted {
+        if !self.pardon(until, now) {
+            self.phase = Phase::Doubted {
                 until: now + SECOND_LOOK,
-            },
-        };
+            };
+        }
         Decision::Wait
     }
 
     /// It has not been heard at the second look either.
     fn silent(&mut self, until: Instant, now: Instant) -> Decision {
-        if now > until + HELD_AFTER {
-            self.phase = self.ready(now);
+        if self.pardon(until, now) {
             return Decision::Wait;
         }
         self.verdict = Some(Cause::HeartbeatTimeout);
@@ -261,6 +268,17 @@ impl Oversight {
             },
         };
         Decision::Abort
+    }
+
+    /// Gives it a whole new timeout if this look, due at `until`, comes so late that we were held ourselves.
+    /// True if it does.
+    fn pardon(&mut self, until: Instant, now: Instant) -> bool {
+        let is_pardoned = now > until + HELD_AFTER && self.pardons < PARDONS;
+        if is_pardoned {
+            self.pardons += 1;
+            self.phase = self.ready(now);
+        }
+        is_pardoned
     }
 
     fn end_said(&mut self, cause: Cause, now: Instant) -> Decision {
@@ -690,6 +708,44 @@ mod tests {
         assert_eq!(life.deadline(), Some(late + SILENCE));
         let second = second_look(&mut life);
         assert_eq!(life.on(ChildEvent::TimeCame, second), Decision::Abort);
+    }
+
+    #[test]
+    fn who_is_held_again_and_again_judges_in_the_end() {
+        let now = Instant::now();
+        let mut life = heard(Placement::Process, now);
+        let late = HELD_AFTER + Duration::from_millis(1);
+        let look = |life: &mut Oversight| {
+            let at = life.deadline().unwrap() + late;
+            (life.on(ChildEvent::TimeCame, at), at)
+        };
+        for _ in 0..PARDONS {
+            let (_, at) = look(&mut life);
+            assert_eq!(life.deadline(), Some(at + SILENCE));
+        }
+        // It is doubted, and may still be heard.
+        let (decision, at) = look(&mut life);
+        assert_eq!(decision, Decision::Wait);
+        assert_eq!(life.deadline(), Some(at + SECOND_LOOK));
+        let _ = life.on(notified(), at);
+        // Then all are given anew.
+        for _ in 0..PARDONS {
+            let (_, at) = look(&mut life);
+            assert_eq!(life.deadline(), Some(at + SILENCE));
+        }
+        let _ = look(&mut life);
+        assert_eq!(look(&mut life).0, Decision::Abort);
+    }
+
+    #[test]
+    fn absurd_times_make_no_panic() {
+        let now = Instant::now();
+        let absurd = Duration::MAX;
+        let mut life = Oversight::new(Placement::Process, later(now, 30), absurd, absurd);
+        let _ = life.on(notified(), now);
+        assert_eq!(life.deadline(), Some(now + LONGEST));
+        assert_eq!(life.on(ChildEvent::StopAsked, now), Decision::Stop);
+        assert_eq!(life.deadline(), Some(now + LONGEST / 2));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) enum Happening {
     },
     /// A group is told by its operator, or by the group that it is in.
     Command { group: usize, event: GroupEvent },
+    /// The loop of the supervisor takes nothing in for so long.
+    Hold(Duration),
     /// Chance steps in.
     Meddle,
 }
@@ -67,7 +69,7 @@ impl Agenda {
 impl Happening {
     /// True if the loop of the supervisor takes it in: not while it is held.
     pub(crate) fn needs_the_loop(&self) -> bool {
-        !matches!(self, Self::Process { .. } | Self::Meddle)
+        !matches!(self, Self::Process { .. } | Self::Hold(_) | Self::Meddle)
     }
 
     /// True if it is one more sign of life, of which there are many.

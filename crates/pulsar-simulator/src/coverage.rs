@@ -59,6 +59,8 @@ seen! {
     Stalled "lives that stall",
     Doubted "silences doubted",
     Cleared "doubts cleared",
+    Pardoned "late looks pardoned",
+    PardonsSpent "late looks that judged",
     IgnoredStop "ignored stops",
     IgnoredTerm "ignored TERMs",
     LastWordOnly "last words without an exit",

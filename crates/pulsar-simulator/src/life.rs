@@ -61,6 +61,11 @@ impl Life {
         self.check.due()
     }
 
+    /// Looks in a row that came too late.
+    pub(crate) fn pardons(&self) -> u32 {
+        self.check.pardons()
+    }
+
     /// True between the two looks at who seems silent.
     pub(crate) fn is_doubted(&self) -> bool {
         self.check.is_doubted()

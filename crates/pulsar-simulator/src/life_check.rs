@@ -15,6 +15,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 const READ_ON_FOR: Duration = Duration::from_millis(250);
 const DUMP_WITHIN: Duration = Duration::from_secs(1);
 const HELD_FOR: Duration = Duration::from_millis(250);
+const MOST_PARDONS: u32 = 3;
 const LOOKED_AT_AGAIN_AFTER: Duration = Duration::from_millis(250);
 const KERNEL_KILLS_WITHIN: Duration = Duration::from_secs(10);
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
@@ -40,6 +41,8 @@ pub(crate) struct LifeCheck {
     heard: Option<Duration>,
     /// When it seemed silent, if it was not heard since.
     doubted_at: Option<Duration>,
+    /// Looks since it was last heard that came too late to be held against it.
+    pardons: u32,
     stop_at: Option<Duration>,
     terminated: bool,
     abort_at: Option<Duration>,
@@ -60,6 +63,7 @@ impl LifeCheck {
             boot_until: now + timing.boot_timeout,
             heard: None,
             doubted_at: None,
+            pardons: 0,
             stop_at: None,
             terminated: false,
             abort_at: None,
@@ -152,7 +156,10 @@ impl LifeCheck {
 
     fn note(&mut self, heard: &Heard, was_free: bool, now: Duration) {
         match heard {
-            Heard::Notify if was_free => self.was_heard(now),
+            Heard::Notify if was_free => {
+                self.pardons = 0;
+                self.has_new_grace(now);
+            }
             Heard::StopAsked if was_free => self.stop_at = Some(now),
             Heard::LastWord(cause) => {
                 self.said = Some(cause.clone());
@@ -204,15 +211,18 @@ impl LifeCheck {
     /// Its overseer has looked whether it is silent, and has not judged it.
     fn look(&mut self, now: Duration) {
         match self.look_due() {
-            // Who was held itself gives a new grace.
-            Some(due) if now > due + HELD_FOR => self.was_heard(now),
+            // Who was held itself gives a new grace, but not for ever.
+            Some(due) if self.is_pardoned(due, now) => {
+                self.pardons += 1;
+                self.has_new_grace(now);
+            }
             Some(due) if now >= due && self.doubted_at.is_none() => self.doubted_at = Some(now),
             // At the second look there is a verdict: as none was given, it stays due.
             _ => {}
         }
     }
 
-    fn was_heard(&mut self, now: Duration) {
+    fn has_new_grace(&mut self, now: Duration) {
         self.heard = Some(now);
         self.doubted_at = None;
     }
@@ -242,7 +252,7 @@ impl LifeCheck {
         let due = self.look_due().filter(|_| *heard == Heard::TimeCame);
         let may_judge = self.is_free() && self.is_doubted();
         match due {
-            Some(due) if may_judge && due <= now && now <= due + HELD_FOR => Ok(()),
+            Some(due) if may_judge && due <= now && !self.is_pardoned(due, now) => Ok(()),
             _ => Err(format!(
                 "held its silence against it, a look is due at {due:?}"
             )),
@@ -336,6 +346,16 @@ impl LifeCheck {
             (None, _, None) if asked => Cause::Stopped,
             (None, _, None) => Cause::Unknown,
         }
+    }
+
+    /// True if this look comes too late to be held against it.
+    fn is_pardoned(&self, due: Duration, now: Duration) -> bool {
+        now > due + HELD_FOR && self.pardons < MOST_PARDONS
+    }
+
+    /// How many looks in a row came too late.
+    pub(crate) fn pardons(&self) -> u32 {
+        self.pardons
     }
 
     /// When it is looked at: first as it has been silent for its time, then, for the verdict, once more.

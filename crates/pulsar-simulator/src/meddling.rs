@@ -1,6 +1,8 @@
 //! What chance does to a running system: operators' words, deaths out of turn, held loops, and news
 //! that come twice or too late.
 
+use std::time::Duration;
+
 use pulsar_model::Cause;
 use pulsar_policy::{GroupEvent, News};
 
@@ -19,10 +21,11 @@ impl World {
             return Ok(());
         }
         match self.chance.below(16) {
+            _ if self.is_often_held && self.chance.permille(600) => self.hold_sometime(),
             0 | 1 => self.scale(),
             2 => self.stop_a_child(),
             3 if self.chance.permille(80) => self.stop_a_group(),
-            4 => self.hold(),
+            4 => self.hold_sometime(),
             5 | 6 => self.repeat_old_news()?,
             7 => self.repeat_ready(),
             8 => self.raise_false_alarm()?,
@@ -81,10 +84,27 @@ impl World {
         }
     }
 
-    fn hold(&mut self) {
-        self.coverage.saw(Seen::Held);
+    fn hold_sometime(&mut self) {
         let longest = self.chance.pick(&[100, 1_000, 10_000]);
-        let until = self.now + self.chance.ms(0, longest);
+        let time = self.chance.ms(0, longest);
+        self.hold(time);
+        if let Some(life) = self.any_life() {
+            self.hold_at_next_look(life);
+        }
+    }
+
+    /// A loop that was held as it looked at a life may be so at its next look too.
+    pub(crate) fn hold_at_next_look(&mut self, life: usize) {
+        let deadline = self.lives[life].deadline();
+        if let Some(at) = deadline.filter(|_| self.is_often_held) {
+            let time = self.chance.ms(200, 1000);
+            self.agenda.enter(at, Happening::Hold(time));
+        }
+    }
+
+    pub(crate) fn hold(&mut self, time: Duration) {
+        self.coverage.saw(Seen::Held);
+        let until = self.now + time;
         self.held_until = self.held_until.max(until);
         self.trace
             .line(self.now, || format!("the loop is held until {until:?}"));

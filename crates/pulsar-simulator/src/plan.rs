@@ -91,7 +91,7 @@ fn draw_limits(chance: &mut Chance) -> RestartLimits {
         jitter: chance.pick(&[0.0, 0.2, 0.5, 1.0]),
         intensity: chance.pick(&[None, None, Some(1), Some(3), Some(6), Some(20)]),
         period: Duration::from_secs(chance.pick(&[1, 2, 5, 60])),
-        max_failed_boots: chance.pick(&[0, 1, 2, 3, 3, 5, 5]),
+        max_failed_boots: chance.pick(&[0, 1, 2, 3, 3, 3, 5, 5, 5]),
     }
 }
 
@@ -245,7 +245,7 @@ fn draw_boot(chance: &mut Chance) -> Boot {
 
 fn draw_fate(chance: &mut Chance) -> Fate {
     match chance.below(18) {
-        0 => Fate::Loops,
+        0 | 7 => Fate::Loops,
         1 => Fate::StandsStill,
         2 => Fate::SaysOnly(Death::draw(chance)),
         3 => Fate::ClosesOnly,

@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) chance: Chance,
     /// Until then the supervisor's loop takes nothing in.
     pub(crate) held_until: Duration,
+    /// The loop is held again and again.
+    pub(crate) is_often_held: bool,
     /// In how many of a thousand cases something goes wrong.
     pub(crate) faults: usize,
     clock: Clock,
@@ -54,6 +56,7 @@ impl World {
             chance.make_coarse();
         }
         let faults = chance.pick(&[60, 200, 450, 800]);
+        let is_often_held = chance.permille(200);
         let clock = Clock::new();
         let plan = GroupPlan::draw(&mut chance, true);
         let mut world = Self {
@@ -66,6 +69,7 @@ impl World {
             agenda: Agenda::default(),
             chance,
             held_until: Duration::ZERO,
+            is_often_held,
             faults,
             clock,
         };
@@ -97,7 +101,10 @@ impl World {
         let due = self.next_deadline();
         let due = due.map(|(at, whose)| (at.max(self.held_until).max(self.now), whose));
         match (self.agenda.next_at(), due) {
-            (Some(at), Some((deadline, whose))) if deadline < at => {
+            // Of a timer and a message at one time, either may be read first.
+            (Some(at), Some((deadline, whose)))
+                if deadline < at || (deadline == at && self.chance.permille(300)) =>
+            {
                 self.time_came(deadline, whose)?;
             }
             (None, Some((deadline, whose))) => self.time_came(deadline, whose)?,
@@ -160,6 +167,10 @@ impl World {
                 self.tell(group, told)
             }
             Happening::Command { group, event } => self.tell(group, Told::Command(event)),
+            Happening::Hold(time) => {
+                self.hold(time);
+                Ok(())
+            }
             Happening::Meddle => self.meddle(),
         }
     }
@@ -219,7 +230,7 @@ impl World {
             return Ok(());
         }
         let is_beat = heard == Heard::Notify;
-        let was_doubted = life.is_doubted();
+        let (was_doubted, pardons) = (life.is_doubted(), life.pardons());
         let text = self.trace.is_on().then(|| format!("{heard:?}"));
         let member = life.member;
         let name = || {
@@ -234,6 +245,12 @@ impl World {
             (false, true) => self.coverage.saw(Seen::Doubted),
             (true, false) if is_beat => self.coverage.saw(Seen::Cleared),
             _ => {}
+        }
+        if life.pardons() > pardons {
+            self.coverage.saw(Seen::Pardoned);
+            self.hold_at_next_look(index);
+        } else if decision == Decision::Abort && pardons > 2 {
+            self.coverage.saw(Seen::PardonsSpent);
         }
         if let Some(text) = text.filter(|_| !is_beat || matches!(decision, Decision::Ready(_))) {
             let decided = match &decision {

@@ -206,9 +206,23 @@ const MUTANTS: &[Mutant] = &[
     // A silence is held against those whose notifies we have not read.
     mutant(
         "oversight.rs",
-        "match now > until + HELD_AFTER {",
-        "match now > until + HELD_AFTER * 1000 {",
+        "now > until + HELD_AFTER &&",
+        "now > until + HELD_AFTER * 1000 &&",
     ),
+    // Who is held again and again never judges.
+    mutant(
+        "oversight.rs",
+        "self.pardons < PARDONS;",
+        "self.pardons < PARDONS * 1000;",
+    ),
+    // One pardon is missing.
+    mutant(
+        "oversight.rs",
+        "self.pardons < PARDONS;",
+        "self.pardons + 1 < PARDONS;",
+    ),
+    // Pardons are counted over the whole life.
+    mutant("oversight.rs", "            self.pardons = 0;\n", ""),
     // Who seems silent is judged at once.
     mutant(
         "oversight.rs",

@@ -4,11 +4,14 @@ use pulsar_simulator::{Seen, campaign, simulate};
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
+    let mut lines = 0;
     for seed in 0..50 {
         let (run, again) = (simulate(seed, true), simulate(seed, true));
-        assert!(run.trace.lines().count() > 10, "{}", run.trace);
         assert_eq!(run, again, "seed {seed}");
+        lines += run.trace.lines().count();
     }
+    // Some are short: one failed boot can be enough for a group to give up.
+    assert!(lines > 5000, "{lines} lines");
 }
 
 #[test]
