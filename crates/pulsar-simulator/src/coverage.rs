@@ -77,6 +77,7 @@ seen! {
     ScaledUp "scales up",
     ScaledDown "scales down",
     Renewed "places filled again while stopping",
+    BegunStopped "groups begun with stopped children",
     StoppedChild "children stopped by operators",
     StoppedGroup "groups stopped by operators",
     Held "loops held",

@@ -8,6 +8,7 @@ use pulsar_policy::{GroupEvent, GroupStatus, News, Roster, RosterDecision};
 use crate::coverage::Coverage;
 use crate::ledger::{Ledger, Order};
 use crate::life::Member;
+use crate::past::Past;
 use crate::plan::{Clock, GroupPlan, MOST_CHILDREN};
 
 /// What a group is told.
@@ -36,8 +37,8 @@ pub(crate) struct Group {
     /// Where it is a child itself.
     pub(crate) member: Option<Member>,
     pub(crate) occupants: Vec<Option<Occupant>>,
-    /// Of each child that is a group, with which lives its children go on when it begins anew.
-    pub(crate) inner_lives: Vec<Vec<u32>>,
+    /// Of each child that is a group, with what it goes on when it begins anew.
+    pub(crate) inner_pasts: Vec<Past>,
     /// Its parent was told that it is ready.
     pub(crate) was_ready: bool,
     roster: Roster,
@@ -46,20 +47,15 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn new(
-        plan: GroupPlan,
-        member: Option<Member>,
-        lives: &[u32],
-        clock: Clock,
-    ) -> Self {
-        let next = lives.iter().copied().map(Incarnation).collect();
+    pub(crate) fn new(plan: GroupPlan, member: Option<Member>, past: &Past, clock: Clock) -> Self {
+        let next = past.lives.iter().copied().map(Incarnation).collect();
         Self {
             member,
             occupants: vec![None; MOST_CHILDREN],
-            inner_lives: vec![Vec::new(); MOST_CHILDREN],
+            inner_pasts: vec![Past::default(); MOST_CHILDREN],
             was_ready: false,
-            roster: Roster::new(plan.supervision(), next),
-            ledger: Ledger::new(&plan, lives),
+            roster: Roster::new(plan.supervision().with_stopped(&past.stopped), next),
+            ledger: Ledger::new(&plan, past),
             plan,
             clock,
         }
@@ -67,6 +63,11 @@ impl Group {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.ledger.has_ended()
+    }
+
+    /// With what it goes on, if it begins anew.
+    pub(crate) fn past(&self) -> Past {
+        self.ledger.past()
     }
 
     pub(crate) fn next_lives(&self) -> Vec<u32> {

@@ -6,12 +6,14 @@
 
 mod permits;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pulsar_model::{Cause, RestartPolicy};
-use pulsar_policy::{GroupEvent, GroupStatus, RestartLimits, Strategy};
+use pulsar_policy::{ChildRules, GroupEvent, GroupStatus, RestartLimits, Strategy};
 
 use crate::coverage::{Coverage, Seen};
+use crate::past::Past;
 use crate::plan::{GroupPlan, Shape};
 use crate::slot::{Lived, Slot};
 
@@ -31,6 +33,10 @@ pub(crate) struct Ledger {
     shape: Shape,
     limits: RestartLimits,
     slots: Vec<Slot>,
+    /// What each new child of a pool is.
+    like: ChildRules,
+    /// Whom operators have stopped since they last said how many there shall be.
+    stopped: BTreeSet<usize>,
     /// With which life the children begin that the group may get.
     next: Vec<u32>,
     size: usize,
@@ -50,18 +56,24 @@ pub(crate) struct Ledger {
 type Verdict = Result<(), String>;
 
 impl Ledger {
-    /// `next` is the first life of each child.
-    pub(crate) fn new(plan: &GroupPlan, next: &[u32]) -> Self {
+    /// A group that goes on from its life before.
+    pub(crate) fn new(plan: &GroupPlan, past: &Past) -> Self {
+        let next = &past.lives;
         let slot = |(index, child): (usize, &crate::plan::ChildPlan)| {
             Slot::new(child.rules.clone(), next.get(index).copied().unwrap_or(1))
         };
-        let slots: Vec<Slot> = plan.children.iter().enumerate().map(slot).collect();
+        let mut slots: Vec<Slot> = plan.children.iter().enumerate().map(slot).collect();
+        for child in &past.stopped {
+            slots[*child].wanted = false;
+        }
         Self {
             shape: plan.shape,
             limits: plan.limits,
             size: slots.len(),
             slots,
-            next: next.to_vec(),
+            like: plan.like.rules.clone(),
+            stopped: past.stopped.iter().copied().collect(),
+            next: next.clone(),
             restarts: Vec::new(),
             restarting_from: None,
             is_stopping: false,
@@ -75,6 +87,15 @@ impl Ledger {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    /// With what the group goes on, if it begins anew.
+    pub(crate) fn past(&self) -> Past {
+        Past {
+            lives: self.next_lives(),
+            size: Some(self.size),
+            stopped: self.stopped.iter().copied().collect(),
+        }
     }
 
     /// With which life each child goes on, if the group begins anew.
@@ -133,6 +154,9 @@ impl Ledger {
             GroupEvent::StopChild { child } if !self.is_stopping => {
                 if let Some(slot) = self.slots.get_mut(*child) {
                     slot.dismiss();
+                    if *child < self.size {
+                        self.stopped.insert(*child);
+                    }
                 }
             }
             GroupEvent::StopAsked => self.is_stopping = true,
@@ -245,13 +269,11 @@ impl Ledger {
         if self.shape != Shape::Pool || self.is_stopping {
             return;
         }
-        let rules = self.slots.first().map(|slot| slot.rules.clone());
         while self.slots.len() < children {
-            // A pool that never had a child is not drawn.
-            let rules = rules.clone().expect("a pool begins with a child");
             let next = self.next_life(self.slots.len());
-            self.slots.push(Slot::new(rules, next));
+            self.slots.push(Slot::new(self.like.clone(), next));
         }
+        self.stopped.clear();
         if children > self.size {
             seen.saw(Seen::ScaledUp);
         } else if children < self.size {

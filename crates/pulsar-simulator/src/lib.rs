@@ -9,7 +9,8 @@
 //! # Layout
 //!
 //! * [`simulate`]: one run; [`campaign`]: many, on all cores; [`Coverage`]: what they have met.
-//! * `plan`: what chance has in store; `meddling`: what it does in between.
+//! * `plan`: what chance has in store; `meddling`: what it does in between; `past`: what a group that begins
+//!   anew goes on with.
 //! * `world`: the supervisor, its groups and its processes; `process`: the model of one of them.
 //! * `group`, `life`: the policies under test; `ledger` with `slot`, and `life_check`: the checker.
 //!
@@ -30,6 +31,7 @@ mod ledger;
 mod life;
 mod life_check;
 mod meddling;
+mod past;
 mod plan;
 mod process;
 mod run;

@@ -13,6 +13,7 @@ use crate::coverage::{Coverage, Seen};
 use crate::group::{Group, Told};
 use crate::life::{Life, Member};
 use crate::life_check::Heard;
+use crate::past::Past;
 use crate::plan::{Clock, GroupPlan};
 use crate::process::{Effects, Step, Word};
 use crate::trace::Trace;
@@ -73,7 +74,7 @@ impl World {
             faults,
             clock,
         };
-        world.found(plan, None, &[]);
+        world.found(plan, None, &Past::default());
         world
     }
 

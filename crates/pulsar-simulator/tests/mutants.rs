@@ -123,6 +123,12 @@ const MUTANTS: &[Mutant] = &[
         "self.limits.max_failed_boots.max(1)",
         "self.limits.max_failed_boots",
     ),
+    // A group begins with those whom operators had stopped.
+    mutant(
+        "supervision.rs",
+        "for index in stopped {",
+        "for index in &stopped[..0] {",
+    ),
     // A group that ends does not say so before it has ended.
     mutant(
         "supervision.rs",

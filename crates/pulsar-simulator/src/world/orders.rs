@@ -10,6 +10,7 @@ use crate::group::{Group, Occupant, Told};
 use crate::ledger::Order;
 use crate::life::{Life, Member};
 use crate::life_check::Heard;
+use crate::past::Past;
 use crate::plan::{GroupPlan, LifePlan, MOST_CHILDREN, Shape};
 use crate::process::Process;
 
@@ -31,7 +32,7 @@ impl World {
             }
             Order::Delay { .. } => Ok(()),
             Order::Forget { child } => {
-                self.groups[group].inner_lives[child].clear();
+                self.groups[group].inner_pasts[child] = Past::default();
                 Ok(())
             }
             Order::End { gave_up } => {
@@ -52,8 +53,11 @@ impl World {
         }
         let child = self.groups[member.group].plan.child(member.child).clone();
         if let Some(plan) = child.group {
-            let lives = self.groups[member.group].inner_lives[member.child].clone();
-            let index = self.found(*plan, Some(member), &lives);
+            let past = self.groups[member.group].inner_pasts[member.child].clone();
+            if !past.stopped.is_empty() {
+                self.coverage.saw(Seen::BegunStopped);
+            }
+            let index = self.found(past.apply(*plan), Some(member), &past);
             return self.tell(index, Told::Begin);
         }
         if self.chance.permille(self.faults / 5) {
@@ -82,12 +86,7 @@ impl World {
     }
 
     /// A group comes to be; it is not told so yet.
-    pub(super) fn found(
-        &mut self,
-        plan: GroupPlan,
-        member: Option<Member>,
-        lives: &[u32],
-    ) -> usize {
+    pub(super) fn found(&mut self, plan: GroupPlan, member: Option<Member>, past: &Past) -> usize {
         self.coverage.saw(match plan.shape {
             _ if member.is_some() => Seen::Nested,
             Shape::Pool => Seen::Pool,
@@ -102,7 +101,7 @@ impl World {
             let occupant = Some(Occupant::Group(index));
             self.groups[member.group].occupants[member.child] = occupant;
         }
-        let group = Group::new(plan, member, lives, self.clock);
+        let group = Group::new(plan, member, past, self.clock);
         self.groups.push(group);
         index
     }
@@ -134,8 +133,8 @@ impl World {
         let Some(member) = self.groups[index].member else {
             return;
         };
-        let lives = self.groups[index].next_lives();
-        self.groups[member.group].inner_lives[member.child] = lives;
+        let past = self.groups[index].past();
+        self.groups[member.group].inner_pasts[member.child] = past;
         let cause = gave_up.map_or(Cause::Stopped, Cause::Failed);
         self.report_at(self.now, member, News::Ended(cause));
     }
