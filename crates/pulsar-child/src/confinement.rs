@@ -48,6 +48,9 @@ impl Confinement {
             });
         }
         let group = group(memory, aid, incarnation, &limits);
+        if group.is_none() {
+            memory.watch_kills();
+        }
         Ok(Self {
             memory: Arc::clone(memory),
             limits: of_process(&limits, group.is_some()),

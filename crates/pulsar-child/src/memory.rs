@@ -1,6 +1,8 @@
 //! Control groups for memory: those of actors, and the arbiter's own.
 
 use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -8,14 +10,19 @@ use pulsar_sys::cgroup::{Group, Own};
 
 /// Groups that somebody still lives in after their actor's end: past this many they are left to the next arbiter here.
 const MOST_LEFT: usize = 1_024;
+/// How often the kills in the own group are looked at while children without a group live in it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// For how long a kill may be told as the cause of a death. A child that the kernel kills is gone within milliseconds of
+/// the count, but the machine lacks memory then, and is slow.
+const OWED_FOR: Duration = Duration::from_secs(1);
 
 /// What the arbiter's process has to do with control groups.
 #[derive(Debug)]
 pub struct Memory {
     /// The group that it is in; `None` where the system has none.
     own: Option<Own>,
-    /// How many kills in it have been told as somebody's cause, or came before our time.
-    told: Mutex<u64>,
+    /// The kills in it.
+    kills: Mutex<Kills>,
     /// Those whose actor has ended and that could not be removed yet: a process that it had started lives on in there.
     left: Mutex<Vec<Group>>,
 }
@@ -24,9 +31,7 @@ impl Memory {
     /// Finds the own group, and removes what arbiters have left there that were killed.
     pub fn find() -> Self {
         let own = Own::find();
-        let mut kills = 0;
         if let Some(own) = &own {
-            kills = own.oom_kills().unwrap_or(0);
             let removed = own.sweep();
             if removed > 0 {
                 tracing::debug!(removed, "control groups of ended arbiters removed");
@@ -34,7 +39,7 @@ impl Memory {
         }
         Self {
             own,
-            told: Mutex::new(kills),
+            kills: Mutex::default(),
             left: Mutex::default(),
         }
     }
@@ -52,18 +57,46 @@ impl Memory {
         }
     }
 
-    /// Whether the kernel has killed somebody in the arbiter's own group of whom nothing was told yet: then that is told
-    /// now, of a child without a group that has just died of a KILL which nobody here has sent. The kernel does not say
-    /// whom it killed: where others than actors are in that group too, it may have been one of them.
-    pub fn tell_kill(&self) -> bool {
-        let Some(kills) = self.own.as_ref().and_then(|own| own.oom_kills().ok()) else {
-            return false;
+    /// Looks at the kills in the arbiter's own group from now on: a child without a group is about to be made, on the
+    /// current loop.
+    pub fn watch_kills(self: &Arc<Self>) {
+        let Some(count) = self.count() else {
+            return;
         };
-        let mut told = self.told.lock();
-        let is_new = kills > *told;
-        // One at a time: several may have been killed at once, and each has its own death.
-        *told += u64::from(is_new);
-        is_new
+        let mut kills = self.kills.lock();
+        if std::mem::replace(&mut kills.is_watched, true) {
+            return;
+        }
+        // What was killed before there was a child was none.
+        kills.counted = count;
+        drop(kills);
+        let watched = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(memory) = watched.upgrade() {
+                memory.note_kills();
+                drop(memory);
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        });
+    }
+
+    /// Whether the kernel has killed somebody in the arbiter's own group a moment ago of whom nothing was told yet: then
+    /// that is told now, of a child without a group that has just died of a KILL which nobody here has sent. The kernel
+    /// does not say whom it killed: where others than actors are in that group too, it may have been one of them.
+    pub fn tell_kill(&self) -> bool {
+        self.count()
+            .is_some_and(|count| self.kills.lock().tell(count, Instant::now()))
+    }
+
+    /// Looks how many kills there are, so that none is told long after it.
+    fn note_kills(&self) {
+        if let Some(count) = self.count() {
+            self.kills.lock().look(count, Instant::now());
+        }
+    }
+
+    fn count(&self) -> Option<u64> {
+        self.own.as_ref()?.oom_kills().ok()
     }
 
     /// Removes a group whose actor has ended, now or as soon as it is empty. What the actor had started and still lives
@@ -87,5 +120,60 @@ impl Memory {
             .filter_map(|group| group.remove().err())
             .inspect(Group::kill_all)
             .collect();
+    }
+}
+
+/// The kills in a group whose victims are not known, as they are seen by looks.
+#[derive(Debug, Default)]
+struct Kills {
+    is_watched: bool,
+    /// The kernel's count at the last look.
+    counted: u64,
+    /// Those of which nothing was told yet.
+    owed: u64,
+    /// When the last of those was seen.
+    seen: Option<Instant>,
+}
+
+impl Kills {
+    /// However long ago the last look was, what is new is taken for recent: if the loop was held between the two, then the
+    /// news of a death is as late as this look. So a kill is owed for a while from the look on that sees it.
+    fn look(&mut self, count: u64, now: Instant) {
+        let is_old = |seen: Instant| now.saturating_duration_since(seen) > OWED_FOR;
+        if self.seen.is_some_and(is_old) {
+            self.owed = 0;
+        }
+        if count > self.counted {
+            self.owed += count - self.counted;
+            self.seen = Some(now);
+        }
+        self.counted = count;
+    }
+
+    /// One at a time: several may have been killed at once, and each has its own death.
+    fn tell(&mut self, count: u64, now: Instant) -> bool {
+        self.look(count, now);
+        let is_owed = self.owed > 0;
+        self.owed -= u64::from(is_owed);
+        is_owed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kills_are_told_once_each_and_only_for_a_while() {
+        let (mut kills, begun) = (Kills::default(), Instant::now());
+        assert!(!kills.tell(0, begun));
+        // The first look after a long time sees two, and both deaths come at once.
+        let late = begun + Duration::from_secs(60);
+        assert!(kills.tell(2, late));
+        assert!(kills.tell(2, late + OWED_FOR));
+        assert!(!kills.tell(2, late + OWED_FOR));
+        // One that was no child of ours is seen, and forgotten.
+        kills.look(3, late + LOOK_EVERY);
+        assert!(!kills.tell(3, late + 2 * (OWED_FOR + LOOK_EVERY)));
     }
 }

@@ -16,9 +16,12 @@ async fn main() -> Result<()> {
         Some("hold") => hold().await,
         Some("own-limit") => starve(spawn().memory_max(64 << 20)).await,
         Some("crowd") => starve(spawn()).await,
+        Some("wait") => wait().await,
         Some("talk") => talk().await,
         Some("flood") => flood().await,
-        _ => Err(Error::msg("usage: limited hold|own-limit|crowd|talk|flood")),
+        _ => Err(Error::msg(
+            "usage: limited hold|own-limit|crowd|wait|talk|flood",
+        )),
     }
 }
 
@@ -27,6 +30,14 @@ async fn hold() -> Result<()> {
     let _held = spawn().memory_max(64 << 20).await?;
     println!("ready");
     pending().await
+}
+
+/// An actor without limits, and how it ends.
+async fn wait() -> Result<()> {
+    let waiting = spawn().await?;
+    println!("{}", send(&waiting, info, ()).await?.actor.pid);
+    println!("it {}", arbiter().ended(&waiting).await?);
+    Ok(())
 }
 
 /// One actor eats until it dies; another goes on.

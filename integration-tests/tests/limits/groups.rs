@@ -1,7 +1,8 @@
 //! The control groups of actors.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -123,28 +124,41 @@ impl Drop for Narrow {
     }
 }
 
+impl Narrow {
+    /// One with little memory below the own group.
+    fn below(own: &Path, name: &str) -> Self {
+        let narrow = Self(own.join(format!("narrow-{name}-{}", std::process::id())));
+        fs::create_dir(&narrow.0).unwrap();
+        let limit = (128 << 20).to_string();
+        for file in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"] {
+            match fs::write(narrow.0.join(file), &limit) {
+                Err(error) if file.contains("memsw") => eprintln!("swap is not limited: {error}"),
+                written => written.unwrap(),
+            }
+        }
+        narrow
+    }
+
+    /// What runs this in it.
+    fn command(&self, run: &str) -> Command {
+        let mut command = Command::new("sh");
+        let enter = format!(
+            "echo $$ > '{}/cgroup.procs' && exec {run}",
+            self.0.display()
+        );
+        command.args(["-c", &enter]);
+        command
+    }
+}
+
 #[test]
 fn fault_18_an_actor_killed_for_lack_of_the_arbiters_memory_is_out_of_memory() {
     const TEST: &str = "fault_18_an_actor_killed_for_lack_of_the_arbiters_memory_is_out_of_memory";
     let Some(own) = own_group(TEST) else {
         return;
     };
-    let narrow = Narrow(own.join(format!("narrow-{}", std::process::id())));
-    fs::create_dir(&narrow.0).unwrap();
-    let limit = (128 << 20).to_string();
-    for file in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"] {
-        match fs::write(narrow.0.join(file), &limit) {
-            Err(error) if file.contains("memsw") => eprintln!("swap is not limited: {error}"),
-            written => written.unwrap(),
-        }
-    }
-    let mut command = Command::new("sh");
-    let enter = format!(
-        "echo $$ > '{}/cgroup.procs' && exec '{LIMITED}' crowd",
-        narrow.0.display()
-    );
-    command.args(["-c", &enter]);
-    let outcome = Program::launch(command).outcome();
+    let narrow = Narrow::below(&own, "crowd");
+    let outcome = Program::launch(narrow.command(&format!("'{LIMITED}' crowd"))).outcome();
     // What is killed later by somebody is not for lack of memory.
     let expected = [
         "it ran out of memory",
@@ -153,4 +167,24 @@ fn fault_18_an_actor_killed_for_lack_of_the_arbiters_memory_is_out_of_memory() {
     ];
     assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
     assert_eq!(outcome.code, Some(0));
+}
+
+#[test]
+fn a_kill_some_time_after_a_strangers_lack_of_memory_is_a_kill() {
+    let Some(own) = own_group("a_kill_some_time_after_a_strangers_lack_of_memory_is_a_kill") else {
+        return;
+    };
+    let narrow = Narrow::below(&own, "stranger");
+    let program = Program::launch(narrow.command(&format!("'{LIMITED}' wait")));
+    let pid = program.line().unwrap().parse().unwrap();
+    // A line without end, which that program keeps whole.
+    let mut stranger = narrow.command("tail /dev/zero");
+    let killed = stranger.stdout(Stdio::null()).status().unwrap();
+    assert_eq!(killed.signal(), Some(Signal::KILL.as_raw()));
+    // Longer than a kill may be told for after it was seen, and than it takes to be seen.
+    std::thread::sleep(Duration::from_secs(2));
+    program.signal_below(pid, Signal::KILL).unwrap();
+    let outcome = program.outcome();
+    let expected = ["it was killed by signal 9 (SIGKILL)"];
+    assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
 }
