@@ -9,6 +9,8 @@ use parking_lot::{Condvar, Mutex};
 /// Bytes that may wait to be written: what a burst of many actors brings, and little beside them. What finds no room is
 /// dropped and counted.
 const MOST_WAITING_BYTES: usize = 1 << 20;
+/// Bytes that are written at once: who else writes to the stream, such as the log, waits for no more than these.
+const MOST_WRITTEN_BYTES: usize = 4 << 10;
 /// How long the thread waits for more before it ends.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -55,10 +57,10 @@ impl Relay {
         let mut waiting = self.waiting.lock();
         if waiting.bytes + piece.len() > MOST_WAITING_BYTES {
             waiting.dropped += 1;
-            return;
+        } else {
+            waiting.bytes += piece.len();
+            waiting.pieces.push_back(piece.to_vec());
         }
-        waiting.bytes += piece.len();
-        waiting.pieces.push_back(piece.to_vec());
         if waiting.has_thread {
             self.filled.notify_one();
             return;
@@ -82,18 +84,20 @@ impl Relay {
     /// The thread: writes until nothing has come for a while.
     fn write(&self) {
         while let Some((pieces, dropped)) = self.next() {
-            let mut text = pieces.concat();
+            let mut texts = joined(pieces);
             if dropped > 0 {
                 let note =
                     format!("pulsar: {dropped} lines of actors' stderr found no room here\n");
-                text.extend(note.into_bytes());
+                texts.push(note.into_bytes());
             }
             let mut stderr = std::io::stderr();
-            if stderr.is_terminal() {
-                text = harmless(&text);
+            for mut text in texts {
+                if stderr.is_terminal() {
+                    text = harmless(&text);
+                }
+                // Nobody reads it any more: there is nobody to tell either. The stream is free between two texts.
+                let _ = stderr.write_all(&text);
             }
-            // Nobody reads it any more: there is nobody to tell either.
-            let _ = stderr.write_all(&text);
         }
     }
 
@@ -117,6 +121,19 @@ impl Relay {
     }
 }
 
+/// The pieces in texts of no more than what is written at once, each of whole pieces: what others write between two texts
+/// stands between two lines. A piece that is longer is a text by itself.
+fn joined(pieces: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut texts: Vec<Vec<u8>> = Vec::new();
+    for piece in pieces {
+        match texts.last_mut() {
+            Some(text) if text.len() + piece.len() <= MOST_WRITTEN_BYTES => text.extend(piece),
+            _ => texts.push(piece),
+        }
+    }
+    texts
+}
+
 /// The text without what a terminal would obey, but for line ends and tabs: that is shown as an escape.
 fn harmless(text: &[u8]) -> Vec<u8> {
     let mut harmless = String::with_capacity(text.len());
@@ -133,6 +150,15 @@ fn harmless(text: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_at_once_is_short_and_of_whole_lines() {
+        let line = [b'x'; 1_500].to_vec();
+        let texts = joined(vec![line; 700]);
+        assert_eq!(texts.len(), 350);
+        assert!(texts.iter().all(|text| text.len() == 3_000));
+        assert_eq!(texts.concat().len(), 700 * 1_500);
+    }
 
     #[test]
     fn a_terminal_is_given_nothing_that_it_would_obey() {

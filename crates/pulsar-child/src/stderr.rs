@@ -157,6 +157,8 @@ impl Lines {
 
     fn finish(&mut self) -> Last {
         if !self.begun.is_empty() {
+            // What others say next is not to stand in the same line.
+            self.begun.push(b'\n');
             self.end_line();
         }
         Last {
@@ -201,6 +203,15 @@ mod tests {
             lines.take(chunk.as_bytes());
         }
         lines.finish()
+    }
+
+    #[test]
+    fn a_last_line_without_end_is_passed_on_with_one() {
+        static PASSED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        let mut lines = Lines::new(5, |line| PASSED.lock().extend_from_slice(line));
+        lines.take(b"one\ntwo");
+        assert_eq!(lines.finish().lines, ["one", "two"]);
+        assert_eq!(*PASSED.lock(), b"one\ntwo\n");
     }
 
     #[test]

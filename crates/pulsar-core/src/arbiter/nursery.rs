@@ -1,11 +1,11 @@
 //! What the arbiter does for the monitors on its loop.
 
 use std::fmt;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pulsar_actor::runtime::{DEFAULT_CAPACITY, Hooks, OnceHook};
+use pulsar_child::RELAY;
 use pulsar_policy::ChildEvent;
 use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::mpsc::error::TrySendError;
@@ -190,8 +190,9 @@ impl Nursery {
             return;
         }
         // The program may log nothing, or nobody may be reading: the exit code says it too.
-        let line = format!("pulsar: the monitor {name} has given up: {reason}");
-        let _ = writeln!(std::io::stderr(), "{line}");
+        // Passed on, not written: a stderr that nobody reads must not hold the loop.
+        let line = format!("pulsar: the monitor {name} has given up: {reason}\n");
+        RELAY.pass(line.as_bytes());
         if let Err(error) = halt_by(&self.0, monitor, code) {
             tracing::error!(%error, "program not ended");
         }
