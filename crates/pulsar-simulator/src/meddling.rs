@@ -102,6 +102,15 @@ impl World {
         }
     }
 
+    /// A loop that has just come to read from a life may be held until after its next look.
+    pub(crate) fn hold_over_next_look(&mut self, life: usize) {
+        let deadline = self.lives[life].deadline();
+        if let Some(at) = deadline.filter(|_| self.is_often_held && !self.is_calm()) {
+            let late = self.chance.ms(260, 1000);
+            self.hold((at + late).saturating_sub(self.now));
+        }
+    }
+
     pub(crate) fn hold(&mut self, time: Duration) {
         self.coverage.saw(Seen::Held);
         let until = self.now + time;

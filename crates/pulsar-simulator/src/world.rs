@@ -104,7 +104,7 @@ impl World {
         match (self.agenda.next_at(), due) {
             // Of a timer and a message at one time, either may be read first.
             (Some(at), Some((deadline, whose)))
-                if deadline < at || (deadline == at && self.chance.permille(300)) =>
+                if deadline < at || (deadline == at && self.chance.permille(500)) =>
             {
                 self.time_came(deadline, whose)?;
             }
@@ -250,6 +250,8 @@ impl World {
         if life.pardons() > pardons {
             self.coverage.saw(Seen::Pardoned);
             self.hold_at_next_look(index);
+        } else if life.pardons() < pardons {
+            self.hold_over_next_look(index);
         } else if decision == Decision::Abort && pardons > 2 {
             self.coverage.saw(Seen::PardonsSpent);
         }
