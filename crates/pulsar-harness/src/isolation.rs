@@ -1,6 +1,6 @@
 //! A test's process, from both sides.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -14,6 +14,8 @@ use crate::Leftovers;
 
 /// Says to a test's process which test it is.
 const TEST_VARIABLE: &str = "PULSAR_TEST";
+/// How the line begins by which a test says that it cannot be run here.
+const SKIPPED: &str = "skipped: ";
 /// A test that takes longer is ended: a test that hangs should say so.
 const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long the output of a test that has ended may take.
@@ -99,14 +101,22 @@ pub fn run_test(test: &TestDef) {
     for output in output {
         // Printed, not written: the harness keeps it with the test. A pipe that somebody still
         // holds is not waited for.
-        print!(
-            "{}",
-            output.recv_timeout(OUTPUT_TIMEOUT).unwrap_or_default()
-        );
+        let output = output.recv_timeout(OUTPUT_TIMEOUT).unwrap_or_default();
+        print!("{output}");
+        tell_skips(&output, &mut std::io::stderr());
     }
     match status {
         Some(status) => assert!(status.success(), "the test's process ended with {status}"),
         None => panic!("the test took longer than {TEST_TIMEOUT:?} and was killed"),
+    }
+}
+
+/// What a test says of its being skipped is told also where the harness keeps what tests print: past it, as that keeps
+/// only what is printed by the macros.
+fn tell_skips(output: &str, to: &mut impl Write) {
+    for line in output.lines().filter(|line| line.starts_with(SKIPPED)) {
+        // Nobody may be reading.
+        let _ = writeln!(to, "{line}");
     }
 }
 
@@ -138,5 +148,17 @@ fn wait(child: &mut Child) -> Option<std::process::ExitStatus> {
             return None;
         }
         thread::sleep(LOOK_EVERY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_tells_of_a_skip_is_told_past_the_harness() {
+        let mut told = Vec::new();
+        tell_skips("a word\nskipped: a: b\nnot skipped: c\n", &mut told);
+        assert_eq!(told, b"skipped: a: b\n");
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::process::CommandExt;
 
 use pulsar::prelude::*;
-use pulsar_testkit::Program;
+use pulsar_testkit::{Program, skip};
 
 use crate::{death, eat, end_by, groups_of, limited, own_group};
 
@@ -46,9 +46,9 @@ fn fault_18_where_no_group_can_be_made_it_is_out_of_memory_all_the_same() {
     /// Nobody's, on all systems that we know.
     const NOBODY: u32 = 65_534;
     if !rustix::process::getuid().is_root() {
-        return eprintln!(
-            "skipped: fault_18_where_no_group_can_be_made_it_is_out_of_memory_all_the_same: takes the rights of root to \
-             give them up"
+        return skip(
+            "fault_18_where_no_group_can_be_made_it_is_out_of_memory_all_the_same",
+            "takes the rights of root to give them up",
         );
     }
     let mut command = limited("own-limit");
