@@ -16,7 +16,8 @@ use pulsar_wire::Aid;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::aside::look_aside;
+use super::Master;
+use crate::aside::Aside;
 use crate::node::Node;
 use pulsar_actor::runtime::Identity;
 
@@ -28,13 +29,21 @@ const COLLECT: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A look that takes longer is given up: the kernel holds some process's memory.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a look that has failed is tried again, before the next death.
+const MOST_TRIES: usize = 5;
 /// Orphans that are told of one by one in one look; of more, only the number.
 const MOST_TOLD: usize = 16;
+
+/// One at a time, and apart from the looks at silent actors: each goes over all processes, so that one of them which the
+/// kernel holds would hold all looks.
+static SCANS: Aside = Aside::new(1);
 
 /// What is known of orphans.
 #[derive(Debug, Default)]
 pub(crate) struct Orphans {
     died: Notify,
+    /// Held while somebody looks.
+    looking: tokio::sync::Mutex<()>,
     /// A process has exited since the last look.
     has_died: AtomicBool,
     /// Those that were told of and may still be there.
@@ -62,23 +71,37 @@ pub(super) async fn watch(node: Arc<Node>) {
     loop {
         master.orphans.died.notified().await;
         sleep(COLLECT).await;
-        look(&node).await;
-        sleep(LOOK_EVERY).await;
+        for _ in 0..MOST_TRIES {
+            let looked = look(&node).await;
+            sleep(LOOK_EVERY).await;
+            if looked {
+                break;
+            }
+        }
     }
 }
 
-/// Tells of those that are left, if a process has exited since the last look.
-pub(super) async fn look(node: &Node) {
+/// Tells of those that are left, if a process has exited since the last look, and waits for one that is under way. False
+/// if they could not be looked at: then the next look is for these too.
+pub(super) async fn look(node: &Node) -> bool {
     let Some(master) = node.master() else {
-        return;
+        return true;
     };
-    if !master.orphans.has_died.swap(false, Ordering::Relaxed) {
-        return;
+    let orphans = &master.orphans;
+    let _turn = orphans.looking.lock().await;
+    if !orphans.has_died.swap(false, Ordering::Relaxed) {
+        return true;
     }
-    let Some(marked) = look_aside(LOOK_TIMEOUT, || marked_by(VARIABLE)).await else {
+    let Some(marked) = SCANS.look(LOOK_TIMEOUT, || marked_by(VARIABLE)).await else {
         tracing::debug!("processes cannot be looked at in time");
-        return;
+        orphans.has_died.store(true, Ordering::Relaxed);
+        return false;
     };
+    tell(node, master, marked);
+    true
+}
+
+fn tell(node: &Node, master: &Master, marked: Vec<Marked>) {
     let arbiter = node.arbiter().arbiter();
     let of_ours = marked.into_iter().filter_map(|marked| {
         let (aid, name) = marked.mark.split_once(':')?;

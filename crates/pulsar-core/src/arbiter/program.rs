@@ -166,7 +166,8 @@ async fn supervise(cx: &Context, mut body: JoinHandle<ExitCode>) -> ExitCode {
         () = cx.stop_asked() => None,
     };
     shutdown::stop_all(node).await;
-    orphans::look(node).await;
+    // One that fails is not tried again: the program ends.
+    let _ = orphans::look(node).await;
     let ended = match ended {
         Some(ended) => Ok(ended),
         None => tokio::time::timeout(MAIN_GRACE, &mut body).await,

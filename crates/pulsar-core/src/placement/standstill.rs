@@ -6,11 +6,16 @@ use pulsar_sys::{Pid, occupation};
 
 use super::Vessel;
 use crate::arbiter::Master;
-use crate::aside::look_aside;
+use crate::aside::Aside;
 
 /// How long a look into a process may take: it waits where the kernel holds that process's memory. What
 /// is not seen by then is not waited for; the silent actor is to be ended.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Silent actors that are looked at at once; of others it is not told what holds them.
+const MOST_LOOKS: usize = 8;
+
+static LOOKS: Aside = Aside::new(MOST_LOOKS);
 
 /// What can be seen of a silent actor.
 #[derive(Debug, Default)]
@@ -41,7 +46,7 @@ impl Standstill {
 
 async fn of_process(pid: Pid, master: &Master) -> Standstill {
     let look = move || (occupation::state_of(pid), occupation::of_process(pid));
-    let Some((state, hold)) = look_aside(LOOK_TIMEOUT, look).await else {
+    let Some((state, hold)) = LOOKS.look(LOOK_TIMEOUT, look).await else {
         return Standstill::default();
     };
     // A pid is its process's until that is reaped. So what was seen while it is still ours was its.
