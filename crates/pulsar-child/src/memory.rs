@@ -28,19 +28,29 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Finds the own group, and removes what arbiters have left there that were killed.
+    /// Finds the own group, and removes what arbiters have left there that were killed: it kills who still lives in it.
     pub fn find() -> Self {
         let own = Own::find();
+        let mut left = Vec::new();
         if let Some(own) = &own {
-            let removed = own.sweep();
+            let swept = own.sweep();
+            let (removed, killed) = (swept.removed, swept.killed);
+            if killed > 0 {
+                tracing::warn!(
+                    killed,
+                    "processes that actors of ended arbiters had left are killed"
+                );
+            }
             if removed > 0 {
                 tracing::debug!(removed, "control groups of ended arbiters removed");
             }
+            left = swept.left;
+            left.truncate(MOST_LEFT);
         }
         Self {
             own,
             kills: Mutex::default(),
-            left: Mutex::default(),
+            left: Mutex::new(left),
         }
     }
 
@@ -118,7 +128,9 @@ impl Memory {
         *left = left
             .drain(..)
             .filter_map(|group| group.remove().err())
-            .inspect(Group::kill_all)
+            .inspect(|group| {
+                group.kill_all();
+            })
             .collect();
     }
 }

@@ -1,18 +1,25 @@
 //! Memory limits by control groups, of the kernel's first and second kind.
 //!
 //! A process that may, makes a group below its own for each child whose memory it limits. Only groups of its own making
-//! are ever written to, or removed. They are named `pulsar-<its pid>-…`, so that those of a process that was killed are
-//! found and removed by a later one.
+//! are ever written to, or removed. They are named `pulsar-<its namespace of pids>-<its pid>-…`, so that those of a process
+//! that was killed are found and removed by a later one, and those of a process of another namespace, whose pid tells
+//! nothing here, are left alone.
 //!
 //! On a system of the second kind a group with processes of its own has no groups with limits below it, the outermost
 //! one excepted; so there it works where the arbiter runs in such a group, and elsewhere [`Own::group`] refuses.
 
 use std::{
+    collections::HashSet,
     fs, io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::{
+    io::Errno,
+    process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process},
+};
 
 use crate::pid::Pid;
 
@@ -22,6 +29,16 @@ const GROUPS_FILE: &str = "/proc/self/cgroup";
 const MOUNTS_FILE: &str = "/proc/self/mountinfo";
 /// How the names of all groups of ours begin.
 const PREFIX: &str = "pulsar-";
+/// Where the kernel tells in which namespace of pids this process is.
+const NAMESPACE_FILE: &str = "/proc/self/ns/pid";
+/// How often the members of a group are killed: those that are made meanwhile are found by the next pass, and whoever makes
+/// them is dead by then.
+const MOST_PASSES: usize = 8;
+/// Members that are killed together: each takes a descriptor for a moment.
+const MOST_AT_ONCE: usize = 64;
+
+/// This process has made a group: one with its pid need not be of a dead one any more.
+static HAS_MADE: AtomicBool = AtomicBool::new(false);
 
 /// The kind of a group, which decides the names of its files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +54,8 @@ enum Kind {
 pub struct Own {
     kind: Kind,
     folder: PathBuf,
+    /// That of its pids.
+    namespace: u64,
 }
 
 impl Own {
@@ -44,12 +63,13 @@ impl Own {
     pub fn find() -> Option<Self> {
         let groups = fs::read_to_string(GROUPS_FILE).ok()?;
         let mounts = fs::read_to_string(MOUNTS_FILE).ok()?;
-        Self::told_by(&groups, &mounts)
+        let namespace = fs::metadata(NAMESPACE_FILE).ok()?.ino();
+        Self::told_by(&groups, &mounts, namespace)
     }
 
     /// What the kernel's two files say. The memory controller is in one of the hierarchies only: where the first kind has
     /// it, that one counts.
-    fn told_by(groups: &str, mounts: &str) -> Option<Self> {
+    fn told_by(groups: &str, mounts: &str, namespace: u64) -> Option<Self> {
         let first = groups.lines().find_map(|line| {
             let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
             let has_memory = controllers.split(',').any(|name| name == "memory");
@@ -64,7 +84,11 @@ impl Own {
         };
         let mounts = mounts.lines().filter_map(|line| Mount::of(line, kind));
         let folder = mounts.filter_map(|mount| mount.shows(path)).next()?;
-        Some(Self { kind, folder })
+        Some(Self {
+            kind,
+            folder,
+            namespace,
+        })
     }
 
     /// How many processes of this very group the kernel has killed so far for want of memory.
@@ -90,8 +114,11 @@ impl Own {
                 "the own control group does not hand the memory controller on",
             ));
         }
-        let pid = Pid::current();
-        let folder = self.folder.join(format!("{PREFIX}{pid}-{name}"));
+        HAS_MADE.store(true, Ordering::Relaxed);
+        let (namespace, pid) = (self.namespace, Pid::current());
+        let folder = self
+            .folder
+            .join(format!("{PREFIX}{namespace}-{pid}-{name}"));
         match fs::create_dir(&folder) {
             // Of an earlier process of this pid.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -114,17 +141,41 @@ impl Own {
         }
     }
 
-    /// Removes the empty groups that processes of this kind have left here which do not live any more. It returns how many
-    /// it removed. Those in which somebody still lives stay.
-    pub fn sweep(&self) -> usize {
+    /// Removes the groups that processes of this kind and this namespace have left here which do not live any more, and
+    /// kills whoever lives in them: it was started by an actor that is dead.
+    pub fn sweep(&self) -> Swept {
+        let mut swept = Swept::default();
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let left = entries.filter(|entry| {
+        for entry in entries {
             let name = entry.file_name();
-            let maker = name.to_str().and_then(maker);
-            maker.is_some_and(|maker| !Path::new(&format!("/proc/{maker}")).exists())
-        });
-        left.filter(|entry| fs::remove_dir(entry.path()).is_ok())
-            .count()
+            if !name.to_str().is_some_and(|name| self.is_of_dead(name)) {
+                continue;
+            }
+            let group = Group {
+                kind: self.kind,
+                folder: entry.path(),
+            };
+            swept.killed += group.kill_all();
+            match group.remove() {
+                Ok(()) => swept.removed += 1,
+                Err(group) => swept.left.push(group),
+            }
+        }
+        swept
+    }
+
+    /// Whether the name is that of a group whose maker is dead.
+    fn is_of_dead(&self, name: &str) -> bool {
+        let Some((_, maker)) = maker(name).filter(|(namespace, _)| *namespace == self.namespace)
+        else {
+            return false;
+        };
+        if maker == Pid::current() {
+            return !HAS_MADE.load(Ordering::Relaxed);
+        }
+        let maker = rustix::process::Pid::from_raw(maker.as_raw());
+        // Asked for by a signal that is none, as the folder of a stranger's process may be hidden.
+        maker.is_some_and(|maker| test_kill_process(maker) == Err(Errno::SRCH))
     }
 
     /// Whether groups below have limits of memory, and processes may be moved from here to there.
@@ -138,10 +189,22 @@ impl Own {
     }
 }
 
-/// Whose group this is, by its name.
-fn maker(name: &str) -> Option<Pid> {
-    let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
-    Pid::new(pid.parse().ok()?)
+/// Whose group this is, by its name: a namespace of pids, and a pid in it.
+fn maker(name: &str) -> Option<(u64, Pid)> {
+    let (namespace, name) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    let (pid, _) = name.split_once('-')?;
+    Some((namespace.parse().ok()?, Pid::new(pid.parse().ok()?)?))
+}
+
+/// What was done with the groups of dead processes.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Groups that are gone.
+    pub removed: usize,
+    /// Processes that lived in one and were killed.
+    pub killed: usize,
+    /// Those in which somebody was killed and has not gone yet.
+    pub left: Vec<Group>,
 }
 
 /// A group that this process has made. Whoever is done with it calls [`remove`](Self::remove); what is dropped is left to
@@ -172,32 +235,48 @@ impl Group {
         oom_kills(self.kind, &self.folder)
     }
 
-    /// Kills all that live in it: what a process has started that was put there, in sessions of their own too. Those
-    /// that are being made meanwhile may be missed.
-    pub fn kill_all(&self) {
+    /// Kills all that live in it: what a process has started that was put there, in sessions of their own too. It returns
+    /// how many they were. Some may be missed where processes are made faster than they are killed.
+    pub fn kill_all(&self) -> usize {
+        let members = self.members();
         // The kernel's own way, from Linux 5.14 on.
-        let killed = self.kind == Kind::Second && self.write("cgroup.kill", 1).is_ok();
-        if !killed {
-            self.members().into_iter().for_each(|pid| self.kill(pid));
+        if self.kind == Kind::Second && self.write("cgroup.kill", 1).is_ok() {
+            return members.len();
         }
+        let mut killed = HashSet::new();
+        for _ in 0..MOST_PASSES {
+            // Whoever was killed may be seen for a moment still.
+            let members: Vec<Pid> = self.members().difference(&killed).copied().collect();
+            if members.is_empty() {
+                break;
+            }
+            for members in members.chunks(MOST_AT_ONCE) {
+                killed.extend(self.kill(members));
+            }
+        }
+        killed.len()
     }
 
-    /// Kills one member, and nobody else: the signal goes to whom the descriptor was opened for. If that is a stranger
+    /// Kills these members, and nobody else: the signal goes to whom the descriptor was opened for. If that is a stranger
     /// who has got the number of a member that has ended, then the number is not among the members' any more.
-    fn kill(&self, pid: Pid) {
-        let Some(number) = rustix::process::Pid::from_raw(pid.as_raw()) else {
-            return;
-        };
-        let Ok(process) = pidfd_open(number, PidfdFlags::empty()) else {
-            return;
-        };
-        if self.members().contains(&pid) {
-            // It may have ended meanwhile, which is what was wanted.
-            let _ = pidfd_send_signal(&process, Signal::KILL);
-        }
+    fn kill(&self, members: &[Pid]) -> Vec<Pid> {
+        let opened: Vec<(Pid, OwnedFd)> = members
+            .iter()
+            .filter_map(|pid| {
+                let number = rustix::process::Pid::from_raw(pid.as_raw())?;
+                Some((*pid, pidfd_open(number, PidfdFlags::empty()).ok()?))
+            })
+            .collect();
+        let members = self.members();
+        let of_it = opened.iter().filter(|(pid, _)| members.contains(pid));
+        // It may have ended meanwhile, which is what was wanted.
+        of_it
+            .filter(|(_, process)| pidfd_send_signal(process, Signal::KILL).is_ok())
+            .map(|(pid, _)| *pid)
+            .collect()
     }
 
-    fn members(&self) -> Vec<Pid> {
+    fn members(&self) -> HashSet<Pid> {
         let members = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
         let pids = members.lines().filter_map(|line| line.trim().parse().ok());
         pids.filter_map(Pid::new).collect()
@@ -320,6 +399,8 @@ fn unescaped(path: &str) -> String {
 mod tests {
     use super::*;
 
+    const NAMESPACE: u64 = 7;
+
     const FIRST_MOUNTS: &str = "\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
 32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu
@@ -347,6 +428,7 @@ mod tests {
             Own {
                 kind,
                 folder: self.0.clone(),
+                namespace: NAMESPACE,
             }
         }
     }
@@ -360,14 +442,14 @@ mod tests {
     #[test]
     fn the_first_kind_counts_where_it_has_the_memory_controller() {
         let groups = "9:name=systemd:/\n4:cpu,memory:/user/a b\n0::/\n";
-        let own = Own::told_by(groups, FIRST_MOUNTS).unwrap();
+        let own = Own::told_by(groups, FIRST_MOUNTS, NAMESPACE).unwrap();
         assert_eq!(own.kind, Kind::First);
         assert_eq!(own.folder, Path::new("/sys/fs/cgroup/memory/user/a b"));
     }
 
     #[test]
     fn the_second_kind_is_found_by_its_line() {
-        let own = Own::told_by("0::/system.slice/web.service\n", SECOND_MOUNTS).unwrap();
+        let own = Own::told_by("0::/system.slice/web.service\n", SECOND_MOUNTS, NAMESPACE).unwrap();
         assert_eq!(own.kind, Kind::Second);
         assert_eq!(
             own.folder,
@@ -378,7 +460,7 @@ mod tests {
     #[test]
     fn a_group_outside_of_what_is_shown_is_not_found() {
         let mounts = "29 23 0:26 /box /groups\\040here rw - cgroup2 cgroup2 rw\n";
-        let own = Own::told_by("0::/box/web\n", mounts).unwrap();
+        let own = Own::told_by("0::/box/web\n", mounts, NAMESPACE).unwrap();
         assert_eq!(own.folder, Path::new("/groups here/web"));
         for outside in [
             "0::/other\n",
@@ -387,9 +469,13 @@ mod tests {
             "0::/box/../../x\n",
             "",
         ] {
-            assert_eq!(Own::told_by(outside, mounts), None, "{outside:?}");
+            assert_eq!(
+                Own::told_by(outside, mounts, NAMESPACE),
+                None,
+                "{outside:?}"
+            );
         }
-        assert_eq!(Own::told_by("0::/\n", ""), None);
+        assert_eq!(Own::told_by("0::/\n", "", NAMESPACE), None);
     }
 
     #[test]
@@ -441,23 +527,28 @@ mod tests {
     }
 
     #[test]
-    fn only_empty_groups_of_the_dead_are_swept() {
+    fn only_groups_of_the_dead_of_the_own_namespace_are_swept() {
         // No pid is that high.
         let dead = i32::MAX;
         let own = Pid::current();
         let fake = Fake::new("sweep", &[]);
         let folders = [
-            (format!("pulsar-{dead}-1-1"), false),
-            (format!("pulsar-{dead}-2-1"), true),
-            (format!("pulsar-{own}-1-1"), true),
-            ("pulsar-x-1".to_owned(), true),
+            (format!("pulsar-{NAMESPACE}-{dead}-1-1"), false),
+            (format!("pulsar-{NAMESPACE}-{dead}-2-1"), true),
+            (format!("pulsar-{NAMESPACE}-{own}-1-1"), true),
+            // Of a process that another namespace may know by that number.
+            (format!("pulsar-8-{dead}-1-1"), true),
+            (format!("pulsar-{dead}-1-1"), true),
+            ("pulsar-7-x-1".to_owned(), true),
             ("web.service".to_owned(), true),
         ];
         for (name, _) in &folders {
             fs::create_dir(fake.0.join(name)).unwrap();
         }
         fs::create_dir(fake.0.join(&folders[1].0).join("somebody")).unwrap();
-        assert_eq!(fake.own(Kind::First).sweep(), 1);
+        HAS_MADE.store(true, Ordering::Relaxed);
+        let swept = fake.own(Kind::First).sweep();
+        assert_eq!((swept.removed, swept.killed, swept.left.len()), (1, 0, 1));
         for (name, stays) in folders {
             assert_eq!(fake.0.join(&name).exists(), stays, "{name}");
         }

@@ -4,6 +4,7 @@
 use std::future::pending;
 use std::hint::black_box;
 use std::io::Write;
+use std::process::{Command, Stdio};
 
 use pulsar::prelude::*;
 
@@ -16,11 +17,12 @@ async fn main() -> Result<()> {
         Some("hold") => hold().await,
         Some("own-limit") => starve(spawn().memory_max(64 << 20)).await,
         Some("crowd") => starve(spawn()).await,
+        Some("leave") => leave().await,
         Some("wait") => wait().await,
         Some("talk") => talk().await,
         Some("flood") => flood().await,
         _ => Err(Error::msg(
-            "usage: limited hold|own-limit|crowd|wait|talk|flood",
+            "usage: limited hold|leave|own-limit|crowd|wait|talk|flood",
         )),
     }
 }
@@ -30,6 +32,24 @@ async fn hold() -> Result<()> {
     let _held = spawn().memory_max(64 << 20).await?;
     println!("ready");
     pending().await
+}
+
+/// An actor with a limit starts a process in a session of its own, until the program is ended.
+async fn leave() -> Result<()> {
+    let held = spawn().memory_max(64 << 20).await?;
+    println!("{}", send(&held, start_apart, ()).await?);
+    pending().await
+}
+
+/// Tells the pid of what it has started.
+#[command]
+fn start_apart(_cx: Context) -> Result<u32> {
+    let mut child = Command::new("setsid");
+    child
+        .args(["sleep", "1000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    Ok(child.spawn()?.id())
 }
 
 /// An actor without limits, and how it ends.

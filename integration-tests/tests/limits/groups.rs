@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pulsar::prelude::*;
 use pulsar_testkit::{Process, Program, wait_until};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::LIMITED;
 use crate::{death, eat, end_by, groups_of, limited, own_group};
@@ -54,6 +54,33 @@ fn start_apart(_cx: Context) -> Result<u32> {
     Ok(child.spawn()?.id())
 }
 
+/// What was started apart: it is killed in the end, also where the test fails.
+struct Apart(u32);
+
+impl Apart {
+    fn runs(&self) -> bool {
+        Process::of(self.0).runs()
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.0).ok().and_then(Pid::from_raw);
+        // One that has ended may have left its number to a stranger.
+        if let Some(pid) = pid.filter(|_| self.runs() && self.is_a_sleep()) {
+            // It may end meanwhile.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+impl Apart {
+    fn is_a_sleep(&self) -> bool {
+        let line = fs::read(format!("/proc/{}/cmdline", self.0));
+        line.is_ok_and(|line| line == b"sleep\x001000\0")
+    }
+}
+
 #[pulsar::test]
 async fn fault_14_a_grandchild_in_the_group_of_its_actor_is_killed_with_it() -> Result<()> {
     const TEST: &str = "fault_14_a_grandchild_in_the_group_of_its_actor_is_killed_with_it";
@@ -63,7 +90,7 @@ async fn fault_14_a_grandchild_in_the_group_of_its_actor_is_killed_with_it() -> 
     let groups = || groups_of(std::process::id(), &own);
     for end in ["stop", "kill"] {
         let actor = spawn().memory_max(64 << 20).await?;
-        let apart = Process::of(send(&actor, start_apart, ()).await?);
+        let apart = Apart(send(&actor, start_apart, ()).await?);
         assert!(apart.runs());
         match end {
             "stop" => arbiter().stop_actor(&actor).await?,
@@ -110,6 +137,25 @@ fn the_groups_of_a_killed_arbiter_are_removed_by_the_next() {
     let outcome = second.outcome();
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(groups_of(pid, &own).is_empty());
+}
+
+#[test]
+fn what_an_actor_of_a_killed_arbiter_had_started_is_killed_by_the_next() {
+    if own_group("what_an_actor_of_a_killed_arbiter_had_started_is_killed_by_the_next").is_none() {
+        return;
+    }
+    let mut first = Program::launch(limited("leave"));
+    let apart = Apart(first.line().unwrap().parse().unwrap());
+    assert!(apart.runs());
+    first.signal(Signal::KILL).unwrap();
+    first.wait();
+    let second = Program::launch(limited("hold"));
+    assert_eq!(second.line().as_deref(), Some("ready"));
+    // Another test's arbiter may have done it.
+    let gone = wait_until(GONE, || (!apart.runs()).then_some(()));
+    assert!(gone.is_some(), "{}", second.stderr());
+    second.signal(Signal::TERM).unwrap();
+    assert_eq!(second.outcome().code, Some(0));
 }
 
 /// A group of the test's own.

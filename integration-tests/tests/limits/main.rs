@@ -13,8 +13,10 @@ mod stderr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pulsar::prelude::*;
+use pulsar_testkit::skip;
 
 /// The program `limited`.
 const LIMITED: &str = env!("CARGO_BIN_EXE_limited");
@@ -29,6 +31,7 @@ fn death<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, CallError<E>>
 
 /// This process's group of memory, if groups with limits can be made below it; else says that `test` is left out.
 fn own_group(test: &str) -> Option<PathBuf> {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let found = groups.lines().find_map(|line| {
         let (_, line) = line.split_once(':')?;
@@ -38,25 +41,32 @@ fn own_group(test: &str) -> Option<PathBuf> {
         }
     });
     let may = found.filter(|folder| {
-        let probe = folder.join(format!("pulsar-probe-{}", std::process::id()));
+        // Tests of one process ask at once.
+        let ask = ASKED.fetch_add(1, Ordering::Relaxed);
+        let probe = folder.join(format!("probe-{}-{ask}", std::process::id()));
         let made = fs::create_dir(&probe).is_ok();
         let is_one = probe.join("memory.limit_in_bytes").exists();
         made && fs::remove_dir(&probe).is_ok() && is_one
     });
     if may.is_none() {
-        eprintln!("skipped: {test}: no control groups with limits of memory can be made here");
+        skip(
+            test,
+            "no control groups with limits of memory can be made here",
+        );
     }
     may
 }
 
 /// The groups that the arbiter of this process has made below that one.
 fn groups_of(arbiter: u32, own: &Path) -> Vec<PathBuf> {
-    let begin = format!("pulsar-{arbiter}-");
+    let maker = arbiter.to_string();
     let entries = fs::read_dir(own).expect("the own group is a folder");
     let names = entries.map(|entry| entry.expect("an entry").path());
     let is_one = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with(&begin))
+        // `pulsar-<namespace>-<pid>-…`
+        let mut parts = name.into_iter().flat_map(|name| name.split('-'));
+        parts.next() == Some("pulsar") && parts.nth(1) == Some(&maker)
     };
     names.filter(is_one).collect()
 }
