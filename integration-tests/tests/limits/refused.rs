@@ -62,6 +62,22 @@ async fn threads_and_tasks_have_no_limits_unless_they_may_be_left_out() -> Resul
     Ok(())
 }
 
+#[pulsar::test]
+async fn shared_bytes_count_as_descriptors() -> Result<()> {
+    async fn hold(_cx: Context, _held: Vec<SharedBytes>) -> Result<()> {
+        Ok(())
+    }
+    let held: Vec<_> = (0..8)
+        .map(|_| SharedBytes::copy_from(b"held"))
+        .collect::<Result<_, _>>()?;
+    let described = spawn().start(hold, held);
+    // What an actor needs for itself, and seven: one less than it is given.
+    let message = message(described.clone().open_files_max(16 + 7).await);
+    assert!(message.contains("needs 24"), "{message}");
+    described.open_files_max(16 + 8).await?;
+    Ok(())
+}
+
 /// More descriptors than any Linux lets one process have.
 const TOO_MANY: u64 = 1 << 40;
 

@@ -63,7 +63,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     let confinement = Confinement::prepare(
         &master.memory,
         commission.spec.limits,
-        commission.descriptors.len(),
+        descriptors.len(),
         (commission.birth.aid, commission.birth.incarnation),
     )?;
     let keep_lines = commission.spec.stderr_lines;
