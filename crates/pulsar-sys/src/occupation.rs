@@ -56,7 +56,8 @@ impl Occupation {
     pub fn enter(&self, name: &'static &'static str) -> Occupied<'_> {
         // The pointer is only ever read back as what it is here.
         let name = ptr::from_ref(name).cast_mut();
-        self.what.store(name, Ordering::Relaxed);
+        // Released: the name may have been made by this thread at run time, and another reads it.
+        self.what.store(name, Ordering::Release);
         Occupied {
             occupation: self,
             name,
@@ -110,10 +111,11 @@ impl Occupation {
 
 /// The name that was stored there.
 fn name_at(place: &AtomicPtr<&'static str>) -> Option<&'static str> {
-    let name = place.load(Ordering::Relaxed);
+    let name = place.load(Ordering::Acquire);
     // SAFETY: null, or made of a `&'static &'static str` in `enter`, the only place that makes one, so it is aligned,
-    // initialised and constant for ever. Such names are compiled into the program, so that no order of memory has to
-    // show them to this thread first.
+    // initialised and constant for ever. The name, and its text, may have been made at run time: that came before the
+    // call of `enter`, whose thread stores the pointer with Release in `what` and in `last`, and it is loaded with Acquire
+    // here, so that this thread sees what they were made of.
     unsafe { name.as_ref() }.copied()
 }
 
@@ -137,7 +139,7 @@ pub struct Occupied<'a> {
 impl Drop for Occupied<'_> {
     fn drop(&mut self) {
         let occupation = self.occupation;
-        occupation.last.store(self.name, Ordering::Relaxed);
+        occupation.last.store(self.name, Ordering::Release);
         occupation.what.store(ptr::null_mut(), Ordering::Relaxed);
     }
 }
