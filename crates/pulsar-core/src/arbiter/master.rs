@@ -1,6 +1,6 @@
 //! What only the arbiter's process has.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -32,8 +32,8 @@ pub(crate) struct Master {
     pub(crate) abandoned: Abandoned,
     /// What outlives actors.
     pub(crate) orphans: Orphans,
-    /// Places set aside for what process actors will spawn, and for whom.
-    granted: Mutex<HashMap<u32, Aid>>,
+    /// Places set aside for what process actors will spawn, by who will: most that end have none.
+    granted: Mutex<HashMap<Aid, HashSet<u32>>>,
     /// Who has a direct link to whom.
     pub(crate) pairs: Mutex<Pairs>,
     /// The monitors that run.
@@ -105,23 +105,23 @@ impl Master {
 
     /// Sets places aside for what the actor `aid` will spawn.
     pub(crate) fn grant_places(&self, aid: Aid, places: usize) -> Vec<u32> {
-        let mut granted = self.granted.lock();
-        let new = std::iter::repeat_with(|| self.new_place()).take(places);
-        new.inspect(|place| {
-            granted.insert(*place, aid);
-        })
-        .collect()
+        let new: Vec<u32> = std::iter::repeat_with(|| self.new_place())
+            .take(places)
+            .collect();
+        self.granted.lock().entry(aid).or_default().extend(&new);
+        new
     }
 
     /// True if this place was set aside for `aid`; then it is used up.
     pub(crate) fn take_granted(&self, place: u32, aid: Aid) -> bool {
         let mut granted = self.granted.lock();
-        granted.get(&place) == Some(&aid) && granted.remove(&place).is_some()
+        let places = granted.get_mut(&aid);
+        places.is_some_and(|places| places.remove(&place))
     }
 
     /// The actor `aid` has ended and will spawn nothing more.
     pub(crate) fn withdraw_places(&self, aid: Aid) {
-        self.granted.lock().retain(|_, holder| *holder != aid);
+        self.granted.lock().remove(&aid);
     }
 
     /// A child has been made; its exit will be told. To be called in the same step on the main
