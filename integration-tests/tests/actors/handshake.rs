@@ -75,6 +75,7 @@ async fn a_start_hook_that_panics_fails_the_spawn_with_its_message() {
 async fn fault_06_a_boot_that_never_ends_is_ended_at_its_timeout() {
     let after = Duration::from_millis(200);
     for placement in PLACEMENTS {
+        let begun = std::time::Instant::now();
         let actor = spawn()
             .placement(placement)
             .boot_timeout(after)
@@ -84,6 +85,9 @@ async fn fault_06_a_boot_that_never_ends_is_ended_at_its_timeout() {
             Err(SpawnError::BootTimeout { after }),
             "{placement}"
         );
+        let took = begun.elapsed();
+        let most = Duration::from_secs(5);
+        assert!((after..most).contains(&took), "{placement}: {took:?}");
     }
 }
 

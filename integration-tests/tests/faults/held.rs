@@ -103,6 +103,14 @@ fn a_process_that_is_held_for_less_than_its_timeout_lives_and_says_so() {
     }
 }
 
+/// Whether ABRT was sent to a process, and has not come through.
+fn abort_waits_for(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+    let pending = pending.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    pending.is_some_and(|set| set & (1 << (Signal::ABORT.as_raw() - 1)) != 0)
+}
+
 #[test]
 fn fault_04_a_stopped_worker_is_aborted_then_killed_and_replaced() {
     let laboratory = Laboratory::open(BINARIES, &["--workers", "2", "--timeout", "1"]);
@@ -112,6 +120,11 @@ fn fault_04_a_stopped_worker_is_aborted_then_killed_and_replaced() {
         .signal_below(pids[0], Signal::STOP)
         .unwrap();
     let stopped = Instant::now();
+    // ABRT waits for a process that is stopped, and is there for as long as that is not killed.
+    let aborted = wait_until(Duration::from_secs(6), || {
+        abort_waits_for(pids[0]).then_some(())
+    });
+    assert!(aborted.is_some(), "no ABRT was sent");
     let row = laboratory.replacement_of(pids[0], Duration::from_secs(10));
     let after = stopped.elapsed();
     assert_eq!(row["last_exit"]["cause"], "HeartbeatTimeout", "{row}");
