@@ -174,12 +174,12 @@ impl Narrow {
     /// One with little memory below the own group.
     fn below(own: &Path, name: &str) -> Self {
         let narrow = Self(own.join(format!("narrow-{name}-{}", std::process::id())));
-        fs::create_dir(&narrow.0).unwrap();
+        fs::create_dir(&narrow.0).expect("a group can be made below the own one");
         let limit = (128 << 20).to_string();
         for file in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"] {
             match fs::write(narrow.0.join(file), &limit) {
                 Err(error) if file.contains("memsw") => eprintln!("swap is not limited: {error}"),
-                written => written.unwrap(),
+                written => written.expect("a group that was made can be limited"),
             }
         }
         narrow
