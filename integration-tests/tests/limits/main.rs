@@ -1,7 +1,6 @@
 //! What actors may use, and what is told of those that overstep it. Real processes, within limits of their own; the
 //! machine's memory is never used up.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod files;
 mod groups;
