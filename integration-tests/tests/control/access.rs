@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use integration_tests::Laboratory;
+use pulsar_testkit::wait_until;
 use rustix::fs::Uid;
 use rustix::process::{Signal, geteuid};
 use rustix::thread::set_thread_res_uid;
@@ -71,12 +72,12 @@ fn fault_37_another_user_is_refused_even_where_the_folders_were_opened() {
     }
     // Its own user is served as before.
     assert!(Raw::connect(&laboratory).greeting().contains("\"pulsar\""));
-    assert!(
-        laboratory
-            .program
-            .stderr()
-            .contains("belongs to user 65534")
-    );
+    // Its log may be read a little later than its socket.
+    let told = wait_until(PATIENCE, || {
+        let stderr = laboratory.program.stderr();
+        stderr.contains("belongs to user 65534").then_some(())
+    });
+    assert!(told.is_some(), "{}", laboratory.program.stderr());
     laboratory.stop(Signal::TERM);
 }
 

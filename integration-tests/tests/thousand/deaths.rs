@@ -53,5 +53,5 @@ async fn fault_16_ten_thousand_deaths_leave_nothing_behind() -> Result<()> {
     live_and_die(Placement::Process, PROCESSES).await?;
     assert_eq!(arbiter().actors().len(), 1, "only the arbiter is left");
     // That no child and no zombie is left is checked after each test.
-    before.is_all_again(KEPT_BYTES)
+    before.is_all_again(KEPT_BYTES).await
 }

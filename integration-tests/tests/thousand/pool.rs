@@ -70,10 +70,10 @@ async fn fault_16_a_thousand_processes_killed_at_once_are_all_replaced() -> Resu
     let _turn = alone()?;
     let before = Held::now()?;
     live_die_and_be_replaced().await?;
-    before.is_all_again(KEPT_BYTES)?;
+    before.is_all_again(KEPT_BYTES).await?;
     let before = Held::now()?;
     live_die_and_be_replaced().await?;
-    before.is_all_again(KEPT_AGAIN_BYTES)
+    before.is_all_again(KEPT_AGAIN_BYTES).await
 }
 
 /// A thousand live, die at once, are replaced, and stop.

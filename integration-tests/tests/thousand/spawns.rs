@@ -71,5 +71,5 @@ async fn fault_11_a_thousand_spawns_at_once_are_each_ready_or_an_error() -> Resu
         }
     }
     assert_eq!(arbiter().actors().len(), 1, "only the arbiter is left");
-    before.is_all_again(KEPT_BYTES)
+    before.is_all_again(KEPT_BYTES).await
 }
