@@ -47,9 +47,11 @@ use pulsar_core::{RestartPolicy, SpawnError};
 #[derive(Debug)]
 #[must_use = "nothing is started until `start` is called, or another monitor that has it as a child is"]
 pub struct Monitor {
-    group: Group,
-    strategy: Strategy,
+    name: String,
     children: Vec<Kind>,
+    strategy: Strategy,
+    limits: RestartLimits,
+    restart: RestartPolicy,
     escalation: Escalation,
 }
 
@@ -67,14 +69,12 @@ pub enum Escalation {
 impl Monitor {
     /// A monitor without children, by the name of which it is found: see [`is_name`](pulsar_core::is_name).
     pub fn new(name: impl Into<String>) -> Self {
-        let children = Members::Ordered {
-            children: Vec::new(),
-            strategy: Strategy::default(),
-        };
         Self {
-            group: Group::new(name.into(), children),
-            strategy: Strategy::default(),
+            name: name.into(),
             children: Vec::new(),
+            strategy: Strategy::default(),
+            limits: RestartLimits::default(),
+            restart: RestartPolicy::Permanent,
             escalation: Escalation::default(),
         }
     }
@@ -93,13 +93,13 @@ impl Monitor {
 
     /// Other limits than the default ones.
     pub fn limits(mut self, limits: RestartLimits) -> Self {
-        self.group.limits = limits;
+        self.limits = limits;
         self
     }
 
     /// Whether the monitor above restarts this one; by default it does, whatever ended it.
     pub fn restart(mut self, policy: RestartPolicy) -> Self {
-        self.group.restart = policy;
+        self.restart = policy;
         self
     }
 
@@ -114,18 +114,23 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// [`SpawnError::NameTaken`]; [`SpawnError::BadName`]; [`SpawnError::Unsupported`] in other processes than
-    /// the arbiter's.
+    /// What is wrong with the description of any child, here and below; [`SpawnError::NameTaken`];
+    /// [`SpawnError::BadName`]; [`SpawnError::Limit`]; [`SpawnError::Unsupported`] in other processes than the
+    /// arbiter's.
     pub async fn start(self) -> Result<MonitorHandle, SpawnError> {
         let escalation = self.escalation;
         start(self.into_group(), escalation).await
     }
 
-    pub(crate) fn into_group(mut self) -> Group {
-        self.group.members = Members::Ordered {
+    pub(crate) fn into_group(self) -> Group {
+        let members = Members::Ordered {
             children: self.children,
             strategy: self.strategy,
         };
-        self.group
+        Group {
+            limits: self.limits,
+            restart: self.restart,
+            ..Group::new(self.name, members)
+        }
     }
 }

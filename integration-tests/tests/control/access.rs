@@ -1,7 +1,7 @@
 //! Who may speak on the control socket, and whose name it is.
 
 use std::fs::{Permissions, set_permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use integration_tests::Laboratory;
-use pulsar_testkit::wait_until;
+use pulsar_testkit::{skip, wait_until};
 use rustix::fs::Uid;
 use rustix::process::{Signal, geteuid};
 use rustix::thread::set_thread_res_uid;
@@ -43,13 +43,10 @@ fn as_a_stranger(socket: &Path) -> io::Result<String> {
 #[test]
 fn fault_37_another_user_is_refused_even_where_the_folders_were_opened() {
     if !geteuid().is_root() {
-        // Past the harness, which keeps what a test prints that passes.
-        let why = "needs root, to be another user";
-        let _ = writeln!(
-            io::stderr(),
-            "skipped: fault_37_another_user_is_refused_even_where_the_folders_were_opened: {why}"
+        return skip(
+            "fault_37_another_user_is_refused_even_where_the_folders_were_opened",
+            "needs root, to be another user",
         );
-        return;
     }
     let laboratory = Laboratory::open(BINARIES, &TWO);
     let runtime = laboratory.program.runtime_dir();
