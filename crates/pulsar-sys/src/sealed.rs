@@ -444,6 +444,23 @@ mod tests {
         }
     }
 
+    /// Its pages cannot be cut off through such a descriptor, so that they are looked at one by one.
+    #[test]
+    fn a_descriptor_for_reading_only_is_taken_by_the_same_rules() {
+        for (bytes, expected) in [(&b"whole"[..], true), (b"", false)] {
+            let file = file(bytes);
+            file.set_len(5).unwrap();
+            fcntl_add_seals(&file, all_seals()).unwrap();
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+            let taken = take(File::open(path).unwrap(), 5);
+            assert_eq!(taken.is_ok(), expected, "{taken:?}");
+            assert_eq!(
+                taken.map(|taken| taken.to_vec()).ok(),
+                expected.then(|| bytes.to_vec())
+            );
+        }
+    }
+
     #[test]
     fn what_is_no_memory_is_refused() {
         let (reader, _writer) = std::io::pipe().unwrap();

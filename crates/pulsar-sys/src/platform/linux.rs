@@ -4,14 +4,15 @@ use std::{
     ffi::CStr,
     io,
     ops::Range,
-    os::fd::{BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use libc::{c_int, c_uint, c_ulong, c_void, dl_phdr_info, size_t};
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, SeekFrom, fallocate, fcntl_add_seals, fcntl_get_seals,
-    fstatfs, memfd_create, seek,
+    fstat, fstatfs, ftruncate, memfd_create, seek,
 };
 use rustix::io::Errno;
 use rustix::mm::{Advice, madvise};
@@ -175,10 +176,56 @@ pub(crate) fn is_sealed_memory(descriptor: BorrowedFd<'_>) -> io::Result<bool> {
     }
 }
 
-/// Whether a memory file of this length has pages that were never filled. The kernel looks at each page's entry.
+/// Whether a memory file of this length, sealed against growing, has pages that were never made.
+///
+/// To look at each page's entry costs ten milliseconds for a gibibyte. The file's number of pages is known at once, but
+/// it counts pages behind the end as well, which a stranger may have reserved to make up for holes. Those are cut off
+/// first, by setting the length to what it is; behind the end of a file that is sealed nobody makes new ones. So where
+/// the number is that of a file without holes afterwards, it has none. Anything else is looked at page by page: as when
+/// the descriptor is not for writing, or pages are larger than usual.
 pub(crate) fn has_holes(memory: BorrowedFd<'_>, len_bytes: u64) -> io::Result<bool> {
+    if cuts_behind_the_end() && ftruncate(memory, len_bytes).is_ok() && is_full(memory, len_bytes) {
+        return Ok(false);
+    }
     // It moves the place at which `read` would go on, which nobody uses.
     Ok(seek(memory, SeekFrom::Hole(0))? < len_bytes)
+}
+
+/// Whether the file has exactly the pages that its length needs.
+fn is_full(memory: BorrowedFd<'_>, len_bytes: u64) -> bool {
+    let Ok(stat) = fstat(memory) else {
+        return false;
+    };
+    // The blocks of memory files are pages.
+    let page_bytes = u64::try_from(stat.st_blksize).unwrap_or(0);
+    let needed_bytes = match page_bytes {
+        0 => None,
+        page_bytes => len_bytes.checked_next_multiple_of(page_bytes),
+    };
+    let there = u64::try_from(stat.st_blocks).ok();
+    needed_bytes.is_some() && there.and_then(|units| units.checked_mul(UNIT_BYTES)) == needed_bytes
+}
+
+/// The unit of `st_blocks`, whatever the file's own blocks are.
+const UNIT_BYTES: u64 = 512;
+
+/// Whether this kernel lets go of the pages behind the end of a sealed memory file whose length is set to what it is.
+/// Tried out once: nothing that promises it is written down.
+fn cuts_behind_the_end() -> bool {
+    static CUTS: OnceLock<bool> = OnceLock::new();
+    *CUTS.get_or_init(|| try_out_cutting().unwrap_or(false))
+}
+
+fn try_out_cutting() -> io::Result<bool> {
+    let memory = create_memory()?;
+    let page_bytes = u64::try_from(fstat(&memory)?.st_blksize).unwrap_or(0);
+    // A hole, and behind the end a page that makes up for it.
+    ftruncate(&memory, page_bytes)?;
+    fallocate(&memory, FallocateFlags::KEEP_SIZE, page_bytes, page_bytes)?;
+    seal_memory(memory.as_fd())?;
+    let was_full = is_full(memory.as_fd(), page_bytes);
+    ftruncate(&memory, page_bytes)?;
+    Ok(was_full && !is_full(memory.as_fd(), page_bytes))
 }
 
 /// Keeps a mapping out of the processes that are forked from this one.
