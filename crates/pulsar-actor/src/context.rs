@@ -45,7 +45,7 @@ pub struct Context {
 /// One incarnation of an actor, as all its handles share it.
 pub struct Cell {
     /// Who it is.
-    pub birth: Identity,
+    pub birth: Arc<Identity>,
     /// Its type.
     pub kind: &'static ActorKind,
     /// The share of the system that its process has.
@@ -81,6 +81,8 @@ pub struct Cell {
     pub cause: OnceLock<Cause>,
     pub(crate) period: Period,
     pub(crate) settings: Settings,
+    /// When it last notified its manager that way, in microseconds after `since`, and one; 0 before the first time.
+    notified_us: AtomicU64,
     pub(crate) lag_us: AtomicU64,
     /// When its next notify is due, in microseconds after `since`; never before the first.
     notify_due_us: AtomicU64,
@@ -97,6 +99,22 @@ impl Cell {
     pub(crate) fn notify_due(&self, at: Instant) {
         let due = at.saturating_duration_since(self.since);
         self.notify_due_us.store(micros(due), Ordering::Relaxed);
+    }
+
+    /// It notifies a manager that looks at it by itself.
+    pub(crate) fn notified(&self) {
+        let now_us = micros(self.since.elapsed());
+        self.notified_us.store(now_us + 1, Ordering::Relaxed);
+    }
+
+    /// How long ago it did so last; `None` until it is ready.
+    pub fn notified_ago(&self) -> Option<Duration> {
+        let at_us = self.notified_us.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(
+            self.since
+                .elapsed()
+                .saturating_sub(Duration::from_micros(at_us)),
+        )
     }
 
     /// How late the loop is: as of the last notify, or what has been seen since. A notify that is overdue by now
@@ -159,7 +177,7 @@ impl Context {
     /// The handle of an actor that is about to live.
     #[doc(hidden)]
     pub fn new(
-        birth: Identity,
+        birth: Arc<Identity>,
         kind: &'static ActorKind,
         system: Arc<dyn System>,
         mailbox: Mailbox,
@@ -186,6 +204,7 @@ impl Context {
             failure: OnceLock::new(),
             cause: OnceLock::new(),
             settings: Settings::default(),
+            notified_us: AtomicU64::new(0),
             lag_us: AtomicU64::default(),
             notify_due_us: AtomicU64::new(u64::MAX),
             occupation: OnceLock::new(),

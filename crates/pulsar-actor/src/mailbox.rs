@@ -367,7 +367,8 @@ impl Mailbox {
         &self.0.stats
     }
 
-    pub(crate) fn info(&self) -> MailboxInfo {
+    /// What waits, and what has come and gone.
+    pub fn info(&self) -> MailboxInfo {
         let messages = &self.0.messages;
         self.0.stats.info(messages.depth(), messages.capacity())
     }

@@ -12,10 +12,12 @@ use pulsar_link::{Link, payload};
 use pulsar_policy::ChildEvent;
 
 /// Where an actor's hello, notifies and last word go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Reports {
     /// The arbiter itself has none.
     None,
+    /// In this very task, which looks at the actor itself.
+    Here,
     /// In this process.
     Local(mpsc::Sender<ChildEvent>),
     /// At the other end of the link on which this process was born.
@@ -26,7 +28,7 @@ impl Reports {
     /// The actor is there; says who it is and what it was built from.
     pub fn hello(&self, cx: &Context) {
         match self {
-            Self::None => {}
+            Self::None | Self::Here => {}
             // In one process there is nothing to compare: only the news counts.
             Self::Local(events) => drop(events.try_send(ChildEvent::HelloCame)),
             Self::Link(link) => {
@@ -46,6 +48,7 @@ impl Reports {
     pub fn notify(&self, cx: &Context) {
         match self {
             Self::None => {}
+            Self::Here => cx.cell().notified(),
             Self::Local(events) => offer_notify(events, cx.info()),
             Self::Link(link) => match payload::encode(Codec::Postcard, &cx.info()) {
                 Ok(info) => link.send_system(Frame::new(Kind::Notify, info)),
@@ -57,7 +60,7 @@ impl Reports {
     /// The actor has ended, and knows why. Nothing follows.
     pub async fn ended(&self, cause: &Cause) {
         match self {
-            Self::None => {}
+            Self::None | Self::Here => {}
             Self::Local(events) => {
                 let said = events.send(ChildEvent::EndSaid(cause.clone())).await;
                 if said.is_err() {

@@ -201,7 +201,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     let mailbox = Mailbox::new(hooks.kind, capacity, overflow);
     let descriptors: HashMap<_, _> = record.descriptors.into_iter().zip(fds).collect();
     let cx = Context::new(
-        identity.birth,
+        identity.birth.into(),
         hooks.kind,
         node.share(),
         mailbox,

@@ -215,6 +215,11 @@ impl Node {
         }
     }
 
+    /// Whether a task here must claim its name from the arbiter.
+    pub(crate) fn claims(&self, task: Aid, name: &str) -> bool {
+        self.master().is_none() && !name.is_empty() && task.task() != 0
+    }
+
     /// Claims a name for a task here: all of the system know it by that. In the arbiter's process
     /// the registry is all that there is.
     ///
@@ -225,9 +230,6 @@ impl Node {
         let Upward::Child { link, .. } = &self.upward else {
             return Ok(());
         };
-        if name.is_empty() || task.task() == 0 {
-            return Ok(());
-        }
         let after = self.timing.ask_timeout;
         let claimed = async {
             let (request, answer) = link.claim(task, name)?;

@@ -134,9 +134,17 @@ impl Arbiter {
             return Ok(cx.info());
         }
         let registry = node.registry.lock();
-        let info = registry.get(aid).and_then(|entry| entry.info.as_ref());
+        let entry = registry.get(aid);
+        let told = entry.and_then(|entry| entry.told(Instant::now()));
+        if let Some((_, info)) = told {
+            return Ok(info.clone());
+        }
+        let task = entry.and_then(|entry| entry.task().cloned());
+        drop(registry);
+        let ready = task.filter(|task| task.cell().notified_ago().is_some());
         let until = Duration::ZERO;
-        info.map(|(_, info)| (**info).clone())
+        ready
+            .map(|task| task.info())
             .ok_or(SendError::Restarting { until })
     }
 

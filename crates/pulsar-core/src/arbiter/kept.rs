@@ -64,11 +64,7 @@ impl Kept {
         if self.spec.restart == RestartPolicy::Temporary {
             return Ok(first);
         }
-        let unwanted = node
-            .registry
-            .lock()
-            .get(self.aid)
-            .map(|entry| entry.unwanted.clone());
+        let unwanted = node.registry.lock().until_unwanted(self.aid);
         let (to_ready, ready) = oneshot::channel();
         let (to_ended, ended) = oneshot::channel();
         let (keeper, is_task) = (Arc::clone(node), self.spec.placement == Placement::Task);
@@ -78,7 +74,6 @@ impl Kept {
             name: self.spec.name.clone(),
         };
         let keeping = async move {
-            let unwanted = unwanted.unwrap_or_default();
             let cause = self.keep(&keeper, first, &unwanted, to_ready).await;
             drop(place);
             drop(to_ended.send(cause));

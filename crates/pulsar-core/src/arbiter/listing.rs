@@ -1,4 +1,4 @@
-//! Lists of actors, as of their last notifies. They wait for nobody.
+//! Lists of actors: as of their last notifies, or, for tasks of this process, as they are. They wait for nobody.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::registry::Entry;
 use crate::node::Node;
-use crate::{ActorStatus, Context, Info};
+use crate::{ActorStatus, Context, Info, Placement};
 
 /// What an actor knows of: the arbiter of all, itself first; any other of those that it manages: a
 /// monitor of its workers, the owner of a loop of the task actors there.
@@ -33,19 +33,31 @@ fn list(node: &Node, picks: impl Fn(&Entry) -> bool) -> Vec<ActorStatus> {
     let picked = registry.iter().filter(|entry| picks(entry));
     let mut picked: Vec<_> = picked.map(|entry| status(entry, now)).collect();
     drop(registry);
+    let is_seen = |status: &ActorStatus| {
+        status.placement == Placement::Task && status.system.is_none() && status.pid.is_some()
+    };
+    if picked.iter().any(is_seen) {
+        // One look for all of them: they share a process.
+        let usage = node.usage();
+        let tasks = picked.iter_mut().filter(|status| is_seen(status));
+        tasks.for_each(|task| task.system = usage);
+    }
     picked.sort_by_key(|status| status.aid);
     picked
 }
 
 fn status(entry: &Entry, now: Instant) -> ActorStatus {
-    let info = entry.info.as_ref();
+    let (told, task) = (entry.told(now), entry.task());
+    let mailbox = told.map(|(_, info)| info.mailbox);
+    let system = told.and_then(|(_, info)| info.system);
+    let notified_ago = told.map(|(ago, _)| ago);
     ActorStatus {
         aid: entry.birth.aid,
         name: entry.birth.name.clone(),
         role: entry.role,
         placement: entry.birth.placement,
         pid: entry.pid.and_then(|pid| u32::try_from(pid.as_raw()).ok()),
-        state: entry.state,
+        state: entry.state.max(task.map_or(entry.state, Context::state)),
         restarting: entry
             .until
             .filter(|_| entry.pid.is_none())
@@ -56,9 +68,11 @@ fn status(entry: &Entry, now: Instant) -> ActorStatus {
         generation: entry.birth.generation,
         restarts: entry.restarts,
         last_exit: entry.last_exit.clone(),
-        system: info.and_then(|(_, info)| info.system),
-        mailbox: info.map(|(_, info)| info.mailbox).unwrap_or_default(),
-        notified_ago: info.map(|(at, _)| now.saturating_duration_since(*at)),
+        system,
+        mailbox: mailbox
+            .or(task.map(|task| task.cell().mailbox.info()))
+            .unwrap_or_default(),
+        notified_ago: notified_ago.or(task.and_then(|task| task.cell().notified_ago())),
     }
 }
 

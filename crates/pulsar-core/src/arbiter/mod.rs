@@ -17,6 +17,7 @@
 
 mod broker;
 mod chance;
+mod control;
 mod ended;
 mod exits;
 mod halting;
@@ -34,9 +35,11 @@ mod signals;
 mod spawning;
 mod start;
 mod steering;
+mod tenure;
 
 pub(crate) use broker::Pairs;
 pub use chance::Chance;
+pub(crate) use control::Control;
 pub use ended::Ended;
 pub(crate) use halting::halt_by;
 pub use halting::{HaltError, halt};
@@ -48,11 +51,12 @@ pub use nursery::{MonitorOrder, Nursery};
 pub(crate) use orphans::Orphans;
 pub(crate) use program::run_main;
 pub use raise::Raised;
-pub(crate) use raise::{Hooking, Order, raise};
+pub(crate) use raise::{Hooking, Order, enter, identity, raise};
 pub(crate) use registry::{Reached, Registry};
 pub(crate) use shutdown::{MARGIN, kill_one, stop_tasks};
 
 pub use start::StartError;
 pub use steering::{Keepers, MAX_WORKERS, Reach, ScaleError, Steering};
+pub(crate) use tenure::{Tenure, spawn_error};
 
 pub(crate) use spawning::{Request, Spawned, notified, spawn_for, spawn_from_child};

@@ -8,7 +8,6 @@ use pulsar_actor::runtime::{DEFAULT_CAPACITY, Hooks, OnceHook};
 use pulsar_child::RELAY;
 use pulsar_policy::ChildEvent;
 use pulsar_wire::{Aid, Incarnation};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 use super::shutdown::{MARGIN, all_below_ended, kill_one};
@@ -131,12 +130,8 @@ impl Nursery {
         let registry = self.0.registry.lock();
         let control = registry.get(aid).and_then(|entry| entry.control.clone());
         drop(registry);
-        let Some(control) = control else {
-            return;
-        };
-        if let Err(TrySendError::Full(event)) = control.try_send(event) {
-            // Its overseer is behind for now; it is not waited for here.
-            tokio::spawn(async move { drop(control.send(event).await) });
+        if let Some(control) = control {
+            control.tell_later(event);
         }
     }
 

@@ -147,7 +147,7 @@ fn begin() -> Result<(Context, Life), StartError> {
     }
     let kind = ActorKind::of::<Anyone>();
     let mailbox = Mailbox::new(kind, DEFAULT_CAPACITY, Overflow::default());
-    let cx = Context::new(birth, kind, node.share(), mailbox, HashMap::new());
+    let cx = Context::new(birth.into(), kind, node.share(), mailbox, HashMap::new());
     node.registry.lock().host(&cx, Role::Arbiter);
     own_thread(cx.clone());
     start::is_there(&node, &cx);

@@ -10,11 +10,13 @@ use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::Control;
+use super::tenure::{Tenure, spawn_error};
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Standstill, Unlaunched, Vessel};
 use crate::spawn::is_name;
 use crate::spawn_limits;
-use crate::{Cause, Executor, Placement, RestartPolicy, Role, SpawnError, SpawnParams};
+use crate::{Cause, Executor, Placement, Role, SpawnError, SpawnParams};
 use pulsar_actor::runtime::{Behaviour, Hooks, Identity};
 use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 
@@ -36,6 +38,13 @@ pub(crate) struct Order {
 pub(crate) enum Hooking {
     Portable(Box<Behaviour>),
     Native(Hooks),
+}
+
+impl Hooking {
+    /// Takes it out, and leaves one that does nothing.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Native(Hooks::default()))
+    }
 }
 
 /// An actor on its way into life.
@@ -65,28 +74,25 @@ pub(crate) fn raise(node: &Arc<Node>, mut order: Order) -> Result<Raised, SpawnE
         return Err(SpawnError::BadName { name: name.clone() });
     }
     spawn_limits::check(&mut order.spec)?;
+    if order.spec.placement == Placement::Task {
+        return placement::raise_task(node, order);
+    }
     let (control, events) = mpsc::channel(CHILD_EVENTS);
     let birth = identity(node, &order);
-    let monitor = order.monitor.clone();
-    node.registry
-        .lock()
-        .begin(birth.clone(), order.role, monitor, control.clone())?;
-    let (to_ready, ready) = oneshot::channel();
+    enter(
+        node,
+        &birth,
+        &order,
+        Some(Control::Overseer(control.clone())),
+    )?;
+    let (tenure, ready) = Tenure::new(node, &order);
     let (to_ended, ended) = oneshot::channel();
     let overseer = Overseer {
-        node: Arc::clone(node),
-        aid: order.aid,
-        incarnation: order.incarnation,
-        name: order.spec.name.clone(),
-        keep_place: order.keep_place,
-        is_transient: order.role == Role::Actor && order.spec.restart == RestartPolicy::Transient,
-        ready: Some(to_ready),
+        tenure,
         vessel: None,
         stderr: Vec::new(),
         is_abandoned: false,
-        over: false,
     };
-    let placement = order.spec.placement;
     let life = async move {
         if let Some(cause) = overseer.run(order, birth, control, events).await {
             drop(to_ended.send(cause));
@@ -94,14 +100,31 @@ pub(crate) fn raise(node: &Arc<Node>, mut order: Order) -> Result<Raised, SpawnE
     };
     match node.master() {
         // If the loop has ended, `ready` and `ended` say so by being dropped.
-        Some(master) if placement != Placement::Task => drop(master.on_main_loop(life)),
-        _ => drop(tokio::spawn(life)),
+        Some(master) => drop(master.on_main_loop(life)),
+        None => drop(tokio::spawn(life)),
     }
     Ok(Raised { ready, ended })
 }
 
-fn identity(node: &Node, order: &Order) -> Identity {
-    Identity {
+/// Enters an actor that is about to live into the registry.
+///
+/// # Errors
+///
+/// [`SpawnError::NameTaken`]; [`SpawnError::Limit`] if its place has a living actor.
+pub(crate) fn enter(
+    node: &Node,
+    birth: &Arc<Identity>,
+    order: &Order,
+    control: Option<Control>,
+) -> Result<(), SpawnError> {
+    let (birth, monitor) = (Arc::clone(birth), order.monitor.clone());
+    let mut registry = node.registry.lock();
+    registry.begin(birth, order.role, monitor, control)
+}
+
+/// Who the wanted actor will be.
+pub(crate) fn identity(node: &Node, order: &Order) -> Arc<Identity> {
+    Arc::new(Identity {
         aid: order.aid,
         incarnation: order.incarnation,
         name: order.spec.name.clone(),
@@ -118,7 +141,7 @@ fn identity(node: &Node, order: &Order) -> Identity {
             .thread_workers
             .unwrap_or_else(Executor::default_threads)
             .max(1),
-    }
+    })
 }
 
 /// The shortest silence that is held against an actor: on a busy machine a loop may not turn for a
@@ -131,22 +154,14 @@ fn silence(node: &Node, spec: &SpawnParams) -> Duration {
     timeout.max(SHORTEST_TIMEOUT)
 }
 
-/// Oversees one life.
+/// Oversees the life of a process or a thread.
 struct Overseer {
-    node: Arc<Node>,
-    aid: Aid,
-    incarnation: Incarnation,
-    name: String,
-    keep_place: bool,
-    /// An end in order is its last.
-    is_transient: bool,
-    ready: Option<oneshot::Sender<Result<(), SpawnError>>>,
+    tenure: Tenure,
     vessel: Option<Vessel>,
     /// The last lines of a process's standard error stream, where they are kept.
     stderr: Vec<String>,
     /// It did not end when it had to.
     is_abandoned: bool,
-    over: bool,
 }
 
 impl Overseer {
@@ -154,37 +169,31 @@ impl Overseer {
     async fn run(
         mut self,
         order: Order,
-        birth: Identity,
+        birth: Arc<Identity>,
         control: mpsc::Sender<ChildEvent>,
         mut events: mpsc::Receiver<ChildEvent>,
     ) -> Option<Cause> {
         let Some(permit) = self.boot_permit(birth.placement, &mut events).await else {
             let cause = Cause::Stopped;
-            self.never_lived(SpawnError::Died { cause });
+            self.tenure.never_lived(SpawnError::Died { cause });
             return None;
         };
-        if let Err(error) = self.node.claim_name(self.aid, &self.name).await {
-            self.never_lived(error);
-            return None;
-        }
-        let timing = &self.node.timing;
+        let timing = &self.tenure.node.timing;
         let boot_timeout = order.spec.boot_timeout.unwrap_or(timing.boot_timeout);
         let mut oversight = Oversight::new(
             birth.placement,
             Instant::now() + boot_timeout,
-            silence(&self.node, &order.spec),
+            silence(&self.tenure.node, &order.spec),
             birth.exit_timeout,
         );
         let commission = Commission {
             birth,
-            spec: order.spec,
-            hooking: order.hooking,
-            descriptors: order.descriptors,
+            order,
             control,
         };
         if let Err(unlaunched) = self.launch(commission) {
             let error = unlaunched.gone().await;
-            self.never_lived(error);
+            self.tenure.never_lived(error);
             return None;
         }
         let cause = self.oversee(&mut oversight, &mut events, permit).await;
@@ -199,7 +208,7 @@ impl Overseer {
         placement: Placement,
         events: &mut mpsc::Receiver<ChildEvent>,
     ) -> Option<Permit> {
-        let Some(master) = self.node.master() else {
+        let Some(master) = self.tenure.node.master() else {
             return Some(None);
         };
         let permit = match placement {
@@ -215,10 +224,10 @@ impl Overseer {
 
     fn launch(&mut self, commission: Commission) -> Result<(), Unlaunched> {
         let enter = |reached, pid| {
-            let mut registry = self.node.registry.lock();
-            registry.launched(self.aid, reached, pid);
+            let mut registry = self.tenure.node.registry.lock();
+            registry.launched(self.tenure.aid, reached, pid);
         };
-        let vessel = placement::launch(&self.node, commission, &enter)?;
+        let vessel = placement::launch(&self.tenure.node, commission, &enter)?;
         self.vessel = Some(vessel);
         Ok(())
     }
@@ -238,7 +247,7 @@ impl Overseer {
             }
             let decision = oversight.on(event, Instant::now());
             if matches!(decision, Decision::End(_)) && oversight.is_given_up() {
-                tracing::warn!(aid = %self.aid, name = self.name, "actor does not die: abandoned");
+                tracing::warn!(aid = %self.tenure.aid, name = self.tenure.name, "actor does not die: abandoned");
                 self.is_abandoned = true;
             }
             if !oversight.is_booting() {
@@ -253,7 +262,7 @@ impl Overseer {
             }
             if link_closed && let Some(vessel) = &self.vessel {
                 // Its exit has most likely come to pass: no need to wait for the signal.
-                vessel.look_for_exit(&self.node);
+                vessel.look_for_exit(&self.tenure.node);
             }
         }
     }
@@ -275,17 +284,26 @@ impl Overseer {
         match decision {
             Decision::Wait => {}
             Decision::Ready(info) => {
-                self.node.registry.lock().noted(self.aid, info);
-                self.resolve(Ok(()));
+                self.tenure
+                    .node
+                    .registry
+                    .lock()
+                    .noted(self.tenure.aid, info);
+                self.tenure.resolve(Ok(()));
             }
-            Decision::Note(info) => self.node.registry.lock().noted(self.aid, info),
+            Decision::Note(info) => self
+                .tenure
+                .node
+                .registry
+                .lock()
+                .noted(self.tenure.aid, info),
             Decision::Stop => {
-                self.node.registry.lock().stopping(self.aid);
+                self.tenure.node.registry.lock().stopping(self.tenure.aid);
                 vessel.stop();
             }
-            Decision::Terminate => vessel.terminate(&self.node),
-            Decision::Abort => vessel.abort(&self.node),
-            Decision::Kill => vessel.kill(&self.node),
+            Decision::Terminate => vessel.terminate(&self.tenure.node),
+            Decision::Abort => vessel.abort(&self.tenure.node),
+            Decision::Kill => vessel.kill(&self.tenure.node),
             Decision::End(cause) => return Some(cause),
         }
         None
@@ -296,86 +314,41 @@ impl Overseer {
         let Some(vessel) = &self.vessel else {
             return;
         };
-        let Standstill { hold, state } = Standstill::of(vessel, self.node.master()).await;
+        let Standstill { hold, state } = Standstill::of(vessel, self.tenure.node.master()).await;
         let (command, for_s) = match &hold {
             Some(hold) => (hold.what.as_str(), Some(tenths(hold.lasted))),
             None => ("none", None),
         };
         let what = match vessel {
             Vessel::Process { .. } => "its process is aborted",
-            Vessel::Thread(..) | Vessel::Task(_) => "its thread is abandoned",
+            Vessel::Thread(..) => "its thread is abandoned",
         };
-        tracing::error!(aid = %self.aid, name = self.name, command, for_s, state, "actor is silent: {what}");
+        tracing::error!(aid = %self.tenure.aid, name = self.tenure.name, command, for_s, state, "actor is silent: {what}");
     }
 
     fn ended(&mut self, cause: &Cause, boot_timeout: Duration) {
-        let last_lines = self.stderr.clone();
         self.let_go(cause);
-        self.resolve(Err(match cause {
-            Cause::BootTimeout => SpawnError::BootTimeout {
-                after: boot_timeout,
-            },
-            cause => SpawnError::Died {
-                cause: cause.clone(),
-            },
-        }));
-        let (aid, name) = (self.aid, &self.name);
-        match (cause.is_orderly(), &last_lines[..]) {
-            (true, _) => tracing::debug!(%aid, name, "actor {cause}"),
-            (false, []) => tracing::error!(%aid, name, "actor {cause}"),
-            (false, stderr) => tracing::error!(%aid, name, ?stderr, "actor {cause}"),
-        }
+        let stderr = std::mem::take(&mut self.stderr);
+        let spawned = spawn_error(cause, boot_timeout);
+        self.tenure.ended(cause, stderr, spawned);
     }
 
-    fn never_lived(&mut self, error: SpawnError) {
-        self.let_go(&Cause::Failed(error.to_string()));
-        self.resolve(Err(error.clone()));
-        tracing::error!(aid = %self.aid, name = self.name, %error, "actor not spawned");
-    }
-
-    /// The order matters: all that waits for the dead is answered before its place is free, so
-    /// that nobody finds the next life and takes its silence for the old one's.
+    /// All that waits for the dead is answered.
     fn let_go(&mut self, cause: &Cause) {
-        self.over = true;
         if let Some(vessel) = self.vessel.take() {
             vessel.end(cause);
             if self.is_abandoned {
-                vessel.abandon(&self.node);
+                vessel.abandon(&self.tenure.node);
             }
-        }
-        let keep_place = self.keep_place && !(self.is_transient && cause.is_orderly());
-        let mut registry = self.node.registry.lock();
-        registry.ended(
-            self.aid,
-            cause,
-            std::mem::take(&mut self.stderr),
-            keep_place,
-        );
-        drop(registry);
-        if !keep_place {
-            self.node.release_name(self.aid, &self.name);
-        }
-        self.node.tell_peers(self.aid, self.incarnation, cause);
-        if let Some(master) = self.node.master() {
-            master.withdraw_places(self.aid);
-        }
-    }
-
-    /// The first word counts. The spawner may have gone.
-    fn resolve(&mut self, result: Result<(), SpawnError>) {
-        if let Some(ready) = self.ready.take() {
-            drop(ready.send(result));
         }
     }
 }
 
-/// An overseer that is dropped before its time, with the loop it ran on, leaves nobody waiting
-/// and no name taken.
+/// An overseer that is dropped before its time, with the loop it ran on, leaves nobody waiting: first this, then its
+/// tenure.
 impl Drop for Overseer {
     fn drop(&mut self) {
-        if !self.over {
-            self.let_go(&Cause::Unknown);
-        }
+        self.let_go(&Cause::Unknown);
     }
 }
 

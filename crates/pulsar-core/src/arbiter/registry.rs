@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use pulsar_sys::Pid;
 use pulsar_wire::Aid;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use pulsar_actor::runtime::Identity;
 
+use super::Control;
 use crate::{Cause, Context, Placement, Role, SendError, SpawnError, State};
 use crate::{Info, LastExit};
 use pulsar_link::Link;
-use pulsar_policy::ChildEvent;
 
 /// Names that always mean somebody.
 const RESERVED: [&str; 2] = ["arbiter", "monitor"];
@@ -40,7 +40,7 @@ pub(crate) struct Registry {
 /// One place and its current life.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) birth: Identity,
+    pub(crate) birth: Arc<Identity>,
     pub(crate) role: Role,
     /// The name of the monitor whose worker this is.
     pub(crate) monitor: Option<String>,
@@ -52,15 +52,34 @@ pub(crate) struct Entry {
     pub(crate) last_exit: Option<LastExit>,
     /// Between two lives: when the next begins, at the earliest.
     pub(crate) until: Option<Instant>,
-    pub(crate) control: Option<mpsc::Sender<ChildEvent>>,
-    /// Cancelled when nobody wants a next life in this place.
-    pub(crate) unwanted: CancellationToken,
+    pub(crate) control: Option<Control>,
+    /// Cancelled when nobody wants a next life in this place. Made for whoever first asks.
+    unwanted: Option<CancellationToken>,
     reached: Option<Reached>,
     /// The cause of the current life's end, once it has ended.
-    ended: watch::Sender<Option<Cause>>,
+    /// Made for whoever first waits for it.
+    ended: Option<watch::Sender<Option<Cause>>>,
 }
 
 impl Entry {
+    /// The actor, if it is a task of this process's. Its notifies say no more than that it lives: whoever wants to know
+    /// looks at it.
+    pub(crate) fn task(&self) -> Option<&Context> {
+        match &self.reached {
+            Some(Reached::Local(cx)) if self.birth.placement == Placement::Task => Some(cx),
+            _ => None,
+        }
+    }
+
+    /// The last info that it has told, and how long ago, unless it is a task that has only been seen to live since.
+    pub(crate) fn told(&self, now: Instant) -> Option<(Duration, &Info)> {
+        let (at, info) = self.info.as_ref()?;
+        let ago = now.saturating_duration_since(*at);
+        let seen = self.task().and_then(|task| task.cell().notified_ago());
+        seen.is_none_or(|seen| ago <= seen)
+            .then_some((ago, &**info))
+    }
+
     /// The process that is this actor's alone.
     fn own_pid(&self) -> Option<Pid> {
         self.pid
@@ -85,12 +104,12 @@ impl Registry {
     /// [`SpawnError::NameTaken`].
     pub(crate) fn begin(
         &mut self,
-        birth: Identity,
+        birth: Arc<Identity>,
         role: Role,
         monitor: Option<String>,
-        control: mpsc::Sender<ChildEvent>,
+        control: Option<Control>,
     ) -> Result<(), SpawnError> {
-        let (aid, name) = (birth.aid, birth.name.clone());
+        let aid = birth.aid;
         if self
             .entries
             .get(&aid)
@@ -100,13 +119,7 @@ impl Registry {
                 message: format!("the place {aid} has a living actor"),
             });
         }
-        let taken = self.names.get(&name).is_some_and(|holder| *holder != aid);
-        if taken || RESERVED.contains(&name.as_str()) {
-            return Err(SpawnError::NameTaken { name });
-        }
-        if !name.is_empty() {
-            self.names.insert(name, aid);
-        }
+        self.take_name(&birth.name, aid)?;
         let before = self.entries.remove(&aid);
         let entry = Entry {
             birth,
@@ -117,22 +130,33 @@ impl Registry {
             since: Instant::now(),
             info: None,
             restarts: before.as_ref().map_or(0, |entry| entry.restarts + 1),
-            unwanted: before
-                .as_ref()
-                .map_or_else(CancellationToken::new, |entry| entry.unwanted.clone()),
+            unwanted: before.as_ref().and_then(|entry| entry.unwanted.clone()),
             last_exit: before.and_then(|entry| entry.last_exit),
             until: None,
-            control: Some(control),
+            control,
             reached: None,
-            ended: watch::Sender::new(None),
+            ended: None,
         };
         self.entries.insert(aid, entry);
         Ok(())
     }
 
+    fn take_name(&mut self, name: &str, aid: Aid) -> Result<(), SpawnError> {
+        if name.is_empty() {
+            return Ok(());
+        }
+        let taken = self.names.get(name).is_some_and(|holder| *holder != aid);
+        if taken || RESERVED.contains(&name) {
+            let name = name.to_owned();
+            return Err(SpawnError::NameTaken { name });
+        }
+        self.names.insert(name.to_owned(), aid);
+        Ok(())
+    }
+
     /// Enters the actor to which this process belongs.
     pub(crate) fn host(&mut self, cx: &Context, role: Role) {
-        let birth = cx.cell().birth.clone();
+        let birth = Arc::clone(&cx.cell().birth);
         let entry = Entry {
             role,
             monitor: None,
@@ -143,10 +167,10 @@ impl Registry {
             restarts: 0,
             last_exit: None,
             until: None,
-            unwanted: CancellationToken::new(),
+            unwanted: None,
             control: None,
             reached: Some(Reached::Local(cx.clone())),
-            ended: watch::Sender::new(None),
+            ended: None,
             birth,
         };
         let name = &entry.birth.name;
@@ -170,6 +194,13 @@ impl Registry {
         if let Some(entry) = self.entries.get_mut(&aid) {
             entry.state = entry.state.max(info.actor.state);
             entry.info = Some((Instant::now(), info));
+        }
+    }
+
+    /// The actor is ready, and tells no more of itself: it can be looked at.
+    pub(crate) fn ready(&mut self, aid: Aid) {
+        if let Some(entry) = self.entries.get_mut(&aid) {
+            entry.state = entry.state.max(State::Running);
         }
     }
 
@@ -198,8 +229,14 @@ impl Registry {
         entry.reached = None;
         entry.control = None;
         // Sent before the entry goes: who waits has its receiver.
-        entry.ended.send_replace(Some(cause.clone()));
-        let unwanted = entry.role == Role::Actor && entry.unwanted.is_cancelled();
+        if let Some(ended) = entry.ended.take() {
+            ended.send_replace(Some(cause.clone()));
+        }
+        let unwanted = entry.role == Role::Actor
+            && entry
+                .unwanted
+                .as_ref()
+                .is_some_and(CancellationToken::is_cancelled);
         // The tasks in its process have ended with it.
         for name in self.guests.remove(&aid).unwrap_or_default() {
             self.free_name(&name);
@@ -213,13 +250,21 @@ impl Registry {
     /// Nobody wants a next life in this place; between two lives it is given up at once. Pools see
     /// to the places of their workers themselves.
     pub(crate) fn unwanted(&mut self, aid: Aid) {
-        let Some(entry) = self.entries.get(&aid) else {
+        let Some(entry) = self.entries.get_mut(&aid) else {
             return;
         };
-        entry.unwanted.cancel();
+        entry.unwanted.get_or_insert_default().cancel();
         if entry.role == Role::Actor && entry.state == State::Terminated {
             self.forget(aid);
         }
+    }
+
+    /// Cancelled when nobody wants a next life in this place.
+    pub(crate) fn until_unwanted(&mut self, aid: Aid) -> CancellationToken {
+        let entry = self.entries.get_mut(&aid);
+        entry
+            .map(|entry| entry.unwanted.get_or_insert_default().clone())
+            .unwrap_or_default()
     }
 
     /// A task in the process behind `link` wants a name; who has it now. `None` if that process has
@@ -373,7 +418,12 @@ impl Registry {
     }
 
     /// The end of the current life in this place.
-    pub(crate) fn watch_end(&self, aid: Aid) -> Option<watch::Receiver<Option<Cause>>> {
-        self.entries.get(&aid).map(|entry| entry.ended.subscribe())
+    pub(crate) fn watch_end(&mut self, aid: Aid) -> Option<watch::Receiver<Option<Cause>>> {
+        let entry = self.entries.get_mut(&aid)?;
+        // Between two lives the one before has ended.
+        let ended = entry.last_exit.as_ref().filter(|_| entry.control.is_none());
+        let ended = ended.map(|exit| exit.cause.clone());
+        let sender = entry.ended.get_or_insert_with(|| watch::Sender::new(ended));
+        Some(sender.subscribe())
     }
 }

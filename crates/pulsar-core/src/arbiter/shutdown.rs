@@ -135,7 +135,7 @@ async fn tell(node: &Node, aid: Aid, event: ChildEvent) {
     // None between two lives, or when it has gone meanwhile: there is nobody to tell. An overseer
     // that has just ended has nothing more to be told either.
     if let Some(control) = control {
-        drop(control.send(event).await);
+        control.tell(event).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pulsar_wire::Aid;
 use serde::{Deserialize, Serialize};
 
+use super::Control;
 use super::Kept;
 use crate::node::{Node, Upward};
 use crate::spawn::{Parts, gone};
@@ -154,6 +155,9 @@ pub(crate) fn notified(cx: &Context, sender: Aid, info: Info) -> bool {
     if state < State::Running {
         return true;
     }
-    offer_notify(&control, info);
+    match control {
+        Control::Overseer(events) => offer_notify(&events, info),
+        Control::Task(_) => node.registry.lock().noted(sender, Box::new(info)),
+    }
     true
 }

@@ -18,9 +18,9 @@ use pulsar_sys::{Exit, Pid, Signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::arbiter::{Hooking, Reached};
+use crate::arbiter::{Hooking, Order, Reached};
 use crate::node::Node;
-use crate::{Cause, Context, DeadReason, Placement, SpawnError, SpawnParams};
+use crate::{Cause, Context, DeadReason, Placement, SpawnError};
 use pulsar_actor::runtime::{Hooks, Identity, Life, Mailbox, Reports};
 use pulsar_child::{Confinement, Last, Stderr};
 use pulsar_link::Link;
@@ -29,18 +29,17 @@ use pulsar_policy::ChildEvent;
 pub(crate) use abandoned::Abandoned;
 pub(crate) use process::ChildIdentity;
 pub(crate) use standstill::Standstill;
+pub(crate) use task::raise_task;
 
 /// All that a placement needs to begin a life.
 pub(crate) struct Commission {
-    pub(crate) birth: Identity,
-    pub(crate) spec: SpawnParams,
-    pub(crate) hooking: Hooking,
-    pub(crate) descriptors: Vec<(String, Arc<OwnedFd>)>,
+    pub(crate) birth: Arc<Identity>,
+    pub(crate) order: Order,
     /// Where its events go.
     pub(crate) control: mpsc::Sender<ChildEvent>,
 }
 
-/// What carries a life, as its overseer holds it.
+/// What carries the life of a process or a thread, as its overseer holds it.
 pub(crate) enum Vessel {
     Process {
         pid: Pid,
@@ -54,7 +53,6 @@ pub(crate) enum Vessel {
     },
     /// The handle tells whether the thread has ended; it is never waited for.
     Thread(Context, JoinHandle<()>),
-    Task(Context),
 }
 
 /// Enters an actor into the registry, so that messages find it: before anything of it can run.
@@ -78,7 +76,11 @@ pub(crate) fn launch(
             Ok(vessel)
         }
         Placement::Thread => Ok(thread::launch(node, commission, enter)?),
-        Placement::Task => Ok(task::launch(node, commission, enter)?),
+        // It carries itself, see `task`.
+        Placement::Task => Err(SpawnError::Unsupported {
+            message: "a task actor is begun on its own loop".to_owned(),
+        }
+        .into()),
     }
 }
 
@@ -124,14 +126,14 @@ impl Vessel {
     pub(crate) fn reached(&self) -> Reached {
         match self {
             Self::Process { link, .. } => Reached::Link(Arc::clone(link)),
-            Self::Thread(cx, _) | Self::Task(cx) => Reached::Local(cx.clone()),
+            Self::Thread(cx, _) => Reached::Local(cx.clone()),
         }
     }
 
     pub(crate) fn pid(&self) -> Option<Pid> {
         match self {
             Self::Process { pid, .. } => Some(*pid),
-            Self::Thread(..) | Self::Task(_) => Some(Pid::current()),
+            Self::Thread(..) => Some(Pid::current()),
         }
     }
 
@@ -139,7 +141,7 @@ impl Vessel {
     pub(crate) fn stop(&self) {
         match self {
             Self::Process { link, .. } => link.send_plain(pulsar_wire::Kind::Stop),
-            Self::Thread(cx, _) | Self::Task(cx) => cx.stop(),
+            Self::Thread(cx, _) => cx.stop(),
         }
     }
 
@@ -167,7 +169,7 @@ impl Vessel {
                     master.signal(*pid, Signal::Kill);
                 }
             }
-            Self::Thread(cx, _) | Self::Task(cx) => cx.cell().kill.cancel(),
+            Self::Thread(cx, _) => cx.cell().kill.cancel(),
         }
     }
 
@@ -188,7 +190,7 @@ impl Vessel {
     pub(crate) fn last_stderr(&self) -> Last {
         match self {
             Self::Process { stderr, .. } => stderr.as_ref().map(Stderr::finish).unwrap_or_default(),
-            Self::Thread(..) | Self::Task(_) => Last::default(),
+            Self::Thread(..) => Last::default(),
         }
     }
 
@@ -196,7 +198,7 @@ impl Vessel {
     pub(crate) fn ran_out_of_memory(&self, exit: Exit, last: &Last) -> bool {
         match self {
             Self::Process { confinement, .. } => confinement.ran_out_of_memory(exit, last),
-            Self::Thread(..) | Self::Task(_) => false,
+            Self::Thread(..) => false,
         }
     }
 
@@ -218,37 +220,38 @@ impl Vessel {
     pub(crate) fn end(&self, cause: &Cause) {
         match self {
             Self::Process { link, .. } => link.end(cause),
-            // Its lifecycle has answered, unless it was abandoned.
-            Self::Thread(cx, _) | Self::Task(cx) => {
-                let _ = cx.cell().cause.set(cause.clone());
-                cx.cell().gone.cancel();
-                // What an abandoned one would never come to.
-                cx.cell().mailbox.messages().close();
-                for unrun in cx.cell().mailbox.messages().drain() {
-                    cx.dead_letter(unrun, DeadReason::ActorEnded(cause.clone()));
-                }
-            }
+            Self::Thread(cx, _) => end_here(cx, cause),
         }
     }
 }
 
+/// The life of an actor of this process is over: what waits for it is answered.
+fn end_here(cx: &Context, cause: &Cause) {
+    // Its lifecycle has answered, unless it was abandoned.
+    let _ = cx.cell().cause.set(cause.clone());
+    cx.cell().gone.cancel();
+    // What an abandoned one would never come to.
+    cx.cell().mailbox.messages().close();
+    for unrun in cx.cell().mailbox.messages().drain() {
+        cx.dead_letter(unrun, DeadReason::ActorEnded(cause.clone()));
+    }
+}
+
 /// An actor of this process, ready to live.
-fn local_life(node: &Arc<Node>, commission: Commission) -> Result<(Context, Life), SpawnError> {
-    let hooks: Hooks = match commission.hooking {
+fn local_life(
+    node: &Arc<Node>,
+    birth: Arc<Identity>,
+    order: &mut Order,
+    reports: Reports,
+) -> Result<(Context, Life), SpawnError> {
+    let hooks: Hooks = match order.hooking.take() {
         Hooking::Portable(behaviour) => behaviour.resolve()?,
         Hooking::Native(hooks) => hooks,
     };
-    let descriptors = duplicates(commission.descriptors)?;
-    let spec = &commission.spec;
+    let descriptors = duplicates(std::mem::take(&mut order.descriptors))?;
+    let spec = &order.spec;
     let mailbox = Mailbox::new(hooks.kind, spec.mailbox_capacity, spec.overflow);
-    let cx = Context::new(
-        commission.birth,
-        hooks.kind,
-        node.share(),
-        mailbox,
-        descriptors,
-    );
-    let reports = Reports::Local(commission.control);
+    let cx = Context::new(birth, hooks.kind, node.share(), mailbox, descriptors);
     reports.hello(&cx);
     let life = Life::new(cx.clone(), hooks, reports);
     Ok((cx, life))

@@ -62,11 +62,11 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
     let name = commission.birth.process_name();
     let confinement = Confinement::prepare(
         &master.memory,
-        commission.spec.limits,
+        commission.order.spec.limits,
         descriptors.len(),
         (commission.birth.aid, commission.birth.incarnation),
     )?;
-    let keep_lines = commission.spec.stderr_lines;
+    let keep_lines = commission.order.spec.stderr_lines;
     let spec = ExecSpec {
         environment: world.environment,
         program_name: std::env::args_os()
@@ -148,21 +148,21 @@ fn boot_frame(
     commission: &Commission,
     world: &World,
 ) -> Result<(Bytes, Vec<Arc<OwnedFd>>), SpawnError> {
-    let Hooking::Portable(behaviour) = &commission.hooking else {
+    let Hooking::Portable(behaviour) = &commission.order.hooking else {
         return Err(SpawnError::Unsupported {
             message: "this actor's hooks belong to this process; spawn it as a task".to_owned(),
         });
     };
     let identity = ChildIdentity {
-        birth: commission.birth.clone(),
-        mailbox_capacity: commission.spec.mailbox_capacity,
-        overflow: commission.spec.overflow,
+        birth: (*commission.birth).clone(),
+        mailbox_capacity: commission.order.spec.mailbox_capacity,
+        overflow: commission.order.spec.overflow,
         places: node.master().map_or_else(Vec::new, |master| {
             master.grant_places(commission.birth.aid, PLACES_SET_ASIDE)
         }),
     };
     let behaviour = Body::of(NATIVE, behaviour).map_err(hook_error)?;
-    let named = commission.descriptors.iter().map(|(_, fd)| fd);
+    let named = commission.order.descriptors.iter().map(|(_, fd)| fd);
     let descriptors: Vec<_> = named.chain(behaviour.passed.all()).cloned().collect();
     if descriptors.len() > MAX_DESCRIPTORS {
         return Err(SpawnError::Hook {
@@ -180,6 +180,7 @@ fn boot_frame(
         settings: Bytes::new(),
         behaviour: behaviour.bytes,
         descriptors: commission
+            .order
             .descriptors
             .iter()
             .map(|(name, _)| name.clone())

@@ -36,7 +36,7 @@ impl Standstill {
         match (vessel, master) {
             (Vessel::Process { pid, .. }, Some(master)) => of_process(*pid, master).await,
             (Vessel::Process { .. }, None) => Self::default(),
-            (Vessel::Thread(cx, _) | Vessel::Task(cx), _) => Self {
+            (Vessel::Thread(cx, _), _) => Self {
                 hold: cx.cell().occupation().hold(),
                 state: None,
             },

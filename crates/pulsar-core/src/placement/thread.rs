@@ -27,8 +27,13 @@ pub(super) fn launch(
     if let Some(master) = node.master() {
         master.abandoned.check()?;
     }
-    let reports = Reports::Local(commission.control.clone());
-    let (cx, life) = local_life(node, commission)?;
+    let Commission {
+        birth,
+        mut order,
+        control,
+    } = commission;
+    let reports = Reports::Local(control);
+    let (cx, life) = local_life(node, birth, &mut order, reports.clone())?;
     enter(Reached::Local(cx.clone()), Some(Pid::current()));
     let actor = cx.clone();
     let name = cx.cell().birth.process_name();
