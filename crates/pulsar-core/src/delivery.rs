@@ -9,12 +9,12 @@ use pulsar_mailbox::ReplyTo;
 use pulsar_wire::{Aid, CommandBody, Frame, Kind};
 use tokio::time::Instant;
 
-use crate::arbiter::Reached;
 use crate::node::Node;
 use crate::{Context, DeadReason, Overflow, SendError};
 use pulsar_actor::runtime::{
     Envelope, NAMING_CODE, Posted, RUN_POINTER, is_builtin, named, refuse_code, settle,
 };
+use pulsar_registry::Reached;
 
 /// A message that came over a link and waits for room in its mailbox. Its sender has one credit
 /// less until it is taken in.

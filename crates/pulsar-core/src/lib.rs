@@ -13,7 +13,7 @@
 //!
 //! * `spawn`, `spawn_hooks`, `spawn_limits`: what a user says of an actor; `placement`: how it comes to be; `hosting`: a loop that
 //!   an actor owns.
-//! * `arbiter`: registry, oversight, shutdown, programs.
+//! * `arbiter`: oversight, shutdown, programs.
 //! * `node`: one process's share; `route`, `ways`, `delivery`: the ways to other processes, and from
 //!   a frame to a mailbox; `builtin`: the built-in commands of this layer.
 //! * `entry`: where a child enters the program; `last_word`: what a process says that a panic aborts.

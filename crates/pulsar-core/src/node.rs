@@ -13,11 +13,12 @@ use pulsar_wire::{Aid, ArbiterId};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::arbiter::{Master, Reached, Registry};
+use crate::arbiter::Master;
 use crate::log::LogConfig;
 use crate::ways::Ways;
 use crate::{Context, LinksInfo, SpawnError, SystemInfo};
 use pulsar_link::Link;
+use pulsar_registry::{Reached, Registry};
 
 /// What a process knows of the system. One per process, from its start to its end.
 pub(crate) struct Node {

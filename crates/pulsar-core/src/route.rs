@@ -7,11 +7,11 @@ use pulsar_link::{Link, Seeking};
 use pulsar_wire::Aid;
 use tokio::time::{Instant, timeout};
 
-use crate::arbiter::Reached;
 use crate::node::{Node, Upward};
 use crate::ways::Ways;
 use crate::{Cause, LinksInfo, SendError, SpawnError, SystemInfo, Target, get_actor};
 use pulsar_actor::runtime::{BoxFuture, Entry, Route, System, Turn};
+use pulsar_registry::Reached;
 
 /// What is known of a way without asking anybody.
 enum Known {

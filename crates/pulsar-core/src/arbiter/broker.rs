@@ -8,10 +8,10 @@ use pulsar_link::{Link, Seeking};
 use pulsar_wire::{Aid, Frame, Incarnation};
 use tokio::time::Instant;
 
-use super::{Reached, Registry};
 use crate::node::Node;
 use crate::spawn::is_name;
 use crate::{Cause, SendError};
+use pulsar_registry::{Reached, Registry};
 
 /// Ends of links that may wait for two processes to take them. A process that does not read shall not
 /// cost the arbiter its descriptors.

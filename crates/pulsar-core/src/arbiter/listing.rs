@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::registry::Entry;
 use crate::node::Node;
 use crate::{ActorStatus, Context, Info, Placement};
+use pulsar_registry::Entry;
 
 /// What an actor knows of: the arbiter of all, itself first; any other of those that it manages: a
 /// monitor of its workers, the owner of a loop of the task actors there.

@@ -17,7 +17,6 @@
 
 mod broker;
 mod chance;
-mod control;
 mod ended;
 mod exits;
 mod halting;
@@ -29,7 +28,6 @@ mod nursery;
 pub(crate) mod orphans;
 mod program;
 mod raise;
-mod registry;
 mod shutdown;
 mod signals;
 mod spawning;
@@ -39,7 +37,6 @@ mod tenure;
 
 pub(crate) use broker::Pairs;
 pub use chance::Chance;
-pub(crate) use control::Control;
 pub use ended::Ended;
 pub(crate) use halting::halt_by;
 pub use halting::{HaltError, halt};
@@ -52,7 +49,6 @@ pub(crate) use orphans::Orphans;
 pub(crate) use program::run_main;
 pub use raise::Raised;
 pub(crate) use raise::{Hooking, Order, enter, identity, raise};
-pub(crate) use registry::{Reached, Registry};
 pub(crate) use shutdown::{MARGIN, kill_one, stop_tasks};
 
 pub use start::StartError;

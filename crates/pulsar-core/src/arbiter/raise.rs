@@ -10,7 +10,6 @@ use pulsar_wire::{Aid, Incarnation};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::Control;
 use super::tenure::{Tenure, spawn_error};
 use crate::node::{Node, notify_period};
 use crate::placement::{self, Commission, Standstill, Unlaunched, Vessel};
@@ -19,6 +18,7 @@ use crate::spawn_limits;
 use crate::{Cause, Executor, Placement, Role, SpawnError, SpawnParams};
 use pulsar_actor::runtime::{Behaviour, Hooks, Identity};
 use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
+use pulsar_registry::Control;
 
 /// An actor that is wanted.
 pub(crate) struct Order {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use pulsar_wire::Aid;
 use serde::{Deserialize, Serialize};
 
-use super::Control;
 use super::Kept;
 use crate::node::{Node, Upward};
 use crate::spawn::{Parts, gone};
@@ -14,6 +13,7 @@ use crate::{
     builtin, send,
 };
 use pulsar_actor::runtime::{Behaviour, LONGEST, offer_notify};
+use pulsar_registry::Control;
 
 /// A spawn that a process actor asks of the arbiter. The id is one of those set aside for it.
 #[doc(hidden)]

@@ -18,13 +18,14 @@ use pulsar_sys::{Exit, Pid, Signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::arbiter::{Hooking, Order, Reached};
+use crate::arbiter::{Hooking, Order};
 use crate::node::Node;
 use crate::{Cause, Context, DeadReason, Placement, SpawnError};
 use pulsar_actor::runtime::{Hooks, Identity, Life, Mailbox, Reports};
 use pulsar_child::{Confinement, Last, Stderr};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
+use pulsar_registry::Reached;
 
 pub(crate) use abandoned::Abandoned;
 pub(crate) use process::ChildIdentity;

@@ -16,10 +16,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use super::{end_here, local_life};
-use crate::arbiter::{Control, Order, Raised, Reached, Tenure, enter, identity, spawn_error};
+use crate::arbiter::{Order, Raised, Tenure, enter, identity, spawn_error};
 use crate::node::Node;
 use crate::{Cause, Context, SpawnError, panic_message};
 use pulsar_actor::runtime::{Life, Reports};
+use pulsar_registry::{Control, Reached};
 
 /// Begins a life on the current loop.
 ///

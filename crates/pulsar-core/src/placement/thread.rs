@@ -6,11 +6,11 @@ use std::time::Duration;
 use pulsar_sys::Pid;
 
 use super::{Commission, Enter, Vessel, local_life};
-use crate::arbiter::Reached;
 use crate::hosting::host;
 use crate::node::Node;
 use crate::{Cause, Context, EventLoop, SpawnError};
 use pulsar_actor::runtime::{Life, Reports, drives, own_thread, release_thread};
+use pulsar_registry::Reached;
 
 /// How long blocking jobs of the actor are waited for at its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);

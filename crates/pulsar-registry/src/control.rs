@@ -3,12 +3,12 @@
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::Context;
+use pulsar_actor::Context;
 use pulsar_policy::ChildEvent;
 
 /// The hold on one life, for as long as that lasts.
 #[derive(Clone, Debug)]
-pub(crate) enum Control {
+pub enum Control {
     /// A process or a thread: its overseer hears what is wanted, and sees to it.
     Overseer(mpsc::Sender<ChildEvent>),
     /// A task, which ends itself: its own loop is all that could end it, and bounds each of its steps.
@@ -17,7 +17,7 @@ pub(crate) enum Control {
 
 impl Control {
     /// Tells it something. A life that has just ended has nothing more to be told.
-    pub(crate) async fn tell(&self, event: ChildEvent) {
+    pub async fn tell(&self, event: ChildEvent) {
         match self {
             Self::Overseer(events) => drop(events.send(event).await),
             Self::Task(cx) => ask(cx, &event),
@@ -25,7 +25,7 @@ impl Control {
     }
 
     /// The same without waiting: an overseer that is behind for now hears it later.
-    pub(crate) fn tell_later(self, event: ChildEvent) {
+    pub fn tell_later(self, event: ChildEvent) {
         match self {
             Self::Overseer(events) => {
                 if let Err(TrySendError::Full(event)) = events.try_send(event) {

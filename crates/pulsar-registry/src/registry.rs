@@ -10,12 +10,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use pulsar_actor::Context;
 use pulsar_actor::runtime::Identity;
 
-use super::Control;
-use crate::{Cause, Context, Placement, Role, SendError, SpawnError, State};
-use crate::{Info, LastExit};
 use pulsar_link::Link;
+use pulsar_model::{Cause, Info, LastExit, Role, SendError, SpawnError, State};
+
+use crate::Control;
+use crate::entry::{Entry, Reached};
 
 /// Names that always mean somebody.
 const RESERVED: [&str; 2] = ["arbiter", "monitor"];
@@ -26,7 +28,7 @@ const MOST_GUESTS: usize = 4096;
 
 /// All actors that this process manages.
 #[derive(Debug, Default)]
-pub(crate) struct Registry {
+pub struct Registry {
     entries: HashMap<Aid, Entry>,
     names: HashMap<String, Aid>,
     /// Names of tasks in other processes, by the actor that holds the process.
@@ -37,72 +39,13 @@ pub(crate) struct Registry {
     knows: HashMap<Aid, HashSet<String>>,
 }
 
-/// One place and its current life.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) birth: Arc<Identity>,
-    pub(crate) role: Role,
-    /// The name of the monitor whose worker this is.
-    pub(crate) monitor: Option<String>,
-    pub(crate) state: State,
-    pub(crate) pid: Option<Pid>,
-    pub(crate) since: Instant,
-    pub(crate) info: Option<(Instant, Box<Info>)>,
-    pub(crate) restarts: u32,
-    pub(crate) last_exit: Option<LastExit>,
-    /// Between two lives: when the next begins, at the earliest.
-    pub(crate) until: Option<Instant>,
-    pub(crate) control: Option<Control>,
-    /// Cancelled when nobody wants a next life in this place. Made for whoever first asks.
-    unwanted: Option<CancellationToken>,
-    reached: Option<Reached>,
-    /// The cause of the current life's end, once it has ended.
-    /// Made for whoever first waits for it.
-    ended: Option<watch::Sender<Option<Cause>>>,
-}
-
-impl Entry {
-    /// The actor, if it is a task of this process's. Its notifies say no more than that it lives: whoever wants to know
-    /// looks at it.
-    pub(crate) fn task(&self) -> Option<&Context> {
-        match &self.reached {
-            Some(Reached::Local(cx)) if self.birth.placement == Placement::Task => Some(cx),
-            _ => None,
-        }
-    }
-
-    /// The last info that it has told, and how long ago, unless it is a task that has only been seen to live since.
-    pub(crate) fn told(&self, now: Instant) -> Option<(Duration, &Info)> {
-        let (at, info) = self.info.as_ref()?;
-        let ago = now.saturating_duration_since(*at);
-        let seen = self.task().and_then(|task| task.cell().notified_ago());
-        seen.is_none_or(|seen| ago <= seen)
-            .then_some((ago, &**info))
-    }
-
-    /// The process that is this actor's alone.
-    fn own_pid(&self) -> Option<Pid> {
-        self.pid
-            .filter(|_| self.birth.placement == Placement::Process)
-    }
-}
-
-/// How an actor is reached.
-#[derive(Clone, Debug)]
-pub(crate) enum Reached {
-    /// It lives in this process.
-    Local(Context),
-    /// It is the process at the other end.
-    Link(Arc<Link>),
-}
-
 impl Registry {
     /// Enters an actor that is about to live; for a place that is kept, its next life.
     ///
     /// # Errors
     ///
     /// [`SpawnError::NameTaken`].
-    pub(crate) fn begin(
+    pub fn begin(
         &mut self,
         birth: Arc<Identity>,
         role: Role,
@@ -155,7 +98,7 @@ impl Registry {
     }
 
     /// Enters the actor to which this process belongs.
-    pub(crate) fn host(&mut self, cx: &Context, role: Role) {
+    pub fn host(&mut self, cx: &Context, role: Role) {
         let birth = Arc::clone(&cx.cell().birth);
         let entry = Entry {
             role,
@@ -181,7 +124,7 @@ impl Registry {
     }
 
     /// From now on messages find the actor.
-    pub(crate) fn launched(&mut self, aid: Aid, reached: Reached, pid: Option<Pid>) {
+    pub fn launched(&mut self, aid: Aid, reached: Reached, pid: Option<Pid>) {
         if let Some(entry) = self.entries.get_mut(&aid) {
             entry.reached = Some(reached);
             entry.pid = pid;
@@ -190,7 +133,7 @@ impl Registry {
     }
 
     /// The actor has told its status.
-    pub(crate) fn noted(&mut self, aid: Aid, info: Box<Info>) {
+    pub fn noted(&mut self, aid: Aid, info: Box<Info>) {
         if let Some(entry) = self.entries.get_mut(&aid) {
             entry.state = entry.state.max(info.actor.state);
             entry.info = Some((Instant::now(), info));
@@ -198,20 +141,21 @@ impl Registry {
     }
 
     /// The actor is ready, and tells no more of itself: it can be looked at.
-    pub(crate) fn ready(&mut self, aid: Aid) {
+    pub fn ready(&mut self, aid: Aid) {
         if let Some(entry) = self.entries.get_mut(&aid) {
             entry.state = entry.state.max(State::Running);
         }
     }
 
-    pub(crate) fn stopping(&mut self, aid: Aid) {
+    /// It is being stopped.
+    pub fn stopping(&mut self, aid: Aid) {
         if let Some(entry) = self.entries.get_mut(&aid) {
             entry.state = entry.state.max(State::Stopping);
         }
     }
 
     /// A life has ended. The place stays if it is kept for the next, and its end was not asked for.
-    pub(crate) fn ended(&mut self, aid: Aid, cause: &Cause, stderr: Vec<String>, keep: bool) {
+    pub fn ended(&mut self, aid: Aid, cause: &Cause, stderr: Vec<String>, keep: bool) {
         let Some(entry) = self.entries.get_mut(&aid) else {
             return;
         };
@@ -249,7 +193,7 @@ impl Registry {
 
     /// Nobody wants a next life in this place; between two lives it is given up at once. Pools see
     /// to the places of their workers themselves.
-    pub(crate) fn unwanted(&mut self, aid: Aid) {
+    pub fn unwanted(&mut self, aid: Aid) {
         let Some(entry) = self.entries.get_mut(&aid) else {
             return;
         };
@@ -260,7 +204,7 @@ impl Registry {
     }
 
     /// Cancelled when nobody wants a next life in this place.
-    pub(crate) fn until_unwanted(&mut self, aid: Aid) -> CancellationToken {
+    pub fn until_unwanted(&mut self, aid: Aid) -> CancellationToken {
         let entry = self.entries.get_mut(&aid);
         entry
             .map(|entry| entry.unwanted.get_or_insert_default().clone())
@@ -269,7 +213,7 @@ impl Registry {
 
     /// A task in the process behind `link` wants a name; who has it now. `None` if that process has
     /// as many as it may have, or lives no more.
-    pub(crate) fn claim(&mut self, task: Aid, name: String, link: &Arc<Link>) -> Option<Aid> {
+    pub fn claim(&mut self, task: Aid, name: String, link: &Arc<Link>) -> Option<Aid> {
         let host = task.host();
         let lives = self.entries.get(&host).is_some_and(
             |entry| matches!(&entry.reached, Some(Reached::Link(its)) if Arc::ptr_eq(its, link)),
@@ -289,7 +233,7 @@ impl Registry {
     }
 
     /// Who has this name, for the process of `asker`, which is told when that is over.
-    pub(crate) fn tell_name(&mut self, name: &str, asker: Aid) -> Option<Aid> {
+    pub fn tell_name(&mut self, name: &str, asker: Aid) -> Option<Aid> {
         let aid = self.named(name)?;
         let told = self.told.entry(name.to_owned()).or_default();
         told.insert(asker);
@@ -325,7 +269,7 @@ impl Registry {
     }
 
     /// A task in another process needs its name no more.
-    pub(crate) fn release(&mut self, task: Aid, name: &str) {
+    pub fn release(&mut self, task: Aid, name: &str) {
         if self.names.get(name) != Some(&task) {
             return;
         }
@@ -336,7 +280,7 @@ impl Registry {
     }
 
     /// The place is given up, and its name is free.
-    pub(crate) fn forget(&mut self, aid: Aid) {
+    pub fn forget(&mut self, aid: Aid) {
         if let Some(entry) = self.entries.remove(&aid) {
             let name = &entry.birth.name;
             if self.names.get(name) == Some(&aid) {
@@ -346,7 +290,7 @@ impl Registry {
     }
 
     /// Gives up a place whose life has ended.
-    pub(crate) fn forget_ended(&mut self, aid: Aid) {
+    pub fn forget_ended(&mut self, aid: Aid) {
         if self
             .entries
             .get(&aid)
@@ -357,12 +301,12 @@ impl Registry {
     }
 
     /// Forgets everybody: the process's loop has ended.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// The next life in this place begins at `until`, at the earliest.
-    pub(crate) fn restarts_at(&mut self, aid: Aid, until: Instant) {
+    pub fn restarts_at(&mut self, aid: Aid, until: Instant) {
         if let Some(entry) = self.entries.get_mut(&aid) {
             entry.until = Some(until);
         }
@@ -373,7 +317,7 @@ impl Registry {
     /// # Errors
     ///
     /// [`SendError::Restarting`] between two lives and before the first.
-    pub(crate) fn reach(&self, aid: Aid, now: Instant) -> Result<Option<Reached>, SendError> {
+    pub fn reach(&self, aid: Aid, now: Instant) -> Result<Option<Reached>, SendError> {
         let Some(entry) = self.entries.get(&aid) else {
             // A task in another process: its host knows it.
             let host = self
@@ -392,7 +336,7 @@ impl Registry {
     }
 
     /// The links to all living process actors.
-    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
+    pub fn links(&self) -> Vec<Arc<Link>> {
         let reached = self
             .entries
             .values()
@@ -405,20 +349,22 @@ impl Registry {
     }
 
     /// The actor of this name.
-    pub(crate) fn named(&self, name: &str) -> Option<Aid> {
+    pub fn named(&self, name: &str) -> Option<Aid> {
         self.names.get(name).copied()
     }
 
-    pub(crate) fn get(&self, aid: Aid) -> Option<&Entry> {
+    /// The place of this id and its current life.
+    pub fn get(&self, aid: Aid) -> Option<&Entry> {
         self.entries.get(&aid)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+    /// All places.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
     }
 
     /// The end of the current life in this place.
-    pub(crate) fn watch_end(&mut self, aid: Aid) -> Option<watch::Receiver<Option<Cause>>> {
+    pub fn watch_end(&mut self, aid: Aid) -> Option<watch::Receiver<Option<Cause>>> {
         let entry = self.entries.get_mut(&aid)?;
         // Between two lives the one before has ended.
         let ended = entry.last_exit.as_ref().filter(|_| entry.control.is_none());
