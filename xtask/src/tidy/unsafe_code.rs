@@ -1,17 +1,18 @@
-//! Unsafe code stands in one crate, each piece with its proof.
+//! Unsafe code stands in one crate, and in one of the benchmark's; each piece with its proof.
 
 use super::problem::Problem;
 use super::tree::{RustFile, Tree};
 
-/// The only folder with unsafe code.
-const UNSAFE_FOLDER: &str = "crates/pulsar-sys/";
+/// The only folders with unsafe code: what we ship needs of the system, and what the benchmark's raw code does, which
+/// is to have nothing of ours around it.
+const UNSAFE_FOLDERS: &[&str] = &["crates/pulsar-sys/", "benches/raw/"];
 /// How far above an unsafe block its proof may begin. A longer proof is a sign that the block does too much.
 const MAX_LINES_TO_PROOF: usize = 12;
 
 pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
     let mut problems = open_roots(tree);
     for file in &tree.rust {
-        if file.path.starts_with(UNSAFE_FOLDER) {
+        if may_be_unsafe(&file.path) {
             problems.extend(unproven(file));
         } else {
             problems.extend(misplaced(file));
@@ -23,7 +24,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
 /// Crate roots that do not forbid unsafe code.
 fn open_roots(tree: &Tree) -> Vec<Problem> {
     let roots = tree.members.iter().flat_map(|member| &member.roots);
-    let outside = roots.filter(|root| !root.starts_with(UNSAFE_FOLDER));
+    let outside = roots.filter(|root| !may_be_unsafe(root));
     let files = outside.filter_map(|root| tree.rust.iter().find(|file| file.path == *root));
     files
         .filter(|file| !forbids_unsafe(&file.source.code))
@@ -32,6 +33,10 @@ fn open_roots(tree: &Tree) -> Vec<Problem> {
             Problem::new(&file.path, 1, message)
         })
         .collect()
+}
+
+fn may_be_unsafe(path: &str) -> bool {
+    UNSAFE_FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 fn forbids_unsafe(code: &str) -> bool {
@@ -152,5 +157,12 @@ mod tests {
             found(path, "pub unsafe fn f() {}\nunsafe extern \"C\" {}\n"),
             []
         );
+    }
+
+    #[test]
+    fn the_benchmarks_raw_code_may_be_unsafe_and_its_program_may_not() {
+        let code = "// SAFETY: g has no conditions.\nfn f() { unsafe { g() } }\n";
+        assert_eq!(found("benches/raw/src/a.rs", code), []);
+        assert_eq!(found("benches/src/a.rs", code).len(), 1);
     }
 }

@@ -1,0 +1,18 @@
+//! A server that says hello.
+
+use crate::goal::Rule::AtMostOfFloor;
+use crate::measure::Measure;
+use crate::order::Work;
+
+pub(super) fn measures(_smoke: bool) -> Vec<Measure> {
+    let peers = &["axum", "actix_web", "nginx"];
+    let cpu = Measure::new("hello_cpu_us", Work::Http, "cpu_us");
+    let rate = Measure::new("hello_per_s", Work::Http, "per_s");
+    vec![
+        cpu.peers(peers).goal(
+            "≥ 0.97 of bare hyper: its CPU a request by ours",
+            AtMostOfFloor(1.0 / 0.97),
+        ),
+        rate.peers(peers),
+    ]
+}
