@@ -212,6 +212,10 @@ fn tell(order: &Order) -> anyhow::Result<Reading> {
         sample.write_from_slice(bytes).send()?;
         anyhow::Ok(())
     };
+    // A publisher that nobody has connected to yet drops what its buffer has no room for: the first is waited for.
+    publish(LAST)?;
+    let mut total = [0; size_of::<u64>()];
+    totals.read_exact(&mut total)?;
     let (mut number, mut rate) = (0, 0.0);
     for span in [order.warm_up(), order.effort] {
         let (first, begun) = (number, Instant::now());
@@ -222,7 +226,6 @@ fn tell(order: &Order) -> anyhow::Result<Reading> {
             }
         }
         publish(LAST)?;
-        let mut total = [0; size_of::<u64>()];
         totals.read_exact(&mut total)?;
         check(u64::from_le_bytes(total), number, order.payload)?;
         rate = per_second(number - first, begun.elapsed());

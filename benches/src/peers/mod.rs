@@ -6,14 +6,20 @@ mod actix;
 #[cfg(feature = "peers")]
 mod actix_web;
 mod axum;
+mod erlang;
 #[cfg(feature = "peers")]
 mod iceoryx2;
 #[cfg(feature = "peers")]
 mod ipc_channel;
 #[cfg(feature = "peers")]
 mod kameo;
+mod nats;
+mod nginx;
+mod program;
+mod python;
 #[cfg(feature = "peers")]
 mod ractor;
+mod redis;
 mod reexec;
 mod tokio_socket;
 
@@ -30,6 +36,11 @@ pub(crate) fn read(peer: &str, order: &Order) -> anyhow::Result<Reading> {
             _ => spawn_one_by_one(order, Kind::Bare),
         },
         "reexec" => reexec::read(order),
+        "erlang" => erlang::read(order),
+        "nats" => nats::read(order),
+        "nginx" => nginx::read(order),
+        "python" => python::read(order),
+        "redis" => redis::read(order),
         peer => built_in(peer, order),
     }
 }
