@@ -10,8 +10,9 @@
 //! - [`children`] learns how children ended and signals them, and never touches a pid that may be a stranger's.
 //! - [`build_id`] tells whether two processes run the same executable; [`code`] sends function pointers between them.
 //! - [`mod@confine`] sets limits on children; [`cgroup`] those of memory, in a control group of each one's own.
-//! - [`scheduling`] has threads that compute make way for one that answers.
-//! - [`descriptors`] passes open files over a socket; [`sealed`] is memory that is shared so and cannot change.
+//! - [`scheduling`] has threads that compute make way for one that answers, and tells where a thread runs.
+//! - [`descriptors`] passes open files over a socket; [`sealed`] is memory that is shared so and cannot change,
+//!   [`words`] such that several processes write at the same time.
 //! - [`occupation`] notes what holds a thread, so that another one, or the parent, can tell.
 //! - [`usage`] measures the own process and looks at the process table.
 //! - [`fault`] fails on purpose, for tests and demonstrations.
@@ -53,11 +54,13 @@ pub mod occupation;
 pub mod scheduling;
 pub mod sealed;
 pub mod usage;
+pub mod words;
 
 mod exit;
 mod fnv;
 mod image;
 mod limits;
+mod mapping;
 mod pid;
 mod platform;
 mod process_table;
@@ -77,3 +80,4 @@ pub use occupation::Occupation;
 pub use pid::Pid;
 pub use sampler::Sampler;
 pub use usage::{Process, Usage, on_main_thread, thread_id};
+pub use words::SharedWords;

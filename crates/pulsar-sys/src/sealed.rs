@@ -27,20 +27,13 @@ use std::{
     num::NonZeroUsize,
     ops::{Deref, DerefMut},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    ptr::{self, NonNull},
     slice,
     sync::Arc,
 };
 
-use rustix::{
-    fs::{FileType, fstat},
-    mm::{MapFlags, ProtFlags, mmap, munmap},
-};
+use rustix::fs::{FileType, fstat};
 
-use crate::platform;
-
-/// No system has smaller pages, and the sizes of all others are multiples of it.
-const SMALLEST_PAGE_BYTES: usize = 4096;
+use crate::{mapping::Mapping, platform};
 
 /// Bytes that cannot change any more, mapped into this process.
 #[derive(Debug)]
@@ -101,7 +94,7 @@ impl Deref for SealedMemory {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        let (start, len) = (self.mapping.start.as_ptr(), self.mapping.len.get());
+        let (start, len) = (self.mapping.start().as_ptr(), self.mapping.len().get());
         // SAFETY: so many bytes are mapped for reading until `self` is dropped, and nobody changes them: see the
         // module's documentation. `Mapping` has seen to it that they are no more than `isize::MAX`.
         unsafe { slice::from_raw_parts(start, len) }
@@ -113,17 +106,23 @@ fn check(descriptor: BorrowedFd<'_>, len: NonZeroUsize) -> Result<(), NotSealed>
     if !platform::is_sealed_memory(descriptor)? {
         return Err(NotSealed::Seals);
     }
+    check_length(descriptor, len)?;
+    match platform::has_holes(descriptor, len.get() as u64)? {
+        true => Err(NotSealed::Holes),
+        false => Ok(()),
+    }
+}
+
+/// That it is a file of this length. Its seals, which have been looked at before, keep it so.
+pub(crate) fn check_length(descriptor: BorrowedFd<'_>, len: NonZeroUsize) -> Result<(), NotSealed> {
     let stat = fstat(descriptor).map_err(io::Error::from)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(NotSealed::Seals);
     }
     let (found, said) = (u64::try_from(stat.st_size).unwrap_or(0), len.get() as u64);
-    if found != said {
-        return Err(NotSealed::Length { found, said });
-    }
-    match platform::has_holes(descriptor, said)? {
-        true => Err(NotSealed::Holes),
-        false => Ok(()),
+    match found == said {
+        true => Ok(()),
+        false => Err(NotSealed::Length { found, said }),
     }
 }
 
@@ -167,8 +166,8 @@ impl UnsealedMemory {
     pub fn new(len: NonZeroUsize) -> io::Result<Self> {
         let descriptor = platform::create_memory()?;
         platform::reserve_memory(descriptor.as_fd(), len.get() as u64)?;
-        // SAFETY: the file was made here, its length has been set, all of its pages have been reserved, and no other
-        // process or mapping has it.
+        // SAFETY: the file was made here, its length has been set, and all of its pages have been reserved. No other
+        // process or mapping has it, so that its length stays.
         let mapping = unsafe { Mapping::for_writing(descriptor.as_fd(), len) }?;
         Ok(Self {
             mapping,
@@ -187,7 +186,7 @@ impl UnsealedMemory {
             descriptor,
         } = self;
         mapping.touch();
-        let len = mapping.len;
+        let len = mapping.len();
         // While it is mapped for writing the seal is refused.
         drop(mapping);
         SealedMemory::seal(descriptor, len)
@@ -198,7 +197,7 @@ impl Deref for UnsealedMemory {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        let (start, len) = (self.mapping.start.as_ptr(), self.mapping.len.get());
+        let (start, len) = (self.mapping.start().as_ptr(), self.mapping.len().get());
         // SAFETY: so many bytes are mapped for reading and writing until `self` is dropped. The descriptor has not
         // left this value, so that nobody else writes there, and `&self` keeps this process from it.
         unsafe { slice::from_raw_parts(start, len) }
@@ -207,119 +206,22 @@ impl Deref for UnsealedMemory {
 
 impl DerefMut for UnsealedMemory {
     fn deref_mut(&mut self) -> &mut [u8] {
-        let (start, len) = (self.mapping.start.as_ptr(), self.mapping.len.get());
+        let (start, len) = (self.mapping.start().as_ptr(), self.mapping.len().get());
         // SAFETY: as above; `&mut self` makes this the only reference.
         unsafe { slice::from_raw_parts_mut(start, len) }
     }
 }
 
-/// A part of the address space that belongs to this value alone.
-#[derive(Debug)]
-struct Mapping {
-    start: NonNull<u8>,
-    len: NonZeroUsize,
-}
-
-// SAFETY: it is memory, whose addresses mean the same on each thread. `Mapping` itself gives out no reference to it; its
-// owners do, under the rules of borrowing.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
-
-impl Mapping {
-    /// Maps sealed memory. The mapping is *private*: as nobody writes, the pages are the file's own all the same, and
-    /// kernels before Linux 6.7 refuse shared mappings of files that are sealed against writing.
-    ///
-    /// # Safety
-    ///
-    /// The file is sealed memory, without holes and exactly so long.
-    unsafe fn for_reading(file: BorrowedFd<'_>, len: NonZeroUsize) -> io::Result<Self> {
-        Self::check(len)?;
-        // SAFETY: the kernel chooses where, so no memory of this process is replaced. That the bytes stay as they are
-        // is promised by the caller.
-        let start = unsafe {
-            mmap(
-                ptr::null_mut(),
-                len.get(),
-                ProtFlags::READ,
-                MapFlags::PRIVATE,
-                file,
-                0,
-            )
-        }?;
-        Self::new(start, len)
-    }
-
-    /// Maps memory that is to be filled.
-    ///
-    /// # Safety
-    ///
-    /// The file is at least so long, all of its pages are reserved, and nobody else maps or writes it while the
-    /// mapping lives.
-    unsafe fn for_writing(file: BorrowedFd<'_>, len: NonZeroUsize) -> io::Result<Self> {
-        Self::check(len)?;
-        // SAFETY: the kernel chooses where, so no memory of this process is replaced. That nobody else changes the
-        // bytes is promised by the caller.
-        let start = unsafe {
-            mmap(
-                ptr::null_mut(),
-                len.get(),
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                file,
-                0,
-            )
-        }?;
-        let mapping = Self::new(start, len)?;
-        // A process that is forked meanwhile would have the mapping too, and stand in the way of the seal.
-        // SAFETY: the range is this mapping's own, and the advice changes nothing in this process.
-        unsafe { platform::keep_from_forks(mapping.start.as_ptr().cast(), len.get()) }?;
-        Ok(mapping)
-    }
-
-    /// No slice is longer than this.
-    fn check(len: NonZeroUsize) -> io::Result<()> {
-        match len.get() <= isize::MAX.unsigned_abs() {
-            true => Ok(()),
-            false => Err(io::ErrorKind::OutOfMemory.into()),
-        }
-    }
-
-    fn new(start: *mut std::ffi::c_void, len: NonZeroUsize) -> io::Result<Self> {
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, len })
-    }
-
-    /// Looks at each page: one that was reserved and not written is filled with its zeros.
-    fn touch(&self) {
-        for offset in (0..self.len.get()).step_by(SMALLEST_PAGE_BYTES) {
-            // SAFETY: the offset is within the mapping.
-            let byte = unsafe { self.start.add(offset) };
-            // SAFETY: the byte is mapped and readable, and nobody writes to it meanwhile: the caller owns the mapping.
-            unsafe { byte.read_volatile() };
-        }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the range was mapped by `mmap` for this value alone, and all slices of it borrowed its owner, which
-        // is being dropped.
-        let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.len.get()) };
-        // It fails only for ranges that are none.
-        debug_assert!(unmapped.is_ok(), "{unmapped:?}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd;
+    use std::{os::fd::AsRawFd, ptr};
 
     use rustix::fs::{
         FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, memfd_create,
     };
 
     use super::*;
+    use crate::mapping::SMALLEST_PAGE_BYTES;
 
     fn len(len: usize) -> NonZeroUsize {
         NonZeroUsize::new(len).unwrap()

@@ -6,7 +6,7 @@ use super::tree::{Dependency, Member, Tree};
 
 /// The layers, lowest first. A crate may depend on crates of lower layers only.
 const LAYERS: &[&[&str]] = &[
-    &["pulsar-wire", "pulsar-sys", "pulsar-macros"],
+    &["pulsar-wire", "pulsar-sys", "pulsar-macros", "pulsar-ring"],
     &["pulsar-model"],
     &[
         "pulsar-policy",

@@ -163,15 +163,40 @@ pub(crate) fn seal_memory(memory: BorrowedFd<'_>) -> io::Result<()> {
     Ok(fcntl_add_seals(memory, SEALS)?)
 }
 
+/// With these nobody can change a memory file's length any more, nor set or lift a seal.
+const LENGTH_SEALS: SealFlags = SealFlags::SEAL
+    .union(SealFlags::SHRINK)
+    .union(SealFlags::GROW);
+
+/// Seals a memory file's length; it can be written all the same.
+pub(crate) fn seal_length(memory: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(fcntl_add_seals(memory, LENGTH_SEALS)?)
+}
+
+/// Whether this is a memory file of ordinary pages whose length cannot change, and to which can be written.
+pub(crate) fn has_sealed_length(descriptor: BorrowedFd<'_>) -> io::Result<bool> {
+    let unwritable = SealFlags::WRITE.union(SealFlags::FUTURE_WRITE);
+    match seals_of_memory(descriptor)? {
+        Some(seals) => Ok(seals.contains(LENGTH_SEALS) && !seals.intersects(unwritable)),
+        None => Ok(false),
+    }
+}
+
 /// Whether this is a memory file of ordinary pages that has all seals. Other files are only asked for seals, which all
 /// but memory files refuse before their file system hears of it.
 pub(crate) fn is_sealed_memory(descriptor: BorrowedFd<'_>) -> io::Result<bool> {
+    let seals = seals_of_memory(descriptor)?;
+    Ok(seals.is_some_and(|seals| seals.contains(SEALS)))
+}
+
+/// The seals of a memory file of ordinary pages; nothing for other files.
+fn seals_of_memory(descriptor: BorrowedFd<'_>) -> io::Result<Option<SealFlags>> {
     match fcntl_get_seals(descriptor) {
-        Err(Errno::INVAL) => Ok(false),
-        Ok(seals) if seals.contains(SEALS) => {
-            Ok(fstatfs(descriptor)?.f_type as u64 == libc::TMPFS_MAGIC as u64)
+        Err(Errno::INVAL) => Ok(None),
+        Ok(seals) => {
+            let is_plain = fstatfs(descriptor)?.f_type as u64 == libc::TMPFS_MAGIC as u64;
+            Ok(is_plain.then_some(seals))
         }
-        Ok(_) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -301,4 +326,11 @@ const NICER: i32 = 5;
 pub(crate) fn prefer_others() {
     // It can fail only where a filter of system calls forbids it.
     let _ = rustix::process::nice(NICER);
+}
+
+/// The processor on which the calling thread runs.
+pub(crate) fn current_core() -> Option<u32> {
+    // SAFETY: it takes nothing and returns a number; -1 if the kernel doesn't tell.
+    let core = unsafe { libc::sched_getcpu() };
+    u32::try_from(core).ok()
 }

@@ -8,14 +8,14 @@ mod other;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
     HIGHEST_SIGNAL, RECV_FLAGS, SEND_FLAGS, arm_parent_death, close_on_exec, close_on_exec_from,
-    create_memory, default_signal, executable, has_holes, image, is_sealed_memory, keep_from_forks,
-    limit_child, name_process, on_main_thread, prefer_others, reserve_memory, seal_memory,
-    thread_id,
+    create_memory, current_core, default_signal, executable, has_holes, has_sealed_length, image,
+    is_sealed_memory, keep_from_forks, limit_child, name_process, on_main_thread, prefer_others,
+    reserve_memory, seal_length, seal_memory, thread_id,
 };
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::{
     HIGHEST_SIGNAL, RECV_FLAGS, SEND_FLAGS, arm_parent_death, close_on_exec, close_on_exec_from,
-    create_memory, default_signal, executable, has_holes, image, is_sealed_memory, keep_from_forks,
-    limit_child, name_process, on_main_thread, prefer_others, reserve_memory, seal_memory,
-    thread_id,
+    create_memory, current_core, default_signal, executable, has_holes, has_sealed_length, image,
+    is_sealed_memory, keep_from_forks, limit_child, name_process, on_main_thread, prefer_others,
+    reserve_memory, seal_length, seal_memory, thread_id,
 };

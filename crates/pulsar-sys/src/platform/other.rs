@@ -85,6 +85,16 @@ pub(crate) fn seal_memory(_memory: BorrowedFd<'_>) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(libc::ENOTSUP))
 }
 
+/// Refuses.
+pub(crate) fn seal_length(_memory: BorrowedFd<'_>) -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(libc::ENOTSUP))
+}
+
+/// Nothing has.
+pub(crate) fn has_sealed_length(_descriptor: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Nothing is.
 pub(crate) fn is_sealed_memory(_descriptor: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(false)
@@ -121,3 +131,8 @@ pub(crate) fn limit_child(
 
 /// Not known: nothing changes.
 pub(crate) fn prefer_others() {}
+
+/// Not known.
+pub(crate) fn current_core() -> Option<u32> {
+    None
+}
