@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::delivery::Held;
 use crate::hosting::host;
 use crate::last_word::tell_before_abort;
+use crate::link_policy::LinkPolicy;
 use crate::log::LogConfig;
 use crate::node::{Node, Timing, Upward};
 use crate::placement::ChildIdentity;
@@ -171,13 +172,14 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
         rest,
     } = received;
     let identity: ChildIdentity = decode(NATIVE, &record.identity)?;
-    let timing: Timing = decode(NATIVE, &record.timing)?;
+    let (timing, links): (Timing, LinkPolicy) = decode(NATIVE, &record.timing)?;
     let behaviour = read_behaviour(record.behaviour, shared)?;
     let aid = identity.birth.aid;
     if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
         tracing::debug!(%error, "the process keeps its name");
     }
-    let link = Arc::new(Link::new(Aid::new(aid.arbiter(), Aid::ARBITER_PLACE)));
+    let link = Link::new(Aid::new(aid.arbiter(), Aid::ARBITER_PLACE));
+    let link = Arc::new(links.apply(link, false));
     let upward = Upward::Child {
         link: Arc::clone(&link),
         places: parking_lot::Mutex::new(identity.places),
@@ -192,6 +194,7 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     if let Some(log) = log {
         let _ = node.log.set(log);
     }
+    *node.links.lock() = links;
     node.install();
     let (hooks, mistake) = match behaviour.resolve() {
         Ok(hooks) => (hooks, None),
@@ -279,7 +282,7 @@ async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: Begun) {
         cx: cx.clone(),
         arrivals: Arc::default(),
     };
-    let reason = pump(&link, &stream, begun, &handler).await;
+    let reason = pump(&link, stream, begun, &handler).await;
     tracing::debug!(%reason, "link to the arbiter ended");
     link.end(&Cause::Unknown);
     cx.stop();

@@ -17,7 +17,7 @@
 //! * `node`: one process's share; `route`, `ways`, `delivery`: the ways to other processes, and from
 //!   a frame to a mailbox; `builtin`: the built-in commands of this layer.
 //! * `entry`: where a child enters the program; `last_word`: what a process says that a panic aborts.
-//! * `log`: what a process says.
+//! * `log`: what a process says; `link_policy`: how processes speak with each other.
 //!
 //! What an actor is once it lives (its loop, mailbox, commands, types and handle) stands in
 //! `pulsar-actor`. What is said of actors stands in `pulsar-model`, the decisions of supervision in
@@ -50,6 +50,7 @@ mod delivery;
 mod entry;
 mod hosting;
 mod last_word;
+mod link_policy;
 mod log;
 mod node;
 mod placement;
@@ -61,6 +62,7 @@ mod ways;
 
 pub use arbiter::{Arbiter, Ended, HaltError, ScaleError, StartError, arbiter, halt};
 pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
+pub use link_policy::LinkPolicy;
 pub use log::LogConfig;
 pub use pulsar_actor::{
     Actor, ActorCall, ActorEvents, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError,

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::arbiter::Master;
+use crate::link_policy::LinkPolicy;
 use crate::log::LogConfig;
 use crate::ways::Ways;
 use crate::{Context, LinksInfo, SpawnError, SystemInfo};
-use pulsar_link::Link;
+use pulsar_link::{Link, close_seats};
 use pulsar_registry::{Reached, Registry};
 
 /// What a process knows of the system. One per process, from its start to its end.
@@ -26,6 +27,8 @@ pub(crate) struct Node {
     pub(crate) here: Aid,
     pub(crate) timing: Timing,
     pub(crate) log: OnceLock<LogConfig>,
+    /// The arbiter's, and that of a child as it was when the child was made.
+    pub(crate) links: Mutex<LinkPolicy>,
     /// Whom this process manages: in the arbiter's everybody, elsewhere the task actors here.
     pub(crate) registry: Mutex<Registry>,
     pub(crate) sampler: Sampler,
@@ -85,6 +88,7 @@ impl Node {
             here,
             timing,
             log: OnceLock::new(),
+            links: Mutex::default(),
             registry: Mutex::default(),
             sampler: Sampler::default(),
             upward,
@@ -114,6 +118,7 @@ impl Node {
     pub(crate) fn close(&self) {
         if let Some(master) = self.master() {
             master.leave_main_loop();
+            close_seats();
         }
         self.registry.lock().clear();
     }

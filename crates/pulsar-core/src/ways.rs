@@ -180,7 +180,10 @@ impl Node {
                 return Ok(());
             }
         };
-        let link = Arc::new(Link::direct(host, life));
+        // One of the two, whichever it is.
+        let makes = self.here.place() < host.place();
+        let link = self.links.lock().apply(Link::direct(host, life), makes);
+        let link = Arc::new(link);
         ways.peers.add(Arc::clone(&link));
         tokio::spawn(speak(Arc::clone(self), link, life, stream));
         Ok(())
@@ -221,15 +224,15 @@ async fn speak(node: Arc<Node>, link: Arc<Link>, life: Incarnation, stream: Unix
     };
     let pumping = ways.pumps.token();
     tokio::select! {
-        reason = pump(&link, &stream, Begun::default(), &handler) => {
+        reason = pump(&link, stream, Begun::default(), &handler) => {
             tracing::debug!(peer = %link.peer(), %reason, "direct link ended");
         }
         () = dead_for_long(&link) => {
             tracing::debug!(peer = %link.peer(), "direct link to a dead process is left");
         }
     }
-    // Before anything else is waited for: the peer, if it lives, learns it too.
-    drop(stream);
+    // The pump has closed the socket, before anything else is waited for: the peer, if it lives, learns
+    // it too.
     link.close();
     drop(pumping);
     let cause = match link.ended_in_order() {

@@ -1,7 +1,8 @@
 //! The connection between two processes of a Pulsar system.
 //!
-//! One socket carries frames both ways. What goes out is gathered, so that many frames leave in
-//! one write; what comes in goes to a [`LinkHandler`]. The asks that wait for a reply from the
+//! At first one socket carries frames both ways. What goes out is gathered, so that many frames leave in
+//! one write; what comes in goes to a [`LinkHandler`]. Once there is traffic, frames go through two
+//! rings in shared memory, and the socket carries wake-ups, descriptors and the news of death. The asks that wait for a reply from the
 //! other side are kept; when the other side is gone each of them is answered with the cause.
 //!
 //! A child has one link to the arbiter, and direct links to those children with which it speaks.
@@ -21,7 +22,11 @@
 //! * [`payload`]: values on their way: as they are in one process, as a [`Body`] between two.
 //! * [`SharedBytes`]: large values, which are [passed](Passed) beside the bytes of a body;
 //!   `side_table`: where serde meets them.
-//! * `outbox`: what waits to be written; `pending`: the asks in flight; `changes`: waiting for a
+//! * `outbox`: what waits to be written, `queue` where it goes; `inbox` and `ring_inbox`: what has come
+//!   by socket and by ring; `rings`: how the two ends agree to go on through rings, in `mapped` memory;
+//!   `signal`: what the socket carries then.
+//! * `poller`: when a reader polls instead of sleeping; `seats`: how many of them in the system.
+//! * `pending`: the asks in flight; `changes`: waiting for a
 //!   condition.
 #![forbid(unsafe_code)]
 
@@ -30,20 +35,28 @@ mod ask;
 mod body;
 mod changes;
 mod credit;
+mod inbox;
 mod line;
 mod link;
+mod mapped;
 mod outbox;
 mod passed;
 pub mod payload;
 mod peers;
 mod pending;
+mod poller;
 mod pump;
+mod queue;
 mod receipt;
 mod retire;
+mod ring_inbox;
+mod rings;
+mod seats;
 mod seek;
 mod send;
 mod shared_bytes;
 mod side_table;
+mod signal;
 mod turns;
 mod verdict;
 
@@ -58,6 +71,8 @@ pub use peers::Peers;
 pub use pending::PendingReply;
 pub use pump::{Begun, CloseReason, LinkHandler, pump};
 pub use receipt::Receipt;
+pub use rings::RingSettings;
+pub use seats::{close_seats, open_seats};
 pub use seek::{Seeking, Sought, SoughtReceiver};
 pub use shared_bytes::{SharedBytes, SharedBytesMut};
 pub use turns::TurnGuard;

@@ -18,8 +18,11 @@ use crate::outbox::{Outbox, PushError};
 use crate::passed::Passed;
 use crate::payload;
 use crate::pending::Pending;
+use crate::queue::Waits;
 use crate::receipt::Withheld;
 use crate::retire::Retirement;
+use crate::rings::Rings;
+use crate::signal::send_signal;
 
 /// One end of the connection to another process.
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub struct Link {
     /// For what came from there.
     pub(crate) withheld: Withheld,
     pub(crate) retirement: Retirement,
+    pub(crate) rings: Rings,
     /// The other side lets too much gather.
     given_up: AtomicBool,
     /// How the other side ended, by the arbiter's word.
@@ -49,6 +53,9 @@ pub struct Link {
     /// When it was last used, by the clock of all links of this process.
     used: AtomicU64,
 }
+
+/// How long one without a loop waits before it looks again whether a full ring has room.
+const ROOM_NAP: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Rises with each use of any link.
 static CLOCK: AtomicU64 = AtomicU64::new(1);
@@ -64,6 +71,7 @@ impl Link {
             credits: Credits::default(),
             withheld: Withheld::default(),
             retirement: Retirement::default(),
+            rings: Rings::default(),
             given_up: AtomicBool::new(false),
             verdict: OnceLock::new(),
             cause: OnceLock::new(),
@@ -206,21 +214,19 @@ impl Link {
         descriptor: BorrowedFd<'_>,
         deadline: std::time::Instant,
     ) -> io::Result<()> {
-        while !self.outbox.is_empty() {
-            let write = |bytes: &[u8], passed: &[BorrowedFd<'_>]| match passed {
-                [] => Ok(rustix::io::write(descriptor, bytes)?),
-                passed => send_with_descriptors(descriptor, bytes, passed),
-            };
-            match self.outbox.write_with(write) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => {
-                    written?;
-                    continue;
-                }
+        loop {
+            match self.write_blocking(descriptor)? {
+                Waits::Nothing => return Ok(()),
+                Waits::Socket | Waits::Room => {}
             }
             let left = deadline.saturating_duration_since(std::time::Instant::now());
             if left.is_zero() {
                 return Err(io::ErrorKind::TimedOut.into());
+            }
+            if self.outbox.waits() == Waits::Room {
+                // No loop is there to be woken.
+                std::thread::sleep(left.min(ROOM_NAP));
+                continue;
             }
             let mut writable = [PollFd::new(&descriptor, PollFlags::OUT)];
             poll(
@@ -228,7 +234,27 @@ impl Link {
                 Some(&Timespec::try_from(left).map_err(io::Error::other)?),
             )?;
         }
-        Ok(())
+    }
+
+    /// Writes what waits, as far as there is room.
+    fn write_blocking(&self, descriptor: BorrowedFd<'_>) -> io::Result<Waits> {
+        while self.outbox.has_bytes_for_socket() {
+            let write = |bytes: &[u8], passed: &[BorrowedFd<'_>]| match passed {
+                [] => Ok(rustix::io::write(descriptor, bytes)?),
+                passed => send_with_descriptors(descriptor, bytes, passed),
+            };
+            match self.outbox.write_with(write) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Waits::Socket);
+                }
+                written => written?,
+            };
+        }
+        let send = |signal, passed: &[BorrowedFd<'_>]| send_signal(descriptor, signal, passed);
+        match self.outbox.is_on_ring() {
+            true => self.outbox.forward_with(send),
+            false => Ok(Waits::Nothing),
+        }
     }
 
     /// Something of the user's goes over it, one way or the other.

@@ -1,57 +1,43 @@
-//! What waits to be written to a link.
+//! What waits to leave by a link.
 
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 use pulsar_model::SendError;
-use pulsar_wire::{DESCRIPTORS_AT, DESCRIPTORS_LOST, Frame, FrameError, MAX_FRAME_BYTES};
+use pulsar_ring::Corrupt;
+use pulsar_wire::{Frame, MAX_FRAME_BYTES};
 use tokio::sync::Notify;
 
 use crate::Passed;
 use crate::changes::Changes;
+use crate::queue::{Forwarded, Queue, RingWay, Waits};
+use crate::signal::{DESCRIPTORS, LOST, ring_bell};
 
 /// Bytes that may wait before asks are held back: a few of the largest frames, so that a slow
 /// reader costs the writer no more than this.
-const ASKS_LIMIT_BYTES: usize = 4 * MAX_FRAME_BYTES;
+pub(crate) const ASKS_LIMIT_BYTES: usize = 4 * MAX_FRAME_BYTES;
 /// Bytes that may wait at all. Replies and system frames are let past the first limit, since
 /// holding them back could stop both sides for ever; a peer that lets this much gather is lost.
 const LIMIT_BYTES: usize = 16 * MAX_FRAME_BYTES;
-/// An empty buffer larger than this is given back: an idle link costs next to nothing.
-const KEEP_BYTES: usize = 64 << 10;
 
 /// Frames, encoded, in the order in which they were pushed.
+///
+/// Over a socket it is the pump that writes them. Into a ring each is put by whoever pushes it, if
+/// there is room and nothing waits before it; what is left is the pump's.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
-    /// Something was pushed, or the outbox was closed.
+    /// There is something for the pump to see to, or a reply will come soon.
     filled: Notify,
     /// Asks find room again, or never will.
     room: Changes,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    bytes: BytesMut,
-    /// Bytes that have left before those in `bytes`.
-    left: u64,
-    /// The frames among `bytes` that carry descriptors, in order.
-    marks: VecDeque<Mark>,
-    /// No more asks: the link is being retired.
-    retired: bool,
-    closed: bool,
-}
-
-/// Descriptors that go with one byte.
-#[derive(Debug)]
-struct Mark {
-    /// How many bytes leave before that byte, counted from the link's first.
-    position: u64,
-    passed: Passed,
-    /// They are the runtime's own, not a message's.
-    is_system: bool,
+    /// There is something for the pump to see to. It is set after that is there, and taken before the
+    /// pump looks.
+    attention: AtomicBool,
+    /// The pump sleeps, and would rather poll if a reply is to come.
+    dozes: AtomicBool,
 }
 
 impl Outbox {
@@ -62,14 +48,11 @@ impl Outbox {
     /// [`PushError::Full`] if the other side does not keep up, [`PushError::Refused`] if the
     /// frame is too large, [`PushError::Retired`], [`PushError::Closed`].
     pub(crate) fn push_ask(&self, frame: &Frame, passed: &Passed) -> Result<(), PushError> {
-        let mut queue = self.queue.lock();
-        if queue.retired {
-            return Err(PushError::Retired);
-        }
-        queue.push_with(frame, passed, false, ASKS_LIMIT_BYTES)?;
-        drop(queue);
-        self.filled.notify_one();
-        Ok(())
+        let is_answered = frame.request != 0;
+        self.push(is_answered, |queue| match queue.retired {
+            true => Err(PushError::Retired),
+            false => queue.push_with(frame, passed, false, ASKS_LIMIT_BYTES),
+        })
     }
 
     /// Appends a reply, with the descriptors that it announces.
@@ -78,7 +61,9 @@ impl Outbox {
     ///
     /// As [`push_ask`](Self::push_ask), at a higher limit and not if retired.
     pub(crate) fn push_reply(&self, frame: &Frame, passed: &Passed) -> Result<(), PushError> {
-        self.push_past_asks(frame, passed, false)
+        self.push(false, |queue| {
+            queue.push_with(frame, passed, false, LIMIT_BYTES)
+        })
     }
 
     /// Appends a system frame, with the descriptors that it announces.
@@ -87,20 +72,9 @@ impl Outbox {
     ///
     /// As [`push_reply`](Self::push_reply).
     pub(crate) fn push_system(&self, frame: &Frame, passed: &Passed) -> Result<(), PushError> {
-        self.push_past_asks(frame, passed, true)
-    }
-
-    fn push_past_asks(
-        &self,
-        frame: &Frame,
-        passed: &Passed,
-        is_system: bool,
-    ) -> Result<(), PushError> {
-        let mut queue = self.queue.lock();
-        queue.push_with(frame, passed, is_system, LIMIT_BYTES)?;
-        drop(queue);
-        self.filled.notify_one();
-        Ok(())
+        self.push(false, |queue| {
+            queue.push_with(frame, passed, true, LIMIT_BYTES)
+        })
     }
 
     /// Appends the frame that says that no more asks come. Under one lock: none comes behind it.
@@ -109,17 +83,102 @@ impl Outbox {
     ///
     /// As [`push_reply`](Self::push_reply); then too there are no more asks.
     pub(crate) fn push_retire(&self, frame: &Frame) -> Result<(), PushError> {
-        let mut queue = self.queue.lock();
-        queue.retired = true;
-        let pushed = queue.push(frame, LIMIT_BYTES);
-        drop(queue);
+        let pushed = self.push(false, |queue| {
+            queue.retired = true;
+            queue.push(frame, LIMIT_BYTES)
+        });
         self.room.announce();
-        self.filled.notify_one();
         pushed
     }
 
+    /// Appends the last frame that goes to the socket: what is pushed from then on goes into the ring.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_reply`](Self::push_reply); then nothing changes.
+    pub(crate) fn push_switch(&self, frame: &Frame, ring: RingWay) -> Result<(), PushError> {
+        self.push(false, |queue| {
+            queue.push(frame, LIMIT_BYTES)?;
+            queue.switch(ring);
+            Ok(())
+        })
+    }
+
+    fn push(
+        &self,
+        is_answered: bool,
+        push: impl FnOnce(&mut Queue) -> Result<(), PushError>,
+    ) -> Result<(), PushError> {
+        let mut queue = self.queue.lock();
+        push(&mut queue)?;
+        let forwarded = queue.forward();
+        drop(queue);
+        let needs_pump = self.follow(forwarded);
+        if needs_pump {
+            self.call_pump();
+        } else if is_answered && self.dozes.load(Ordering::Relaxed) {
+            // Relaxed: one that has just fallen asleep is woken by the reply's own bell.
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Does what is to be done without the lock; true if the rest is the pump's.
+    fn follow(&self, forwarded: Forwarded) -> bool {
+        if let Some(socket) = forwarded.bell {
+            ring_bell(&socket);
+        }
+        if forwarded.made_room {
+            self.room.announce();
+        }
+        forwarded.needs_pump
+    }
+
+    /// There is something for the pump to see to.
+    pub(crate) fn call_pump(&self) {
+        self.attention.store(true, Ordering::Release);
+        self.filled.notify_one();
+    }
+
+    /// True if there may be something for the pump to see to since this was asked last.
+    pub(crate) fn takes_attention(&self) -> bool {
+        // Loaded first: a swap would take the line from those who push each time.
+        self.attention.load(Ordering::Relaxed) && self.attention.swap(false, Ordering::Acquire)
+    }
+
+    /// The pump sleeps, or it does not any more.
+    pub(crate) fn dozes(&self, dozes: bool) {
+        self.dozes.store(dozes, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.lock().bytes.is_empty()
+        self.waits() == Waits::Nothing
+    }
+
+    /// What the rest waits for.
+    pub(crate) fn waits(&self) -> Waits {
+        self.queue.lock().waits()
+    }
+
+    /// True if what is first goes to the socket, as bytes.
+    pub(crate) fn has_bytes_for_socket(&self) -> bool {
+        self.queue.lock().has_bytes_for_socket()
+    }
+
+    /// True once frames go into the ring: from then on the socket carries signals.
+    pub(crate) fn is_on_ring(&self) -> bool {
+        self.queue.lock().is_on_ring()
+    }
+
+    /// True if who waits for room need not wait any longer.
+    pub(crate) fn has_half_room(&self) -> bool {
+        self.queue.lock().has_half_room()
+    }
+
+    /// What the other side has stored in the ring's memory that cannot be.
+    pub(crate) fn fault(&self) -> Option<Corrupt> {
+        self.queue.lock().fault()
     }
 
     /// Descriptors of system frames that wait to be sent.
@@ -141,19 +200,20 @@ impl Outbox {
     /// Takes no more frames; what waits is still written.
     pub(crate) fn close(&self) {
         self.queue.lock().closed = true;
-        self.filled.notify_one();
+        self.call_pump();
         self.room.announce();
     }
 
     /// Throws away what waits: nobody will read it.
     pub(crate) fn discard(&self) {
-        let mut queue = self.queue.lock();
-        queue.left += queue.bytes.len() as u64;
-        queue.bytes = BytesMut::new();
-        let marks = std::mem::take(&mut queue.marks);
-        drop(queue);
+        let marks = self.queue.lock().discard();
         drop(marks);
         self.room.announce();
+    }
+
+    /// The pump has ended: the ring's memory is let go.
+    pub(crate) fn leave_ring(&self) {
+        self.queue.lock().leave_ring();
     }
 
     /// Waits until there is something to write, or nothing more will come.
@@ -166,7 +226,7 @@ impl Outbox {
         self.room.until(|| self.has_room()).await;
     }
 
-    /// Hands what waits to `write`, which says how much it took.
+    /// Hands what waits for the socket to `write`, which says how much it took.
     ///
     /// One call carries the descriptors of at most one frame, and that frame's first byte comes
     /// first: a socket passes descriptors on with the first byte of their write. They are let go
@@ -179,7 +239,6 @@ impl Outbox {
         write: impl FnOnce(&[u8], &[BorrowedFd<'_>]) -> std::io::Result<usize>,
     ) -> std::io::Result<usize> {
         let mut queue = self.queue.lock();
-        let before = queue.bytes.len();
         let (bytes, descriptors) = queue.next_write();
         let carries = !descriptors.is_empty();
         let written = write(bytes, &descriptors);
@@ -194,22 +253,57 @@ impl Outbox {
             }
             written => written?,
         };
-        queue.bytes.advance(written);
-        queue.left += written as u64;
         let sent = match carries && written > 0 {
             true => queue.marks.pop_front(),
             false => None,
         };
-        let after = queue.bytes.len();
-        if after == 0 && queue.bytes.capacity() > KEEP_BYTES {
-            queue.bytes = BytesMut::new();
-        }
+        let made_room = queue.advance(written);
         drop(queue);
         drop(sent);
-        if before > ASKS_LIMIT_BYTES && after <= ASKS_LIMIT_BYTES {
+        if made_room {
             self.room.announce();
         }
         Ok(written)
+    }
+
+    /// Moves what waits into the ring, and hands to `send` the signals that have to follow a frame there:
+    /// each a byte with its descriptors. What then waits, and for what.
+    ///
+    /// The frame is in the ring before its descriptors leave. So who has them finds it there.
+    ///
+    /// # Errors
+    ///
+    /// Those of `send`, but for a socket that takes no more.
+    pub(crate) fn forward_with(
+        &self,
+        mut send: impl FnMut(u8, &[BorrowedFd<'_>]) -> std::io::Result<()>,
+    ) -> std::io::Result<Waits> {
+        loop {
+            let mut queue = self.queue.lock();
+            let forwarded = queue.forward();
+            drop(queue);
+            self.follow(forwarded);
+            let mut queue = self.queue.lock();
+            let Some(due) = queue.due() else {
+                return Ok(queue.waits());
+            };
+            let Some(mark) = due else { continue };
+            let sent = match mark.lost {
+                true => send(LOST, &[]),
+                false => send(DESCRIPTORS, &mark.passed.borrowed()),
+            };
+            let sent = match sent {
+                Err(error) if !mark.lost && !is_of_the_socket(&error) => {
+                    tracing::error!(%error, "descriptors cannot be passed; their message goes without them");
+                    mark.lost = true;
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Waits::Socket),
+                sent => sent.map(|()| due.take()),
+            };
+            drop(queue);
+            drop(sent?);
+        }
     }
 }
 
@@ -219,67 +313,6 @@ fn is_of_the_socket(error: &std::io::Error) -> bool {
         error.kind(),
         ErrorKind::WouldBlock | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
     )
-}
-
-impl Queue {
-    fn push_with(
-        &mut self,
-        frame: &Frame,
-        passed: &Passed,
-        is_system: bool,
-        limit_bytes: usize,
-    ) -> Result<(), PushError> {
-        let position = self.left + self.bytes.len() as u64;
-        self.push(frame, limit_bytes)?;
-        if !passed.is_empty() {
-            self.marks.push_back(Mark {
-                position,
-                passed: passed.clone(),
-                is_system,
-            });
-        }
-        Ok(())
-    }
-
-    /// The frame whose first byte is the next to leave goes without its descriptors.
-    fn lose_descriptors(&mut self) -> Option<Mark> {
-        if let Some(count) = self.bytes.get_mut(DESCRIPTORS_AT) {
-            *count = DESCRIPTORS_LOST;
-        }
-        self.marks.pop_front()
-    }
-
-    fn push(&mut self, frame: &Frame, limit_bytes: usize) -> Result<(), PushError> {
-        if self.closed {
-            return Err(PushError::Closed);
-        }
-        if self.bytes.len() > limit_bytes {
-            return Err(PushError::Full { limit_bytes });
-        }
-        let encoded = frame.encode(&mut self.bytes, MAX_FRAME_BYTES);
-        encoded.map_err(|error| {
-            PushError::Refused(match error {
-                FrameError::TooLarge { size, limit } => SendError::TooLarge { size, limit },
-                other => SendError::codec(other),
-            })
-        })
-    }
-
-    /// What goes out in one write: up to the next frame that carries descriptors, or from it on
-    /// up to the one after it.
-    fn next_write(&self) -> (&[u8], Vec<BorrowedFd<'_>>) {
-        // A mark's byte has not left yet, so its position is no less than `left`.
-        let until = |mark: Option<&Mark>| match mark {
-            Some(mark) => &self.bytes[..(mark.position - self.left) as usize],
-            None => &self.bytes[..],
-        };
-        match self.marks.front() {
-            Some(mark) if mark.position == self.left => {
-                (until(self.marks.get(1)), mark.passed.borrowed())
-            }
-            next => (until(next), Vec::new()),
-        }
-    }
 }
 
 /// Why a frame was not taken.
@@ -303,8 +336,8 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
-    use bytes::Bytes;
-    use pulsar_wire::{FrameDecoder, Kind};
+    use bytes::{Bytes, BytesMut};
+    use pulsar_wire::{DESCRIPTORS_LOST, FrameDecoder, Kind};
 
     use super::*;
 

@@ -1,28 +1,27 @@
-//! Moves bytes between a link's socket, its outbox and its handler.
+//! Moves bytes between a link's socket and rings, its outbox and its handler.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::BytesMut;
-use pulsar_sys::descriptors::{MAX_DESCRIPTORS, recv_with_descriptors, send_with_descriptors};
-use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, FrameError, Kind, MAX_FRAME_BYTES};
+use pulsar_ring::Corrupt;
+use pulsar_sys::descriptors::send_with_descriptors;
+use pulsar_wire::{Frame, FrameError, Kind};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 use crate::Link;
+use crate::inbox::{Inbox, is_gone};
+use crate::poller::{Look, Poller};
+use crate::queue::Waits;
+use crate::ring_inbox::{Progress, RingInbox};
+use crate::rings::{Agreement, Inbound, carries_memory, is_own, seats_came};
+use crate::signal::send_signal;
 
-/// Room for one read: what a socketpair holds by default, so that one read can empty it.
-const READ_BYTES: usize = 64 << 10;
 /// Frames handled before others on the loop get their turn.
-const BATCH_FRAMES: usize = 64;
-
-thread_local! {
-    /// What was read last: one buffer for all links of the thread, since an idle link holds no memory.
-    static READ: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
+pub(crate) const BATCH_FRAMES: usize = 64;
 
 /// What is done with what comes.
 pub trait LinkHandler: Send + Sync + 'static {
@@ -72,69 +71,232 @@ pub enum CloseReason {
     /// The peer sent what is no frame.
     #[error("link closed: the peer sent garbage: {0}")]
     Frame(#[from] FrameError),
+    /// The peer has stored in the rings' memory what cannot be.
+    #[error("link closed: {0}")]
+    Ring(#[from] Corrupt),
     /// The handler does not trust the peer any further.
     #[error("link closed: {0}")]
     Untrusted(String),
 }
 
 /// Runs until the link ends. All that the peer had sent before its end is handled first: the
-/// end of the stream comes after its last byte.
+/// end of the stream comes after its last byte, and the rings are read to their end then. The stream is
+/// closed with it.
 pub async fn pump(
     link: &Arc<Link>,
-    stream: &UnixStream,
+    stream: UnixStream,
     begun: Begun,
     handler: &dyn LinkHandler,
 ) -> CloseReason {
-    match run(link, stream, begun, handler).await {
+    let socket = Arc::new(stream);
+    let reader = Reader {
+        link,
+        socket: &socket,
+        handler,
+        agreement: Agreement::default(),
+    };
+    let _ring = LeavesRing(link);
+    match run(reader, begun).await {
         Ok(()) => CloseReason::Closed,
         Err(reason) => reason,
     }
 }
 
-async fn run(
-    link: &Arc<Link>,
-    stream: &UnixStream,
-    begun: Begun,
-    handler: &dyn LinkHandler,
-) -> Result<(), CloseReason> {
-    let mut inbox = Inbox {
-        bytes: begun.bytes,
-        descriptors: begun.descriptors.into(),
-        claimed: 0,
-        lost: std::iter::repeat_n(0, begun.lost).collect(),
-    };
-    inbox.dispatch(link, handler).await?;
-    loop {
-        if link.is_given_up() {
+/// Lets go of the rings' memory at the pump's end, also if it is dropped before.
+struct LeavesRing<'a>(&'a Link);
+
+impl Drop for LeavesRing<'_> {
+    fn drop(&mut self) {
+        self.0.outbox.leave_ring();
+    }
+}
+
+/// Who reads, and what is done with frames.
+pub(crate) struct Reader<'a> {
+    pub(crate) link: &'a Arc<Link>,
+    pub(crate) socket: &'a Arc<UnixStream>,
+    handler: &'a dyn LinkHandler,
+    agreement: Agreement,
+}
+
+impl Reader<'_> {
+    pub(crate) fn takes_descriptors(&self, kind: Kind) -> bool {
+        carries_memory(kind) || self.handler.takes_descriptors(kind)
+    }
+
+    /// Handles one frame. The ring to read from, if this was the last one that comes over the socket.
+    pub(crate) fn handle(
+        &mut self,
+        frame: Frame,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<Option<Inbound>, CloseReason> {
+        let handled = match is_own(frame.kind) {
+            false => note_ask(self.link, &frame).and_then(|()| {
+                let handled = self.handler.frame_came(self.link, frame, descriptors);
+                handled.map(|()| None)
+            }),
+            true if frame.kind == Kind::Seats => {
+                seats_came(self.link, &frame, &descriptors).map(|()| None)
+            }
+            true => {
+                let (link, socket) = (self.link, self.socket);
+                self.agreement
+                    .frame_came(link, socket, &frame, &descriptors)
+            }
+        };
+        handled.map_err(CloseReason::Untrusted)
+    }
+
+    /// Writes what waits, as far as the socket and the ring take it. What the rest waits for, or nothing
+    /// if the link is closed and all has left.
+    fn flush(&self) -> Result<Option<Waits>, CloseReason> {
+        if self.link.is_given_up() {
             let reason = "it does not read what is sent to it".to_owned();
             return Err(CloseReason::Untrusted(reason));
         }
-        flush(link, stream)?;
-        // In this order: nothing is pushed once it is closed.
-        let closed = link.outbox.is_closed();
-        let waiting = !link.outbox.is_empty();
-        if closed && !waiting {
-            return Ok(());
+        // Before the look at what waits: nothing is pushed once it is closed.
+        let closed = self.link.outbox.is_closed();
+        let waits = match flush(self.link, self.socket) {
+            // The peer is gone. What waits has no reader any more, but what the peer had sent
+            // has: the reads that follow end at the end of the stream.
+            Err(error) if is_gone(&error) => {
+                self.link.outbox.discard();
+                Waits::Nothing
+            }
+            flushed => flushed?,
+        };
+        if let Some(corrupt) = self.link.outbox.fault() {
+            return Err(corrupt.into());
         }
-        let interest = match waiting {
-            true => Interest::READABLE | Interest::WRITABLE,
-            false => Interest::READABLE,
+        Ok((!closed || waits != Waits::Nothing).then_some(waits))
+    }
+}
+
+async fn run(mut reader: Reader<'_>, begun: Begun) -> Result<(), CloseReason> {
+    let mut inbox = Inbox::new(begun);
+    let mut ring = inbox.dispatch(&mut reader).await?;
+    while ring.is_none() {
+        reader.agreement.offer(reader.link);
+        // Taken first: what is pushed from here on is seen the next time.
+        reader.link.outbox.takes_attention();
+        let Some(waits) = reader.flush()? else {
+            return Ok(());
         };
         tokio::select! {
-            ready = stream.ready(interest) => {
+            ready = reader.socket.ready(interest(waits)) => {
                 if ready?.is_readable() {
-                    inbox.read(stream)?;
-                    inbox.dispatch(link, handler).await?;
+                    inbox.read(reader.socket)?;
+                    ring = inbox.dispatch(&mut reader).await?;
                 }
             }
-            () = link.outbox.filled() => {}
+            () = reader.link.outbox.filled() => {}
+        }
+    }
+    match ring {
+        Some(ring) => run_ring(reader, ring).await,
+        None => Ok(()),
+    }
+}
+
+fn interest(waits: Waits) -> Interest {
+    match waits {
+        Waits::Socket => Interest::READABLE | Interest::WRITABLE,
+        Waits::Nothing | Waits::Room => Interest::READABLE,
+    }
+}
+
+async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), CloseReason> {
+    let mut poller = Poller::new(reader.link.rings.poll());
+    // The first time there may be something that was pushed before.
+    let mut waits = Waits::Socket;
+    loop {
+        if reader.link.outbox.takes_attention() || waits != Waits::Nothing {
+            waits = match reader.flush()? {
+                Some(waits) => waits,
+                None => return Ok(()),
+            };
+        }
+        match ring.hear(reader.socket) {
+            Err(CloseReason::PeerClosed) => return Err(read_out(reader, ring).await),
+            heard => heard?,
+        }
+        poller.publish_core(&ring.sleeper);
+        match ring.turn(&mut reader)? {
+            Progress::Batch => {
+                poller.renew();
+                // Which lets the loop look at its sockets and timers.
+                tokio::task::yield_now().await;
+            }
+            Progress::Some => {
+                poller.renew();
+                // Those to whom it was handed have their turn.
+                come_back().await;
+            }
+            Progress::Nothing => match poller.look(&mut ring) {
+                Look::Found => {}
+                Look::ComeBack => come_back().await,
+                Look::Sleep => sleep(&reader, &mut ring, &mut poller, waits).await?,
+            },
         }
     }
 }
 
-/// Writes what waits, as far as the socket takes it.
-fn flush(link: &Link, stream: &UnixStream) -> Result<(), CloseReason> {
-    while !link.outbox.is_empty() {
+/// Lets the other tasks of the loop run. Cheaper than `yield_now`, which has the loop look at its
+/// sockets each time.
+async fn come_back() {
+    let mut has_been = false;
+    std::future::poll_fn(|context| match std::mem::replace(&mut has_been, true) {
+        true => Poll::Ready(()),
+        false => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// Sleeps until there is something to read, or to write and room for it, or a signal.
+async fn sleep(
+    reader: &Reader<'_>,
+    ring: &mut RingInbox,
+    poller: &mut Poller,
+    waits: Waits,
+) -> Result<(), CloseReason> {
+    let outbox = &reader.link.outbox;
+    let needs_room = waits == Waits::Room;
+    ring.shrink();
+    ring.sleeper.arm(needs_room);
+    // The second look: what came before the word was heard rings no bell.
+    if ring.has_more()? || (needs_room && outbox.has_half_room()) {
+        ring.sleeper.disarm();
+        return Ok(());
+    }
+    outbox.dozes(true);
+    tokio::select! {
+        ready = reader.socket.ready(interest(waits)) => drop(ready?),
+        // A reply may be on its way soon.
+        () = outbox.filled() => poller.renew(),
+    }
+    outbox.dozes(false);
+    ring.sleeper.disarm();
+    Ok(())
+}
+
+/// The other side is gone: handles what it had sent.
+async fn read_out(mut reader: Reader<'_>, mut ring: RingInbox) -> CloseReason {
+    ring.end_came();
+    loop {
+        match ring.turn(&mut reader) {
+            Ok(Progress::Nothing) => return CloseReason::PeerClosed,
+            Ok(Progress::Some | Progress::Batch) => tokio::task::yield_now().await,
+            Err(reason) => return reason,
+        }
+    }
+}
+
+/// Writes what waits: first what goes to the socket, then what goes into the ring.
+fn flush(link: &Link, stream: &UnixStream) -> std::io::Result<Waits> {
+    while link.outbox.has_bytes_for_socket() {
         let written = link.outbox.write_with(|bytes, descriptors| {
             let send = || send_with_descriptors(stream, bytes, descriptors);
             match descriptors {
@@ -143,142 +305,18 @@ fn flush(link: &Link, stream: &UnixStream) -> Result<(), CloseReason> {
             }
         });
         match written {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            // The peer is gone. What waits has no reader any more, but what the peer had sent
-            // has: the reads that follow end at the end of the stream.
-            Err(error) if is_gone(&error) => link.outbox.discard(),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-fn is_gone(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
-    )
-}
-
-/// What has been read and not handled yet.
-struct Inbox {
-    bytes: BytesMut,
-    /// Those that no frame has claimed yet, in order.
-    descriptors: VecDeque<OwnedFd>,
-    /// How many have been claimed.
-    claimed: u64,
-    /// Frames whose descriptors came, and found no room in this process: for each, how many had come before. One
-    /// read brings those of one frame at most. The number tells such a frame from the next one, whose
-    /// descriptors may be there before the end of this one is.
-    lost: VecDeque<u64>,
-}
-
-impl Inbox {
-    fn read(&mut self, stream: &UnixStream) -> Result<(), CloseReason> {
-        match self.read_with_descriptors(stream) {
-            Ok(0) => Err(CloseReason::PeerClosed),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-            Err(error) if is_gone(&error) => Err(CloseReason::PeerClosed),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn read_with_descriptors(&mut self, stream: &UnixStream) -> std::io::Result<usize> {
-        let mut received = Vec::new();
-        let read = READ.with_borrow_mut(|buffer| {
-            // The system layer writes to bytes that are there already.
-            if buffer.is_empty() {
-                *buffer = vec![0; READ_BYTES];
-            }
-            let read = stream.try_io(Interest::READABLE, || {
-                recv_with_descriptors(stream, buffer, &mut received)
-            })?;
-            self.bytes.extend_from_slice(&buffer[..read.bytes]);
-            Ok::<_, std::io::Error>(read)
-        })?;
-        self.descriptors.extend(received);
-        if read.lost_descriptors {
-            tracing::error!("descriptors were passed to this process, and it has no room for them");
-            self.lost
-                .push_back(self.claimed + self.descriptors.len() as u64);
-        }
-        Ok(read.bytes)
-    }
-
-    async fn dispatch(
-        &mut self,
-        link: &Arc<Link>,
-        handler: &dyn LinkHandler,
-    ) -> Result<(), CloseReason> {
-        let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
-        let mut batch = 0;
-        while let Some(frame) = decoder.decode(&mut self.bytes)? {
-            let is_allowed = handler.takes_descriptors(frame.kind);
-            let claimed = self.claim(&frame, is_allowed);
-            let descriptors = claimed.map_err(CloseReason::Untrusted)?;
-            note_ask(link, &frame).map_err(CloseReason::Untrusted)?;
-            handler
-                .frame_came(link, frame, descriptors)
-                .map_err(CloseReason::Untrusted)?;
-            batch += 1;
-            if batch % BATCH_FRAMES == 0 {
-                tokio::task::yield_now().await;
-            }
-        }
-        self.check_unclaimed().map_err(CloseReason::Untrusted)?;
-        if self.bytes.is_empty() {
-            // An idle link holds no memory.
-            self.bytes = BytesMut::new();
-        }
-        Ok(())
-    }
-
-    /// The frame's own descriptors: those that came with its first byte are there, and those of
-    /// the frames before it are not there any more.
-    fn claim(&mut self, frame: &Frame, is_allowed: bool) -> Result<Vec<OwnedFd>, String> {
-        let count = usize::from(frame.descriptors);
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        if !is_allowed {
-            let kind = frame.kind;
-            return Err(format!(
-                "it passes descriptors with {kind:?}, which it may not"
-            ));
-        }
-        if frame.descriptors == DESCRIPTORS_LOST {
-            return Ok(Vec::new());
-        }
-        if self
-            .lost
-            .pop_front_if(|before| *before <= self.claimed)
-            .is_some()
-        {
-            return Ok(Vec::new());
-        }
-        if count > self.descriptors.len() {
-            return Err(format!(
-                "its frame says that {count} descriptors come with it, but they did not"
-            ));
-        }
-        self.claimed += count as u64;
-        Ok(self.descriptors.drain(..count).collect())
-    }
-
-    /// All whole frames have claimed theirs. What is left belongs to a frame that has begun, and
-    /// is at most what one frame carries; or no frame will ever claim it.
-    fn check_unclaimed(&self) -> Result<(), String> {
-        let (most, most_lost) = match self.bytes.is_empty() {
-            true => (0, 0),
-            false => (MAX_DESCRIPTORS, 1),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Waits::Socket),
+            written => written?,
         };
-        match self.descriptors.len() > most || self.lost.len() > most_lost {
-            true => Err("it passes descriptors that no frame of its announces".to_owned()),
-            false => Ok(()),
-        }
     }
+    if !link.outbox.is_on_ring() {
+        return Ok(Waits::Nothing);
+    }
+    link.outbox.forward_with(|signal, descriptors| {
+        stream.try_io(Interest::WRITABLE, || {
+            send_signal(stream, signal, descriptors)
+        })
+    })
 }
 
 /// Counts an ask, before it can be answered. On a link that the peer has retired there are none.

@@ -61,6 +61,7 @@ pub struct Receipt {
 impl Receipt {
     /// For one message of the user's to the actor at `place` and `task`, which came over `link`.
     pub fn new(link: &Arc<Link>, place: u32, task: u32) -> Self {
+        link.note_message();
         Self {
             link: Arc::clone(link),
             key: (place, task),

@@ -113,6 +113,9 @@ impl Link {
     /// place in this life, or else as [`Kind::Peer`] says. `request` is that of the seek, or 0
     /// if the child has not asked.
     pub fn send_peer(&self, request: u64, actor: Aid, way: Option<(Incarnation, OwnedFd)>) {
+        if way.is_some() {
+            self.share_seats();
+        }
         let (incarnation, descriptor) = way.unzip();
         let frame = Frame {
             request,

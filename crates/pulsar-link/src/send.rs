@@ -124,8 +124,10 @@ impl Link {
                     .map(|()| 0)
             }
         };
-        if let (Some(credit), Err(_)) = (credit, &posted) {
-            credit.unspend();
+        match (credit, &posted) {
+            (Some(credit), Err(_)) => credit.unspend(),
+            (Some(_), Ok(_)) => self.note_message(),
+            (None, _) => {}
         }
         posted
     }

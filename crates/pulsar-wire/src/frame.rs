@@ -165,15 +165,28 @@ pub enum Kind {
     Release = 18,
     /// Arbiter to child: whoever had the name that is the body, as the child was told, has it no more.
     NameGone = 19,
+    /// The maker of a link's rings offers them to the other side: with the descriptor of the memory.
+    Rings = 20,
+    /// The answer to [`Rings`](Self::Rings): it reads and writes them from now on. The last frame that
+    /// goes over the socket in this direction.
+    RingsTaken = 21,
+    /// The other answer to [`Rings`](Self::Rings): the link stays on its socket.
+    RingsRefused = 22,
+    /// The maker's answer to [`RingsTaken`](Self::RingsTaken), and its last frame over the socket.
+    RingsBegun = 23,
+    /// Arbiter to child: with the descriptor of the page on which the processes of the system agree how
+    /// many of them poll.
+    Seats = 24,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Result<Self, FrameError> {
         use Kind::{
             Ask, Boot, Claim, Credit, Ended, Failure, Hello, NameGone, Notify, Peer, PeerEnded,
-            Release, Reply, Retire, Retired, Seek, Stop, Tell, Undelivered,
+            Release, Reply, Retire, Retired, Rings, RingsBegun, RingsRefused, RingsTaken, Seats,
+            Seek, Stop, Tell, Undelivered,
         };
-        [
+        const ALL: [Kind; 24] = [
             Boot,
             Hello,
             Notify,
@@ -193,10 +206,15 @@ impl Kind {
             Claim,
             Release,
             NameGone,
-        ]
-        .into_iter()
-        .find(|kind| *kind as u8 == byte)
-        .ok_or(FrameError::Kind(byte))
+            Rings,
+            RingsTaken,
+            RingsRefused,
+            RingsBegun,
+            Seats,
+        ];
+        // In the order of their bytes, the first of which is 1; a test looks at each.
+        let index = usize::from(byte).wrapping_sub(1);
+        ALL.get(index).copied().ok_or(FrameError::Kind(byte))
     }
 }
 
@@ -324,7 +342,7 @@ mod tests {
     use super::*;
 
     fn kinds() -> impl Strategy<Value = Kind> {
-        (1_u8..=19).prop_map(|byte| Kind::from_byte(byte).unwrap())
+        (1_u8..=24).prop_map(|byte| Kind::from_byte(byte).unwrap())
     }
 
     prop_compose! {
@@ -421,11 +439,11 @@ mod tests {
 
     #[test]
     fn each_kind_has_the_byte_that_it_is_read_by() {
-        for byte in 1..=19 {
+        for byte in 1..=24 {
             assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
         }
         assert_eq!(Kind::from_byte(0), Err(FrameError::Kind(0)));
-        assert_eq!(Kind::from_byte(20), Err(FrameError::Kind(20)));
+        assert_eq!(Kind::from_byte(25), Err(FrameError::Kind(25)));
     }
 
     #[test]

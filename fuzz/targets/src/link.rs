@@ -145,10 +145,8 @@ async fn converse(stream: &[u8], begun: usize, piece: usize) -> (End, Vec<Frame>
         }
     };
     let read = async {
-        let reason = pump(&link, &ours, before, &heard).await;
-        // A writer that still waits for room finds nobody.
-        drop(ours);
-        reason
+        // Its end closes the stream: a writer that still waits for room finds nobody.
+        pump(&link, ours, before, &heard).await
     };
     let ((), reason) = tokio::join!(write, read);
     let end = match reason {

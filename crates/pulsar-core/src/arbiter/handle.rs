@@ -7,6 +7,7 @@ use pulsar_wire::Aid;
 use tokio::time::Instant;
 
 use super::{HaltError, ScaleError, listing, shutdown, start, steering};
+use crate::link_policy::LinkPolicy;
 use crate::log::LogConfig;
 use crate::node::Node;
 use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target, get_actor};
@@ -73,6 +74,23 @@ impl Arbiter {
         let node = Node::current().ok_or(SendError::NotRunning)?;
         let caller = get_actor().map_or(node.here, |cx| cx.aid());
         super::halt_by(&node, caller, code)
+    }
+
+    /// Says how the processes of this system speak with each other: those that are made from now on. In
+    /// other processes, and before the arbiter runs, it does nothing.
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// use pulsar::{LinkPolicy, arbiter};
+    ///
+    /// // No actor takes a processor for itself while it waits for the next message.
+    /// let poll = std::time::Duration::ZERO;
+    /// arbiter().set_link_policy(LinkPolicy { poll, ..LinkPolicy::default() });
+    /// ```
+    pub fn set_link_policy(&self, policy: LinkPolicy) {
+        if let Some(node) = Node::current().filter(|node| node.master().is_some()) {
+            *node.links.lock() = policy;
+        }
     }
 
     /// Leaves TERM, INT and QUIT to the program. Else the arbiter obeys them: the first asks it to stop,

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::start::{self, Start, StartError};
 use super::{Master, exits, orphans, shutdown, signals};
+use crate::link_policy::LinkPolicy;
 use crate::node::{Node, Timing, Upward, notify_period};
 use crate::{
     Anyone, Context, Error, EventLoop, Executor, Extra, OnStop, Overflow, Placement, Result, Role,
@@ -26,6 +27,7 @@ use pulsar_actor::runtime::{
     own_thread, release_thread, scope,
 };
 use pulsar_child::RELAY;
+use pulsar_link::open_seats;
 
 /// How long blocking jobs of the program may go on after its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);
@@ -142,6 +144,11 @@ fn begin() -> Result<(Context, Life), StartError> {
     let (exits, signals) = (exits::listen()?, signals::listen()?);
     let upward = Upward::Master(Master::new(Handle::current()));
     let node = Arc::new(Node::new(aid, 1, timing, upward));
+    let links = LinkPolicy::from_environment();
+    *node.links.lock() = links;
+    if links.rings {
+        open_seats();
+    }
     if !node.install() {
         return Err(StartError::Begun);
     }

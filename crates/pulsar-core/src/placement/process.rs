@@ -83,7 +83,7 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
         .stderr
         .and_then(|pipe| read_stderr(pipe, keep_lines));
     let aid = commission.birth.aid;
-    let link = Arc::new(Link::new(aid));
+    let link = Arc::new(node.links.lock().apply(Link::new(aid), true));
     let mut exit = node.master().map(|master| master.adopt(spawned.pid));
     if let Err(error) = confinement.apply(spawned.pid) {
         if let Some(master) = node.master() {
@@ -175,7 +175,7 @@ fn boot_frame(
         version: PROTOCOL_VERSION,
         identity: encode(NATIVE, &identity).map_err(hook_error)?,
         world: encode(NATIVE, world).map_err(hook_error)?,
-        timing: encode(NATIVE, &node.timing).map_err(hook_error)?,
+        timing: encode(NATIVE, &(&node.timing, *node.links.lock())).map_err(hook_error)?,
         log: encode(NATIVE, &node.log.get()).map_err(hook_error)?,
         settings: Bytes::new(),
         behaviour: behaviour.bytes,
@@ -226,12 +226,14 @@ impl Speaker {
             descriptors,
         } = self;
         let reason = match begin(stream, boot, descriptors).await {
-            Ok(stream) => pump(&link, &stream, Begun::default(), &handler).await,
+            Ok(stream) => pump(&link, stream, Begun::default(), &handler).await,
             Err(error) => CloseReason::Io(error),
         };
         tracing::debug!(peer = %link.peer(), %reason, "link ended");
         let untrusted = match reason {
-            CloseReason::Frame(_) | CloseReason::Untrusted(_) => Some(reason.to_string()),
+            CloseReason::Frame(_) | CloseReason::Ring(_) | CloseReason::Untrusted(_) => {
+                Some(reason.to_string())
+            }
             CloseReason::PeerClosed | CloseReason::Closed | CloseReason::Io(_) => None,
         };
         drop(

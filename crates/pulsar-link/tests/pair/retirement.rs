@@ -7,11 +7,11 @@ use bytes::Bytes;
 use pulsar_link::payload::{Outcome, Payload};
 use pulsar_link::{CloseReason, Fare, Link, Peers, PendingReply, Unsent};
 use pulsar_model::Cause;
-use pulsar_wire::{Frame, Incarnation, Kind};
+use pulsar_wire::{Frame, Kind};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::support::{Came, End, Handler, host, message, number, pair, start};
+use crate::support::{Came, End, Handler, direct, host, message, number, pair, start};
 
 /// Asks in flight each way.
 const ASKS: u32 = 20;
@@ -143,8 +143,8 @@ impl World {
     /// A new link to the process in place 2, whose other end runs on its own.
     fn connect(self: &Arc<Self>) -> Arc<Link> {
         let (one, two) = UnixStream::pair().unwrap();
-        let near = Arc::new(Link::direct(host(2), Incarnation::FIRST));
-        let far = Arc::new(Link::direct(host(1), Incarnation::FIRST));
+        let near = Arc::new(direct(2));
+        let far = Arc::new(direct(1));
         let handler = || Handler {
             commands: self.commands.clone(),
             takes_descriptors: false,

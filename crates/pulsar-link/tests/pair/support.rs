@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pulsar_link::{AskBody, Begun, CloseReason, Link, LinkHandler, pump};
+use pulsar_link::{AskBody, Begun, CloseReason, Link, LinkHandler, RingSettings, pump};
 use pulsar_wire::{Aid, ArbiterId, Codec, CommandBody, Frame, Incarnation, Kind};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
@@ -101,7 +101,7 @@ impl End {
             commands: sender,
             takes_descriptors,
         };
-        let link = Arc::new(Link::direct(host(place), Incarnation::FIRST));
+        let link = Arc::new(direct(place));
         let pump = start(&link, stream, handler);
         Self {
             link,
@@ -116,6 +116,21 @@ impl End {
     }
 }
 
+/// A direct link to the process in `place`, 1 or 2, which goes on through rings where these tests are
+/// about them.
+pub(crate) fn direct(place: u32) -> Link {
+    let link = Link::direct(host(place), Incarnation::FIRST);
+    let settings = RingSettings {
+        makes: place == 2,
+        after: 0,
+        poll: RingSettings::POLL,
+    };
+    match crate::RINGS {
+        true => link.with_rings(settings),
+        false => link,
+    }
+}
+
 /// Runs a pump; the stream is closed at its end.
 pub(crate) fn start(
     link: &Arc<Link>,
@@ -123,7 +138,7 @@ pub(crate) fn start(
     handler: Handler,
 ) -> JoinHandle<CloseReason> {
     let link = Arc::clone(link);
-    tokio::spawn(async move { pump(&link, &stream, Begun::default(), &handler).await })
+    tokio::spawn(async move { pump(&link, stream, Begun::default(), &handler).await })
 }
 
 /// The processes in places 1 and 2: each end's peer is the other.

@@ -1,0 +1,146 @@
+//! When a reader polls its ring, instead of sleeping until it is woken.
+//!
+//! To be woken costs tens of microseconds, and a look at the ring some nanoseconds. So who has just
+//! read something goes on looking for a while. It does not
+//!
+//! * when nothing has come for its budget: an idle link costs nothing;
+//! * while the other side ran on this processor last: it cannot go on before this one sleeps;
+//! * while somebody else polls on this processor: see [`Seats`].
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use pulsar_ring::Sleeper;
+use pulsar_sys::scheduling::current_core;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::mapped::Mapped;
+use crate::ring_inbox::RingInbox;
+use crate::seats::Seats;
+
+/// How long the links of one process look at their rings before the others on their loop have their
+/// turn, all together. Less, and going round the loop is most of the work; more, and those wait.
+const SPIN_NS: u64 = 300;
+
+/// The links of this process that poll.
+static POLLING: AtomicU32 = AtomicU32::new(0);
+
+/// What one who has found nothing to read does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// Reads: there is something now.
+    Found,
+    /// Looks again when the others on its loop have had their turn.
+    ComeBack,
+    /// Sleeps until it is woken.
+    Sleep,
+}
+
+/// What one link knows about polling.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    budget_ns: u64,
+    until_ns: u64,
+    /// Something has come since the last look at the clock.
+    is_fresh: bool,
+    /// Where this side runs, as the other was told.
+    core: Option<u32>,
+    /// Whose seat it has, while it polls.
+    seat: Option<u32>,
+    process: u32,
+}
+
+/// Nanoseconds by a clock that all processes share.
+fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    // Neither is negative.
+    (now.tv_sec as u64).wrapping_mul(1_000_000_000) + now.tv_nsec as u64
+}
+
+impl Poller {
+    /// One that goes on for `budget` after the last frame; not at all if that is zero.
+    pub(crate) fn new(budget: Duration) -> Self {
+        Self {
+            budget_ns: u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX),
+            until_ns: 0,
+            is_fresh: true,
+            core: None,
+            seat: None,
+            process: std::process::id(),
+        }
+    }
+
+    /// Something has come, or will soon.
+    pub(crate) fn renew(&mut self) {
+        self.is_fresh = true;
+    }
+
+    /// Looks at the ring for a moment.
+    pub(crate) fn look(&mut self, ring: &mut RingInbox) -> Look {
+        let begun_ns = now_ns();
+        if !self.may_poll(&ring.sleeper, begun_ns) {
+            self.stop();
+            return Look::Sleep;
+        }
+        let share_ns = SPIN_NS / u64::from(POLLING.load(Ordering::Relaxed).max(1));
+        loop {
+            if ring.may_have_more() {
+                return Look::Found;
+            }
+            if now_ns().saturating_sub(begun_ns) >= share_ns {
+                return Look::ComeBack;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// It sleeps: somebody else may poll here.
+    pub(crate) fn stop(&mut self) {
+        let Some(core) = self.seat.take() else { return };
+        POLLING.fetch_sub(1, Ordering::Relaxed);
+        if let Some(seats) = Seats::here() {
+            seats.leave(core, self.process);
+        }
+    }
+
+    /// Tells the other side where this one runs.
+    pub(crate) fn publish_core(&mut self, sleeper: &Sleeper<Mapped>) {
+        let core = current_core();
+        if core != self.core {
+            self.core = core;
+            if let Some(core) = core {
+                sleeper.publish_core(core);
+            }
+        }
+    }
+
+    fn may_poll(&mut self, sleeper: &Sleeper<Mapped>, now_ns: u64) -> bool {
+        if self.is_fresh {
+            self.is_fresh = false;
+            self.until_ns = now_ns.saturating_add(self.budget_ns);
+        }
+        let Some(core) = self.core else { return false };
+        if now_ns >= self.until_ns || sleeper.core_of_other() == Some(core) {
+            return false;
+        }
+        let Some(seats) = Seats::here() else {
+            return false;
+        };
+        if self.seat.is_some_and(|seat| seat != core) {
+            // It has been moved to another processor.
+            self.stop();
+        }
+        let taken = seats.take(core, self.process, now_ns);
+        if taken && self.seat.is_none() {
+            self.seat = Some(core);
+            POLLING.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
