@@ -277,8 +277,8 @@ impl Agreement {
         descriptors: &[OwnedFd],
     ) -> Result<(), String> {
         let memory = match descriptors {
-            _ if link.rings.settings.is_none() => None,
             [] if frame.descriptors > 0 => None,
+            [_] if link.rings.settings.is_none() => None,
             [one] => match Mapped::take(one.as_fd()) {
                 Ok(memory) => Some(memory),
                 Err(NotSealed::System(error)) => {

@@ -10,6 +10,7 @@
 //! * [`TARGETS`]: all of them, each with its seeds.
 //! * `frame`, `hello`, `boot_record`, `command`, `report`: what links carry, from the outside in.
 //! * `link`: the same bytes on a real socket, read by a pump.
+//! * `ring`: what a peer may do to the memory of a link's rings, and to its socket then.
 //! * `control_line`: what a client writes to the control socket, to a real server.
 //! * `corpus`: the files below `fuzz/corpus`: where they are, what stands in them at first.
 //! * `mutation`: changes an input a little, by a seed.
@@ -26,6 +27,7 @@ mod hello;
 mod link;
 pub mod mutation;
 mod report;
+mod ring;
 mod target;
 
 pub use boot_record::boot_record;
@@ -35,4 +37,5 @@ pub use frame::frame;
 pub use hello::hello;
 pub use link::link;
 pub use report::report;
+pub use ring::ring;
 pub use target::{Seed, TARGETS, Target};

@@ -1,6 +1,6 @@
 //! All there is to fuzz.
 
-use crate::{boot_record, command, control_line, frame, hello, link, report};
+use crate::{boot_record, command, control_line, frame, hello, link, report, ring};
 
 /// An input to begin with: what it shows, which is the name of its file, and its bytes.
 pub type Seed = (&'static str, Vec<u8>);
@@ -47,6 +47,11 @@ pub const TARGETS: &[Target] = &[
         name: "link",
         check: link,
         seeds: link::seeds,
+    },
+    Target {
+        name: "ring",
+        check: ring,
+        seeds: ring::seeds,
     },
     Target {
         name: "control_line",

@@ -79,6 +79,11 @@ fn replays_the_corpus_of_link() {
 }
 
 #[test]
+fn replays_the_corpus_of_ring() {
+    replay("ring");
+}
+
+#[test]
 fn replays_the_corpus_of_control_line() {
     replay("control_line");
 }
