@@ -1,11 +1,12 @@
 //! What came over a link and finds no room in its mailbox yet.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::{Entry, HashMap};
+use std::collections::hash_map::Entry;
 
 use parking_lot::Mutex;
 
-use crate::credit::{Key, WINDOW};
+use crate::credit::WINDOW;
+use crate::key::Keyed;
 
 /// Messages that may wait for one target: some windows of credit. One link brings no more than one,
 /// but when it is retired the next brings another.
@@ -32,7 +33,7 @@ pub(crate) const MOST_WAITING: usize = 4 * WINDOW;
 /// that what comes over the next goes behind what came over the one before.
 #[derive(Debug)]
 pub struct Arrivals<T> {
-    waiting: Mutex<HashMap<Key, VecDeque<T>>>,
+    waiting: Mutex<Keyed<VecDeque<T>>>,
 }
 
 impl<T> Default for Arrivals<T> {

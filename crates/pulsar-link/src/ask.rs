@@ -1,19 +1,17 @@
 //! A command on its way to a link.
 
-use bytes::Bytes;
 use pulsar_model::SendError;
 use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
 use tokio::time::Instant;
 
 use crate::Passed;
-use crate::credit::Key;
+use crate::key::Key;
 
 /// A command and whom it is for, encoded but for its number.
 #[derive(Debug)]
 pub struct AskBody {
-    target: Key,
-    codec: Codec,
-    body: Bytes,
+    /// All but what is only known when it leaves.
+    frame: Frame,
     passed: Passed,
     deadline: Option<Instant>,
 }
@@ -34,9 +32,12 @@ impl AskBody {
     ) -> Result<Self, SendError> {
         let body = CommandBody::encode(command, args).map_err(SendError::codec)?;
         Ok(Self {
-            target: (target.place(), target.task()),
-            codec,
-            body,
+            frame: Frame {
+                codec,
+                place: target.place(),
+                task: target.task(),
+                ..Frame::new(Kind::Ask, body)
+            },
             passed: Passed::default(),
             deadline,
         })
@@ -44,33 +45,26 @@ impl AskBody {
 
     /// With the descriptors that its arguments name.
     pub fn with(mut self, passed: Passed) -> Self {
+        self.frame.descriptors = passed.count();
         self.passed = passed;
         self
     }
 
     pub(crate) fn target(&self) -> Key {
-        self.target
+        (self.frame.place, self.frame.task)
     }
 
-    /// What goes with the frame.
-    pub(crate) fn passed(&self) -> &Passed {
-        &self.passed
+    /// Makes the frame as of now: the wait for credit counts against its deadline.
+    pub(crate) fn prepare(&mut self, kind: Kind, request: u64) {
+        self.frame.kind = kind;
+        self.frame.request = request;
+        let left = |at: Instant| at.saturating_duration_since(Instant::now());
+        self.frame.deadline = self.deadline.map(left);
     }
 
-    /// The frame as of now: the wait for credit counts against its deadline.
-    pub(crate) fn frame(&self, kind: Kind, request: u64) -> Frame {
-        let now = Instant::now();
-        let left = self.deadline.map(|at| at.saturating_duration_since(now));
-        let (place, task) = self.target;
-        Frame {
-            codec: self.codec,
-            descriptors: self.passed.count(),
-            request,
-            place,
-            task,
-            deadline: left,
-            ..Frame::new(kind, self.body.clone())
-        }
+    /// The frame, as it was [prepared](Self::prepare), and what goes with it.
+    pub(crate) fn prepared(&self) -> (&Frame, &Passed) {
+        (&self.frame, &self.passed)
     }
 }
 
@@ -107,12 +101,14 @@ mod tests {
     async fn the_time_that_a_message_waits_counts_against_its_deadline() {
         let aid = Aid::task_in(ArbiterId::from_entropy(1), 5, 6);
         let deadline = Instant::now() + Duration::from_secs(30);
-        let body = AskBody::new(aid, "greet", Codec::Json, b"[]", Some(deadline)).unwrap();
+        let mut body = AskBody::new(aid, "greet", Codec::Json, b"[]", Some(deadline)).unwrap();
         tokio::time::advance(Duration::from_secs(10)).await;
-        let frame = body.frame(Kind::Ask, 3);
+        body.prepare(Kind::Ask, 3);
+        let (frame, _) = body.prepared();
         assert_eq!(frame.deadline, Some(Duration::from_secs(20)));
         assert_eq!((frame.place, frame.task, frame.request), (5, 6, 3));
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(body.frame(Kind::Ask, 3).deadline, Some(Duration::ZERO));
+        body.prepare(Kind::Ask, 3);
+        assert_eq!(body.prepared().0.deadline, Some(Duration::ZERO));
     }
 }

@@ -4,7 +4,6 @@
 //! takes the message in, or at once when the message was not sent after all. So at most [`WINDOW`]
 //! messages of one link wait for one actor, and one slow actor holds up only those who send to it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +11,7 @@ use parking_lot::Mutex;
 use pulsar_wire::Frame;
 use tokio::sync::{Semaphore, TryAcquireError};
 
+use crate::key::{Key, Keyed};
 use crate::line::{Line, Place};
 
 /// Messages of the user's that may be on their way to one actor over one link, sent and not yet
@@ -21,9 +21,6 @@ pub const WINDOW: usize = 256;
 /// Targets in a table before those of which nothing is outstanding are looked for.
 pub(crate) const SWEEP_TARGETS: usize = 1024;
 
-/// An actor behind a link: its place and task number.
-pub(crate) type Key = (u32, u32);
-
 /// The credits of one link.
 #[derive(Debug)]
 pub(crate) struct Credits {
@@ -32,7 +29,7 @@ pub(crate) struct Credits {
 
 #[derive(Debug)]
 struct Table {
-    targets: HashMap<Key, Arc<Target>>,
+    targets: Keyed<Arc<Target>>,
     /// The table is swept when it has grown past this.
     sweep_at: usize,
     closed: bool,
@@ -71,7 +68,7 @@ impl Default for Credits {
     fn default() -> Self {
         Self {
             table: Mutex::new(Table {
-                targets: HashMap::new(),
+                targets: Keyed::default(),
                 sweep_at: SWEEP_TARGETS,
                 closed: false,
             }),

@@ -36,6 +36,7 @@ mod body;
 mod changes;
 mod credit;
 mod inbox;
+mod key;
 mod line;
 mod link;
 mod mapped;

@@ -1,6 +1,5 @@
 //! What has been taken in of that which came over a link: the receiver's side of credit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +7,8 @@ use parking_lot::Mutex;
 use pulsar_wire::{Frame, Kind};
 
 use crate::Link;
-use crate::credit::{Key, SWEEP_TARGETS, WINDOW};
+use crate::credit::{SWEEP_TARGETS, WINDOW};
+use crate::key::{Key, Keyed};
 
 /// Messages taken in by one target before their sender is told, all at once.
 ///
@@ -25,7 +25,7 @@ const RETURN_AT: u32 = WINDOW as u32 / 4;
 /// small by returning what is in it.
 #[derive(Debug, Default)]
 pub(crate) struct Withheld {
-    counts: Mutex<HashMap<Key, u32>>,
+    counts: Mutex<Keyed<u32>>,
 }
 
 impl Withheld {

@@ -118,10 +118,9 @@ impl Link {
         let posted = match letter.reply.take() {
             Some(reply) => self.post_ask(letter, reply),
             None => {
-                let frame = letter.body.frame(Kind::Tell, 0);
-                self.outbox
-                    .push_ask(&frame, letter.body.passed())
-                    .map(|()| 0)
+                letter.body.prepare(Kind::Tell, 0);
+                let (frame, passed) = letter.body.prepared();
+                self.outbox.push_ask(frame, passed).map(|()| 0)
             }
         };
         match (credit, &posted) {
@@ -137,8 +136,9 @@ impl Link {
     fn post_ask(&self, letter: &mut Letter, reply: PendingReply) -> Result<u64, PushError> {
         let entered = self.pending.insert(reply);
         let request = entered.map_err(PushError::Refused)?;
-        let frame = letter.body.frame(Kind::Ask, request);
-        let Err(error) = self.outbox.push_ask(&frame, letter.body.passed()) else {
+        letter.body.prepare(Kind::Ask, request);
+        let (frame, passed) = letter.body.prepared();
+        let Err(error) = self.outbox.push_ask(frame, passed) else {
             return Ok(request);
         };
         match self.pending.remove(request) {
