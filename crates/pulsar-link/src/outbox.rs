@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::Passed;
 use crate::changes::Changes;
-use crate::queue::{Forwarded, Queue, RingWay, Waits};
+use crate::queue::{Forwarded, Queue, RingWay, Telling, Waits};
 use crate::signal::{DESCRIPTORS, LOST, ring_bell};
 
 /// Bytes that may wait before asks are held back: a few of the largest frames, so that a slow
@@ -25,7 +25,10 @@ const LIMIT_BYTES: usize = 16 * MAX_FRAME_BYTES;
 /// Frames, encoded, in the order in which they were pushed.
 ///
 /// Over a socket it is the pump that writes them. Into a ring each is put by whoever pushes it, if
-/// there is room and nothing waits before it; what is left is the pump's.
+/// there is room and nothing waits before it; what is left is the pump's. The other side is told of the
+/// first at once; of those that follow before the pump has its turn, a few at a time, and of the last by
+/// the pump: each telling takes a line of the cache from the other side, which costs more than the
+/// frame itself.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
@@ -38,6 +41,8 @@ pub(crate) struct Outbox {
     attention: AtomicBool,
     /// The pump sleeps, and would rather poll if a reply is to come.
     dozes: AtomicBool,
+    /// The pump has had its turn since the last push.
+    has_turned: AtomicBool,
 }
 
 impl Outbox {
@@ -111,7 +116,15 @@ impl Outbox {
     ) -> Result<(), PushError> {
         let mut queue = self.queue.lock();
         push(&mut queue)?;
-        let forwarded = queue.forward();
+        // Relaxed: it says only how soon the other side is told.
+        let is_first = self.has_turned.load(Ordering::Relaxed);
+        if is_first {
+            self.has_turned.store(false, Ordering::Relaxed);
+        }
+        let forwarded = queue.forward(match is_first {
+            true => Telling::Now,
+            false => Telling::Later,
+        });
         drop(queue);
         let needs_pump = self.follow(forwarded);
         if needs_pump {
@@ -136,8 +149,18 @@ impl Outbox {
 
     /// There is something for the pump to see to.
     pub(crate) fn call_pump(&self) {
-        self.attention.store(true, Ordering::Release);
-        self.filled.notify_one();
+        // Whoever has set it before wakes the pump, or has: it is taken before the pump looks, and the
+        // wake-up is kept until the pump sleeps.
+        if !self.attention.swap(true, Ordering::AcqRel) {
+            self.filled.notify_one();
+        }
+    }
+
+    /// The pump has its turn: what is pushed next is the first since.
+    pub(crate) fn turns(&self) {
+        if !self.has_turned.load(Ordering::Relaxed) {
+            self.has_turned.store(true, Ordering::Relaxed);
+        }
     }
 
     /// True if there may be something for the pump to see to since this was asked last.
@@ -280,7 +303,7 @@ impl Outbox {
     ) -> std::io::Result<Waits> {
         loop {
             let mut queue = self.queue.lock();
-            let forwarded = queue.forward();
+            let forwarded = queue.forward(Telling::Now);
             drop(queue);
             self.follow(forwarded);
             let mut queue = self.queue.lock();

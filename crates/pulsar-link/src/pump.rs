@@ -210,6 +210,7 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
     // The first time there may be something that was pushed before.
     let mut waits = Waits::Socket;
     loop {
+        reader.link.outbox.turns();
         if reader.link.outbox.takes_attention() || waits != Waits::Nothing {
             waits = match reader.flush()? {
                 Some(waits) => waits,

@@ -80,8 +80,9 @@ impl Link {
         };
         // It loops only if others have taken the room in between. Nothing is held meanwhile that
         // others need: a send that its owner keeps, but does not poll, stops nobody else.
+        let mut is_refused = false;
         loop {
-            if !self.outbox.has_room() {
+            if is_refused && !self.outbox.has_room() {
                 if let Some(credit) = &mut credit {
                     credit.stand_in_line();
                 }
@@ -91,7 +92,7 @@ impl Link {
                 }
             }
             match self.post(&mut letter, credit.as_mut()) {
-                Err(PushError::Full { .. }) => {}
+                Err(PushError::Full { .. }) => is_refused = true,
                 Err(error) => return Err(self.unsent(error, letter.body)),
                 Ok(request) => return Ok(request),
             }
