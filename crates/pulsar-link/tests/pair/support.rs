@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pulsar_link::{AskBody, Begun, CloseReason, Link, LinkHandler, RingSettings, pump};
+use pulsar_link::{AskBody, Begun, CloseReason, Link, LinkHandler, RingSettings, open_seats, pump};
 use pulsar_wire::{Aid, ArbiterId, Codec, CommandBody, Frame, Incarnation, Kind};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
@@ -126,7 +126,11 @@ pub(crate) fn direct(place: u32) -> Link {
         poll: RingSettings::POLL,
     };
     match crate::RINGS {
-        true => link.with_rings(settings),
+        true => {
+            // Readers on two threads poll.
+            open_seats();
+            link.with_rings(settings)
+        }
         false => link,
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use pulsar_link::payload::Outcome;
 use pulsar_link::{CloseReason, Fare, Link, PendingReply, RingSettings};
 use pulsar_wire::{Frame, Incarnation, Kind, MAX_FRAME_BYTES};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
@@ -199,6 +200,54 @@ async fn what_one_has_said_before_its_end_is_read_from_the_ring() {
     }
     let reason = two.pump.await.unwrap();
     assert!(matches!(reason, CloseReason::PeerClosed), "{reason}");
+}
+
+/// Processor time of this process.
+fn used() -> Duration {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
+}
+
+/// It runs in a process of its own, which is this test once more: what other tests use is no idle link's.
+#[test]
+fn links_that_have_been_hot_and_are_idle_use_no_processor() {
+    const NAME: &str = "switching::links_that_have_been_hot_and_are_idle_use_no_processor";
+    const ALONE: &str = "PULSAR_LINK_IDLE_TEST";
+    if std::env::var_os(ALONE).is_none() {
+        let program = std::env::current_exe().unwrap();
+        let mut test = std::process::Command::new(program);
+        test.args(["--exact", NAME]).env(ALONE, "1");
+        assert!(test.status().unwrap().success());
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (one, mut two) = pair();
+        tokio::spawn(async move {
+            while let Some(came) = two.commands.recv().await {
+                came.take_in();
+                came.echo();
+            }
+        });
+        for count in 0..1_000 {
+            let (caller, answer) = oneshot::channel();
+            let reply = PendingReply::Local(caller);
+            one.link
+                .try_send_ask(message(7, count), Fare::Credit, reply)
+                .unwrap();
+            answer.await.unwrap();
+        }
+        // Longer than any reader polls.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let before = used();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let used = used() - before;
+        assert!(used < Duration::from_millis(10), "{used:?}");
+    });
 }
 
 #[tokio::test]
