@@ -17,18 +17,20 @@ use std::{
 
 use rustix::io::FdFlags;
 
-use crate::{pid::Pid, platform, single_thread::SingleThread};
+use crate::{pid::Pid, platform};
 
 pub use crate::{
     limits::{
         ignore_broken_pipes, ignore_terminal_signals, name_process, raise_oom_score,
         raise_open_files,
     },
-    single_thread::NotSingleThread,
-    world::{World, apply},
+    single_thread::{NotSingleThread, SingleThread},
+    title::retitle,
+    world::{World, apply, apply_alone},
 };
 
-/// The variable that tells a child its descriptor and its parent: `<descriptor>:<parent's pid>`.
+/// The variable that tells a child its descriptor and its parent, and what it is for if that is no actor:
+/// `<descriptor>:<parent's pid>[:template]`.
 pub(crate) const VARIABLE: &str = "PULSAR_BOOT";
 
 /// The first descriptor that isn't one of the standard three.
@@ -44,6 +46,29 @@ pub struct BootSocket {
     pub link: UnixStream,
     /// The process that made this one; alive when [`take`] looked, and this process dies with it.
     pub parent: Pid,
+    /// What the process is for.
+    pub errand: Errand,
+}
+
+/// What a parent makes a process for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Errand {
+    /// To be an actor.
+    Actor,
+    /// To be a template, see [`template`](crate::template).
+    Template,
+}
+
+impl Errand {
+    const TEMPLATE: &str = "template";
+
+    /// What the variable holds.
+    pub(crate) fn written(self, descriptor: RawFd, parent: libc::pid_t) -> String {
+        match self {
+            Self::Actor => format!("{descriptor}:{parent}"),
+            Self::Template => format!("{descriptor}:{parent}:{}", Self::TEMPLATE),
+        }
+    }
 }
 
 /// Takes what the parent left for this process; nothing if no parent did, so that this is no child.
@@ -67,7 +92,7 @@ pub fn is_child() -> bool {
 fn enter(value: &OsStr) -> Result<BootSocket, BootError> {
     let alone = SingleThread::prove()?;
     alone.remove_variable(OsStr::new(VARIABLE));
-    let (descriptor, parent) = parse(value).ok_or_else(|| BootError::Malformed {
+    let (descriptor, parent, errand) = parse(value).ok_or_else(|| BootError::Malformed {
         value: value.to_owned(),
     })?;
     still_child_of(parent)?;
@@ -79,15 +104,29 @@ fn enter(value: &OsStr) -> Result<BootSocket, BootError> {
         source,
     })?;
     still_child_of(parent)?;
-    IS_CHILD.store(true, Ordering::Release);
-    Ok(BootSocket { link, parent })
+    become_child();
+    Ok(BootSocket {
+        link,
+        parent,
+        errand,
+    })
 }
 
-fn parse(value: &OsStr) -> Option<(RawFd, Pid)> {
-    let (descriptor, parent) = value.to_str()?.split_once(':')?;
+/// Marks this process as a child.
+pub(crate) fn become_child() {
+    IS_CHILD.store(true, Ordering::Release);
+}
+
+fn parse(value: &OsStr) -> Option<(RawFd, Pid, Errand)> {
+    let (descriptor, rest) = value.to_str()?.split_once(':')?;
+    let (parent, errand) = match rest.split_once(':') {
+        None => (rest, Errand::Actor),
+        Some((parent, Errand::TEMPLATE)) => (parent, Errand::Template),
+        Some(_) => return None,
+    };
     let descriptor = descriptor.parse().ok()?;
     let parent = Pid::new(parent.parse().ok()?)?;
-    (descriptor >= FIRST_DESCRIPTOR).then_some((descriptor, parent))
+    (descriptor >= FIRST_DESCRIPTOR).then_some((descriptor, parent, errand))
 }
 
 fn still_child_of(expected: Pid) -> Result<(), BootError> {
@@ -138,7 +177,9 @@ pub enum BootError {
     #[error("failed to boot as a child")]
     Threads(#[from] NotSingleThread),
     /// The variable is set, but not by [`exec::spawn`](crate::exec::spawn).
-    #[error("{VARIABLE}={value:?} is not of the form <descriptor>:<parent>; remove the variable")]
+    #[error(
+        "{VARIABLE}={value:?} is not of the form <descriptor>:<parent>[:template]; remove the variable"
+    )]
     Malformed {
         /// What it held.
         value: OsString,
@@ -171,8 +212,15 @@ mod tests {
 
     #[test]
     fn only_a_descriptor_and_a_pid_are_parsed() {
-        assert_eq!(parse(OsStr::new("3:17")), Some((3, Pid::new(17).unwrap())));
-        for wrong in ["", "3", "2:17", "-1:17", "3:0", "3:-17", "3:17:1", "x:y"] {
+        let parent = Pid::new(17).unwrap();
+        for errand in [Errand::Actor, Errand::Template] {
+            let written = errand.written(3, 17);
+            let read = parse(OsStr::new(&written));
+            assert_eq!(read, Some((3, parent, errand)), "{written}");
+        }
+        for wrong in [
+            "", "3", "2:17", "-1:17", "3:0", "3:-17", "3:17:1", "3:17:", "x:y",
+        ] {
             assert_eq!(parse(OsStr::new(wrong)), None, "{wrong:?}");
         }
     }

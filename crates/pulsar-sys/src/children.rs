@@ -4,7 +4,10 @@
 //! So one value, [`Children`], holds the pids that may be signalled, and taking a pid out of it and waiting for it are
 //! the same step.
 
-use std::{collections::HashSet, io};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
 
 use crate::pid::Pid;
 
@@ -14,10 +17,14 @@ pub use crate::{exit::Exit, signal::Signal};
 ///
 /// Use one for a process, on the thread that makes the children: a child that ends between its making and
 /// [`insert`](Self::insert) waits as a zombie until then, but as PID 1 a `reap` in between would take it for a
-/// stranger.
+/// stranger. Where somebody else makes them, such as a template, say so by [`expect`](Self::expect).
 #[derive(Debug, Default)]
 pub struct Children {
     pids: HashSet<Pid>,
+    /// Children that somebody else may have made by now, and has not told of.
+    expected: usize,
+    /// As PID 1: strangers that were reaped while some were expected, and may have been those.
+    unclaimed: HashMap<Pid, Exit>,
 }
 
 impl Children {
@@ -29,6 +36,33 @@ impl Children {
     /// Adds a child of this process that nobody else waits for.
     pub fn insert(&mut self, pid: Pid) {
         self.pids.insert(pid);
+    }
+
+    /// Somebody else is about to make a child of this process, and will tell its pid.
+    pub fn expect(&mut self) {
+        self.expected += 1;
+    }
+
+    /// One that was expected will not come.
+    pub fn expect_less(&mut self) {
+        self.expected = self.expected.saturating_sub(1);
+        if self.expected == 0 {
+            self.unclaimed.clear();
+        }
+    }
+
+    /// Adds a child that was expected; how it has ended, if it has.
+    pub fn insert_expected(&mut self, pid: Pid) -> Option<Exit> {
+        let reaped = self.unclaimed.remove(&pid);
+        self.expect_less();
+        // If a child of this pid is there, then it is this one, and who was reaped had the pid before it.
+        if let Some(exit) = reaped
+            && wait(Whom::One(pid), Then::Leave) == Seen::NoChild
+        {
+            return Some(exit);
+        }
+        self.pids.insert(pid);
+        self.reap_one(pid)
     }
 
     /// How many have not been reaped.
@@ -66,7 +100,11 @@ impl Children {
                         self.reap_each(&mut ended);
                         break;
                     }
-                    wait(Whom::One(stranger), Then::Reap);
+                    if let Seen::Ended(_, exit) = wait(Whom::One(stranger), Then::Reap)
+                        && self.expected > 0
+                    {
+                        self.unclaimed.insert(stranger, exit);
+                    }
                 }
                 Seen::NoChild => {
                     ended.extend(self.pids.drain().map(|pid| (pid, Exit::Lost)));

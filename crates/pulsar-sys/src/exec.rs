@@ -16,7 +16,11 @@ use std::{
 
 use libc::{c_int, pid_t};
 
-use crate::{boot, pid::Pid, platform};
+use crate::{
+    boot::{self, Errand},
+    pid::Pid,
+    platform,
+};
 
 /// What a child is started with.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +56,11 @@ pub struct Spawned {
 /// See [`SpawnFailure`]. It is refused on any thread but the main one: the system kills a child when the *thread* that
 /// made it ends, and the main thread is the one that ends with the process.
 pub fn spawn(spec: &ExecSpec) -> Result<Spawned, SpawnFailure> {
+    start(spec, Errand::Actor)
+}
+
+/// The same for either errand.
+pub(crate) fn start(spec: &ExecSpec, errand: Errand) -> Result<Spawned, SpawnFailure> {
     if !platform::on_main_thread() {
         return Err(SpawnFailure::wrong_thread());
     }
@@ -60,7 +69,7 @@ pub fn spawn(spec: &ExecSpec) -> Result<Spawned, SpawnFailure> {
         .map_err(SpawnFailure::at("make the link non-blocking"))?;
     let inherited =
         above_standard(inherited.into()).map_err(SpawnFailure::at("move the child's socket"))?;
-    let mut child = command(spec, inherited.as_raw_fd())
+    let mut child = command(spec, inherited.as_raw_fd(), errand)
         .map_err(SpawnFailure::at("find the program's own file"))?
         .spawn()
         .map_err(SpawnFailure::at("start the program"))?;
@@ -73,7 +82,7 @@ pub fn spawn(spec: &ExecSpec) -> Result<Spawned, SpawnFailure> {
 
 /// In a program that was started without standard streams a socket may get one of their numbers, which the child's own
 /// streams would overwrite.
-fn above_standard(socket: OwnedFd) -> io::Result<OwnedFd> {
+pub(crate) fn above_standard(socket: OwnedFd) -> io::Result<OwnedFd> {
     if socket.as_raw_fd() >= boot::FIRST_DESCRIPTOR {
         return Ok(socket);
     }
@@ -83,7 +92,7 @@ fn above_standard(socket: OwnedFd) -> io::Result<OwnedFd> {
     )?)
 }
 
-fn command(spec: &ExecSpec, inherited: RawFd) -> io::Result<Command> {
+fn command(spec: &ExecSpec, inherited: RawFd, errand: Errand) -> io::Result<Command> {
     let parent = Pid::current().as_raw();
     let mut command = Command::new(platform::executable()?);
     command
@@ -91,7 +100,7 @@ fn command(spec: &ExecSpec, inherited: RawFd) -> io::Result<Command> {
         .args(&spec.arguments)
         .env_clear()
         .envs(spec.environment.iter().map(|(name, value)| (name, value)))
-        .env(boot::VARIABLE, format!("{inherited}:{parent}"))
+        .env(boot::VARIABLE, errand.written(inherited, parent))
         .stdin(Stdio::null())
         .stdout(Stdio::inherit())
         .stderr(match spec.pipes_stderr {
@@ -139,8 +148,8 @@ fn is_fixed(signal: c_int) -> bool {
     signal == libc::SIGKILL || signal == libc::SIGSTOP
 }
 
-/// A blocked signal would stay blocked across `exec`.
-fn empty_signal_mask() -> io::Result<()> {
+/// A blocked signal would stay blocked across `exec`. Async-signal-safe.
+pub(crate) fn empty_signal_mask() -> io::Result<()> {
     // SAFETY: a set of signals is plain bits, for which zero is a value.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: it writes to the set, which is ours.

@@ -6,6 +6,8 @@
 //! # Layout
 //!
 //! - [`exec`] makes a child process by re-executing the program's own file; [`boot`] is the child's side of it.
+//! - [`template`] makes it by a fork of a process that was set aside for that; [`inheritance`] sees whether that process
+//!   has still what its clones are to inherit.
 //! - [`entry`] runs a function before `main`, so that a child never reaches the user's `main`.
 //! - [`children`] learns how children ended and signals them, and never touches a pid that may be a stranger's.
 //! - [`build_id`] tells whether two processes run the same executable; [`code`] sends function pointers between them.
@@ -50,9 +52,11 @@ pub mod descriptors;
 pub mod entry;
 pub mod exec;
 pub mod fault;
+pub mod inheritance;
 pub mod occupation;
 pub mod scheduling;
 pub mod sealed;
+pub mod template;
 pub mod usage;
 pub mod words;
 
@@ -68,6 +72,7 @@ mod sampler;
 mod signal;
 mod single_thread;
 mod status;
+mod title;
 mod world;
 
 pub use boot::{BootError, BootSocket, World};
@@ -76,6 +81,7 @@ pub use children::{Children, Exit, Signal, SignalError};
 pub use code::{CodeError, CodeOffset, FnPointer, Lending, LendingWith, trusting};
 pub use confine::{ProcessLimit, confine};
 pub use exec::{ExecSpec, SpawnFailure, Spawned};
+pub use inheritance::Inheritance;
 pub use occupation::Occupation;
 pub use pid::Pid;
 pub use sampler::Sampler;

@@ -5,7 +5,8 @@ use std::{env, ffi::OsStr, fs, io, marker::PhantomData};
 /// Proof that the thread that holds it is the only one of the process.
 ///
 /// Nobody but that thread could make another, so the proof holds until its holder does. It can't leave the thread.
-pub(crate) struct SingleThread {
+#[derive(Debug)]
+pub struct SingleThread {
     not_send: PhantomData<*const ()>,
 }
 

@@ -1,6 +1,8 @@
-//! The kernel's accounts of this process in `/proc/self`.
+//! The kernel's accounts of processes in `/proc`.
 
 use std::{fs, io};
+
+use crate::pid::Pid;
 
 /// The account at one moment.
 pub(crate) struct Status(String);
@@ -10,9 +12,21 @@ impl Status {
         fs::read_to_string("/proc/self/status").map(Self)
     }
 
+    /// That of another process.
+    pub(crate) fn of(pid: Pid) -> io::Result<Self> {
+        fs::read_to_string(format!("/proc/{pid}/status")).map(Self)
+    }
+
     /// The sums over all its memory. The kernel looks at each page: a millisecond for a few gigabytes.
     pub(crate) fn of_memory() -> io::Result<Self> {
         fs::read_to_string("/proc/self/smaps_rollup").map(Self)
+    }
+
+    /// The lines whose names begin so.
+    pub(crate) fn lines(&self, names: &[&str]) -> impl Iterator<Item = &str> {
+        self.0
+            .lines()
+            .filter(|line| names.iter().any(|name| line.starts_with(name)))
     }
 
     /// The number in the line of this name.

@@ -4,7 +4,7 @@ use std::{io, mem::MaybeUninit, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{descriptors::open_descriptors, platform, status::Status};
+use crate::{descriptors::open_descriptors, pid::Pid, platform, status::Status};
 
 pub use crate::process_table::{Marked, Process, marked_by, parent_of, processes_below};
 
@@ -47,6 +47,12 @@ impl Usage {
 /// If `/proc` isn't mounted or isn't Linux's.
 pub fn pss_bytes() -> io::Result<u64> {
     Status::of_memory()?.bytes("Pss")
+}
+
+/// Memory of a process that is in RAM and belongs to no file, in bytes: what a fork of it has to copy the tables of. Nothing
+/// if there is no such process.
+pub fn anonymous_bytes_of(pid: Pid) -> Option<u64> {
+    Status::of(pid).ok()?.bytes("RssAnon").ok()
 }
 
 /// The system's id of this thread; on Linux what `top -H` shows, elsewhere zero.

@@ -44,6 +44,11 @@ impl World {
     ///
     /// If `/proc/self/status` doesn't tell the creation mask.
     pub fn current() -> io::Result<Self> {
+        Self::by(&Status::read()?)
+    }
+
+    /// The same, of which the kernel's account has been read.
+    pub(crate) fn by(status: &Status) -> io::Result<Self> {
         let environment = env::vars_os()
             .filter(|(name, _)| !OWN_VARIABLES.iter().any(|own| name == own))
             .filter(|(name, _)| !name.as_bytes().starts_with(OWN_PREFIX))
@@ -51,7 +56,7 @@ impl World {
         Ok(Self {
             environment,
             directory: env::current_dir().ok(),
-            umask: current_umask()?,
+            umask: umask_of(status)?,
             open_files_soft: getrlimit(Resource::Nofile).current,
         })
     }
@@ -67,6 +72,21 @@ pub fn apply(world: &World) -> Vec<String> {
         Ok(alone) => apply_environment(&world.environment, &alone, &mut warnings),
         Err(error) => warnings.push(format!("the environment was not set: {error}")),
     }
+    apply_rest(world, &mut warnings);
+    warnings
+}
+
+/// The same for a process that is known to have one thread.
+#[must_use = "the warnings tell what could not be done"]
+pub fn apply_alone(world: &World, alone: &SingleThread) -> Vec<String> {
+    let mut warnings = Vec::new();
+    apply_environment(&world.environment, alone, &mut warnings);
+    apply_rest(world, &mut warnings);
+    warnings
+}
+
+/// All but the environment.
+fn apply_rest(world: &World, warnings: &mut Vec<String>) {
     if let Some(directory) = &world.directory
         && let Err(error) = env::set_current_dir(directory)
     {
@@ -79,7 +99,6 @@ pub fn apply(world: &World) -> Vec<String> {
     if let Err(error) = apply_open_files(world.open_files_soft) {
         warnings.push(format!("the limit of open files was not set: {error}"));
     }
-    warnings
 }
 
 fn apply_environment(
@@ -131,8 +150,8 @@ fn apply_open_files(soft: Option<u64>) -> io::Result<()> {
 
 /// Reads the mask where the kernel shows it: the system call can only change it, and for an instant every file that
 /// another thread makes would be open to all.
-fn current_umask() -> io::Result<u32> {
-    let mask = Status::read()?.number("Umask", 8)?;
+fn umask_of(status: &Status) -> io::Result<u32> {
+    let mask = status.number("Umask", 8)?;
     u32::try_from(mask).map_err(io::Error::other)
 }
 

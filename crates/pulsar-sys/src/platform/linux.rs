@@ -92,6 +92,114 @@ pub(crate) fn default_signal(signal: c_int) {
     };
 }
 
+/// Gives all signals that are ignored their default action, but for PIPE, which Rust programs ignore. Those with a handler
+/// keep it.
+pub(crate) fn forget_ignored_signals() {
+    for signal in (1..=HIGHEST_SIGNAL).filter(|signal| *signal != libc::SIGPIPE) {
+        // SAFETY: the record is plain numbers and a pointer, for which zero is a value.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: no new action is given; the old one is written to a place of its type. Numbers that the C library keeps
+        // for itself are refused, and are never ignored.
+        let asked = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+        if asked == 0 && action.sa_sigaction == libc::SIG_IGN {
+            default_signal(signal);
+        }
+    }
+}
+
+/// Forks this process such that the new one is a child of this one's parent. Nothing in the new one.
+///
+/// # Safety
+///
+/// This process has one thread. The new one's code must not use what the C library ties to its own forks: the thread's
+/// id in locks that processes share, and handlers of forks.
+pub(crate) unsafe fn clone_beside() -> io::Result<Option<Pid>> {
+    /// On one processor the flags and the stack are passed in the other order.
+    const FLAGS_FIRST: bool = !cfg!(target_arch = "s390x");
+    // The kernel takes the signal of the clone's end from this process's own; others say it, to no effect.
+    let flags = (libc::CLONE_PARENT | libc::SIGCHLD) as c_ulong;
+    // No stack of its own: it goes on with a copy of this one.
+    let stack: c_ulong = 0;
+    let (first, second) = if FLAGS_FIRST {
+        (flags, stack)
+    } else {
+        (stack, flags)
+    };
+    let unused: c_ulong = 0;
+    // SAFETY: the memory is copied, as by `fork`, so both go on from here, each in memory of its own; the rest is the
+    // caller's to hold.
+    let result = unsafe { libc::syscall(libc::SYS_clone, first, second, unused, unused, unused) };
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        raw => Ok(i32::try_from(raw).ok().and_then(Pid::new)),
+    }
+}
+
+/// What `prctl` takes to say where a process's parts lie, in the kernel's order.
+#[repr(C)]
+struct MemoryMap {
+    /// Code, data and heap: each its start and end.
+    code: [u64; 2],
+    data: [u64; 2],
+    heap: [u64; 2],
+    stack_start: u64,
+    arguments: [u64; 2],
+    environment: [u64; 2],
+    auxiliary: *const c_void,
+    auxiliary_bytes: u32,
+    executable: i32,
+}
+
+/// Where the kernel says that this process's code, data, heap and stack begin, and end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemoryParts {
+    pub(crate) code: [u64; 2],
+    pub(crate) data: [u64; 2],
+    pub(crate) heap_start: u64,
+    pub(crate) stack_start: u64,
+}
+
+/// Has the kernel show other memory of this process as its arguments and its environment.
+pub(crate) fn show_arguments(
+    parts: &MemoryParts,
+    arguments: &'static [u8],
+    environment: &'static [u8],
+) -> io::Result<()> {
+    // SAFETY: an increment of zero changes nothing: it tells where the heap ends.
+    let heap_end = unsafe { libc::sbrk(0) } as u64;
+    let range = |bytes: &'static [u8]| {
+        let start = bytes.as_ptr() as u64;
+        [start, start + bytes.len() as u64]
+    };
+    let map = MemoryMap {
+        code: parts.code,
+        data: parts.data,
+        heap: [parts.heap_start, heap_end],
+        stack_start: parts.stack_start,
+        arguments: range(arguments),
+        environment: range(environment),
+        auxiliary: std::ptr::null(),
+        auxiliary_bytes: 0,
+        executable: -1,
+    };
+    let unused: c_ulong = 0;
+    // SAFETY: the kernel reads one record of the size that is said. All but the arguments and the environment is as it is
+    // already, so that nothing changes but what the kernel shows; those are memory that stays.
+    let result = unsafe {
+        libc::prctl(
+            libc::PR_SET_MM,
+            libc::PR_SET_MM_MAP as c_ulong,
+            &raw const map,
+            size_of::<MemoryMap>() as c_ulong,
+            unused,
+        )
+    };
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Marks all descriptors from `first` on to be closed by `exec`.
 ///
 /// Async-signal-safe: system calls only, no memory, no lock.

@@ -53,6 +53,36 @@ pub(crate) fn default_signal(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
+/// Does nothing: no template is made here.
+pub(crate) fn forget_ignored_signals() {}
+
+/// Refuses.
+///
+/// # Safety
+///
+/// None is needed: it refuses.
+pub(crate) unsafe fn clone_beside() -> io::Result<Option<Pid>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Where parts of the memory lie: not known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemoryParts {
+    pub(crate) code: [u64; 2],
+    pub(crate) data: [u64; 2],
+    pub(crate) heap_start: u64,
+    pub(crate) stack_start: u64,
+}
+
+/// Refuses.
+pub(crate) fn show_arguments(
+    _parts: &MemoryParts,
+    _arguments: &'static [u8],
+    _environment: &'static [u8],
+) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Marks descriptors from `first` on to be closed by `exec`, as many as a process usually has.
 pub(crate) fn close_on_exec_from(first: RawFd) {
     const LOOKED_AT: RawFd = 65_536;

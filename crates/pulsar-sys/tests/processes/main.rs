@@ -14,6 +14,7 @@ mod boot_checks;
 mod death_checks;
 mod parent;
 mod part;
+mod template_checks;
 
 use std::{
     panic,
@@ -22,7 +23,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pulsar_sys::{boot, entry};
+use pulsar_sys::{
+    boot, entry,
+    template::{self, Side},
+};
 
 /// More than all checks take together on a slow machine; a hanging one must not hang the build.
 const WATCHDOG: Duration = Duration::from_secs(240);
@@ -48,6 +52,9 @@ fn main() -> ExitCode {
         return part::play_without_link(&arguments[2..]);
     }
     match boot::take() {
+        Some(Ok(socket)) if socket.errand == boot::Errand::Template => {
+            return template_checks::serve(template::Seat::of(socket));
+        }
         Some(Ok(socket)) => return part::play(socket, &arguments[1..]),
         Some(Err(error)) => return part::report_boot_error(&error),
         None => {}
@@ -57,12 +64,28 @@ fn main() -> ExitCode {
     }
     let asked = arguments.get(1..).unwrap_or_default();
     let filter = asked.iter().find(|asked| !asked.starts_with('-'));
-    let (wanted, others): (Vec<Check>, Vec<Check>) = [boot_checks::CHECKS, death_checks::CHECKS]
-        .concat()
-        .into_iter()
-        .partition(|(name, _)| filter.is_none_or(|filter| name.contains(filter.as_str())));
+    let (wanted, others): (Vec<Check>, Vec<Check>) = [
+        // First, as the others count all children.
+        template_checks::CHECKS,
+        boot_checks::CHECKS,
+        death_checks::CHECKS,
+    ]
+    .concat()
+    .into_iter()
+    .partition(|(name, _)| filter.is_none_or(|filter| name.contains(filter.as_str())));
     if asked.iter().any(|asked| asked == "--list") {
         return list(&wanted);
+    }
+    // While there is one thread.
+    if wanted
+        .iter()
+        .any(|(name, _)| *name == template_checks::OF_A_FORKED_ONE)
+    {
+        match template::fork() {
+            Ok(Side::Parent(template)) => template_checks::keep(template),
+            Ok(Side::Template(seat)) => return template_checks::serve(Ok(seat)),
+            Err(error) => eprintln!("no template: {error}"),
+        }
     }
     run_checks(&wanted, others.len())
 }

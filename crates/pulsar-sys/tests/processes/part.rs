@@ -23,7 +23,7 @@ use pulsar_sys::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::parent;
+use crate::{parent, template_checks};
 
 /// Longer than any check waits for this child's end.
 const LONGEST_LIFE: Duration = Duration::from_secs(120);
@@ -302,6 +302,7 @@ fn init() -> ExitCode {
     }
     assert!(!parent::await_any());
     assert_eq!(ended, [(child.pid, pulsar_sys::Exit::Code(0))]);
+    template_checks::reap_a_fork_as_a_stranger();
     assert_eq!(usage::processes_below(Pid::current()), []);
     ExitCode::SUCCESS
 }
