@@ -70,13 +70,14 @@ impl Memory {
     /// Looks at the kills in the arbiter's own group from now on: a child without a group is about to be made, on the
     /// current loop.
     pub fn watch_kills(self: &Arc<Self>) {
+        let mut kills = self.kills.lock();
+        if kills.is_watched {
+            return;
+        }
         let Some(count) = self.count() else {
             return;
         };
-        let mut kills = self.kills.lock();
-        if std::mem::replace(&mut kills.is_watched, true) {
-            return;
-        }
+        kills.is_watched = true;
         // What was killed before there was a child was none.
         kills.counted = count;
         drop(kills);

@@ -1,6 +1,7 @@
 //! Where a child process enters the program, instead of running `main` again.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -8,12 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use pulsar_sys::{BootSocket, World, boot, descriptors, occupation, trusting};
+use parking_lot::Mutex;
+use pulsar_sys::boot::{Errand, SingleThread};
+use pulsar_sys::inheritance::Namespaces;
+use pulsar_sys::template::{self, Seat, Served, Side, Template, TemplateError};
+use pulsar_sys::{BootSocket, Inheritance, Pid, World, boot, descriptors, occupation, trusting};
 use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
+use crate::arbiter::orphans;
 use crate::delivery::Held;
 use crate::hosting::host;
 use crate::last_word::tell_before_abort;
@@ -23,7 +29,9 @@ use crate::node::{Node, Timing, Upward};
 use crate::placement::ChildIdentity;
 use crate::ways::Ways;
 use crate::{Cause, Context, Error, EventLoop, Result, Role};
-use pulsar_actor::runtime::{Behaviour, Hooks, Life, Mailbox, Reports, drives, own_thread};
+use pulsar_actor::runtime::{
+    Behaviour, Hooks, Identity, Life, Mailbox, Reports, drives, own_thread,
+};
 use pulsar_link::payload::{NATIVE, decode};
 use pulsar_link::{Arrivals, Begun, Body, Link, LinkHandler, pump};
 
@@ -40,33 +48,111 @@ const EXIT_NO_PART: i32 = 70;
 /// The exit code after a panic, as Rust has it.
 const EXIT_PANIC: i32 = 101;
 
-static MARKED: AtomicBool = AtomicBool::new(false);
+/// The way in which processes are made, for those who run the program: `template` or `exec`.
+const WAY_VARIABLE: &str = "PULSAR_SPAWN";
 
-/// The entry. In a child it runs the actor and never returns; elsewhere it marks the program as
-/// one whose children enter here.
-#[expect(
-    clippy::exit,
-    reason = "a child ends here: it must not reach the user's main"
-)]
-pub fn enter() {
-    match boot::take() {
-        None => MARKED.store(true, Ordering::Release),
-        Some(socket) => {
-            let code = match socket.map_err(Error::from).and_then(run) {
-                Ok(code) => code,
-                Err(error) => {
-                    let why = error.one_line();
-                    // Nobody may be reading: the exit code says it too.
-                    let _ = writeln!(
-                        std::io::stderr(),
-                        "pulsar: this process cannot become an actor: {why}"
-                    );
-                    EXIT_NO_PART
-                }
-            };
-            std::process::exit(code)
-        }
+/// What runs in a process before it may be forked from, or before it becomes an actor.
+pub type Preload = fn() -> Result<()>;
+
+/// How process actors are made, where neither the environment nor a spawn says otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// Forked from a template process.
+    Template,
+    /// By executing the program's own file.
+    Exec,
+}
+
+static MARKED: AtomicBool = AtomicBool::new(false);
+static SET_ASIDE: Mutex<SetAside> = Mutex::new(SetAside::None("the program has not been entered"));
+
+/// The template that was forked at the entry, for the arbiter that may come.
+pub(crate) enum SetAside {
+    /// There is none, and why.
+    None(&'static str),
+    Template(Entered),
+}
+
+/// A template, and what it was made in.
+pub(crate) struct Entered {
+    pub(crate) template: Template,
+    pub(crate) inheritance: Inheritance,
+    namespaces: Namespaces,
+}
+
+impl Entered {
+    /// Whether this process is still the one that made it, in the same namespaces.
+    pub(crate) fn is_as_made(&self) -> bool {
+        self.template.parent == Pid::current() && self.namespaces == Namespaces::current()
     }
+}
+
+/// The entry of a program. In a child it runs the actor, in a template process the forks of it, and never returns; elsewhere
+/// it makes the template process, and marks the program as one whose children enter here.
+pub fn enter(preload: Option<Preload>) {
+    enter_child(preload);
+    mark(Some(Way::Template), preload);
+}
+
+/// The part of the entry that is for children: elsewhere it does nothing.
+pub fn enter_child(preload: Option<Preload>) {
+    if let Some(socket) = boot::take() {
+        end(socket.map_err(Error::from).and_then(|socket| {
+            preload.map_or(Ok(()), |preload| preload())?;
+            match socket.errand {
+                Errand::Actor => run(socket, None),
+                Errand::Template => serve(Seat::of(socket)?),
+            }
+        }));
+    }
+}
+
+/// The part of the entry that is for the arbiter's process, once. Without a way no template is made, whatever the
+/// environment says.
+pub fn mark(by_default: Option<Way>, preload: Option<Preload>) {
+    if MARKED.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let set_aside = match by_default.map(way) {
+        Some(Way::Template) => set_aside(preload),
+        Some(Way::Exec) | None => SetAside::None("so the program or its environment says"),
+    };
+    *SET_ASIDE.lock() = set_aside;
+}
+
+/// What the environment says; else the default. Nobody can be told of a mistake yet, so it is none.
+fn way(by_default: Way) -> Way {
+    match std::env::var_os(WAY_VARIABLE) {
+        Some(way) if way == "template" => Way::Template,
+        Some(way) if way == "exec" => Way::Exec,
+        _ => by_default,
+    }
+}
+
+/// Forks the template process. In the template it does not return.
+fn set_aside(preload: Option<Preload>) -> SetAside {
+    let (Ok(inheritance), namespaces) = (Inheritance::current(), Namespaces::current()) else {
+        return SetAside::None("what children inherit is not told by the system");
+    };
+    match template::fork() {
+        Ok(Side::Parent(template)) => SetAside::Template(Entered {
+            template,
+            inheritance,
+            namespaces,
+        }),
+        Ok(Side::Template(seat)) => {
+            let preloaded = preload.map_or(Ok(()), |preload| preload());
+            end(preloaded.and_then(|()| serve(seat)))
+        }
+        Err(TemplateError::Threads(_)) => SetAside::None("the program had threads at its entry"),
+        Err(_) => SetAside::None("the system does not give a template process"),
+    }
+}
+
+/// What the entry has set aside, for the arbiter: once.
+pub(crate) fn take_set_aside() -> SetAside {
+    let taken = SetAside::None("it was taken before");
+    std::mem::replace(&mut *SET_ASIDE.lock(), taken)
 }
 
 /// True if children of this program enter by [`enter`].
@@ -74,11 +160,51 @@ pub(crate) fn is_marked() -> bool {
     MARKED.load(Ordering::Acquire)
 }
 
-/// A child's whole life; its exit code.
-fn run(socket: BootSocket) -> Result<i32> {
+/// The end of a process that is not the arbiter's.
+#[expect(
+    clippy::exit,
+    reason = "a child ends here: it must not reach the user's main"
+)]
+fn end(lived: Result<i32>) -> ! {
+    let code = match lived {
+        Ok(code) => code,
+        Err(error) => {
+            let why = error.one_line();
+            // Nobody may be reading: the exit code says it too.
+            let _ = writeln!(
+                std::io::stderr(),
+                "pulsar: this process cannot become an actor: {why}"
+            );
+            EXIT_NO_PART
+        }
+    };
+    std::process::exit(code)
+}
+
+/// The life of a template, and of each process that is forked from it; its exit code.
+fn serve(seat: Seat) -> Result<i32> {
+    // Here, so that its forks need not.
+    raise_oom_score();
+    match seat.serve()? {
+        Served::Child(socket, alone) => run(socket, Some(alone)),
+        Served::Over => Ok(0),
+    }
+}
+
+fn raise_oom_score() {
+    if let Err(error) = boot::raise_oom_score(OOM_SCORE_ABOVE_ARBITER) {
+        tracing::debug!(%error, "oom_score_adj stays as it is");
+    }
+}
+
+/// A child's whole life; its exit code. A fork of a template comes with the proof that it has one thread.
+fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
     let received = receive(&socket)?;
     let world: World = decode(NATIVE, &received.record.world)?;
-    let warnings = boot::apply(&world);
+    let warnings = match &forked {
+        Some(alone) => boot::apply_alone(&world, alone),
+        None => boot::apply(&world),
+    };
     boot::ignore_terminal_signals();
     let log: Option<LogConfig> = decode(NATIVE, &received.record.log)?;
     if let Some(log) = &log {
@@ -87,8 +213,8 @@ fn run(socket: BootSocket) -> Result<i32> {
     for warning in warnings {
         tracing::warn!(warning, "the world of this process is not as it should be");
     }
-    if let Err(error) = boot::raise_oom_score(OOM_SCORE_ABOVE_ARBITER) {
-        tracing::debug!(%error, "oom_score_adj stays as it is");
+    if forked.is_none() {
+        raise_oom_score();
     }
     if let Err(error) = boot::raise_open_files() {
         tracing::debug!(%error, "limit of open files stays as it is");
@@ -97,9 +223,21 @@ fn run(socket: BootSocket) -> Result<i32> {
         .enable_all()
         .build()?;
     let _seat = drives(&EventLoop::from(runtime.handle().clone()));
-    let cause = runtime.block_on(live(socket, received, log))?;
+    let is_forked = forked.is_some();
+    let cause = runtime.block_on(live(socket, received, log, is_forked))?;
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(exit_code(&cause))
+}
+
+/// Has tools show a fork as they show a process that was executed: by its arguments, and by the mark of its actor.
+fn show(birth: &Identity) {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name: OsString = format!("[{}]", birth.process_name()).into();
+    let (variable, mark) = orphans::mark(birth);
+    let mark: OsString = format!("{variable}={mark}").into();
+    if let Err(error) = boot::retitle(&[&program, &name], &[&mark]) {
+        tracing::debug!(%error, "tools show this process as its template");
+    }
 }
 
 fn exit_code(cause: &Cause) -> i32 {
@@ -126,7 +264,8 @@ fn receive(socket: &BootSocket) -> Result<Received> {
     socket.link.set_read_timeout(Some(BOOT_RECORD_TIMEOUT))?;
     let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
     let (mut buffer, mut fds, mut lost) = (BytesMut::new(), Vec::new(), 0);
-    let mut chunk = vec![0; 64 << 10];
+    // Most records fit. Of a larger one each piece costs a call; a larger buffer would cost each child its pages.
+    let mut chunk = [0; 8 << 10];
     let frame: Frame = loop {
         let received = descriptors::recv_with_descriptors(&socket.link, &mut chunk, &mut fds)?;
         lost += usize::from(received.lost_descriptors);
@@ -164,7 +303,12 @@ fn receive(socket: &BootSocket) -> Result<Received> {
     })
 }
 
-async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) -> Result<Cause> {
+async fn live(
+    socket: BootSocket,
+    received: Received,
+    log: Option<LogConfig>,
+    is_forked: bool,
+) -> Result<Cause> {
     let Received {
         record,
         fds,
@@ -178,11 +322,14 @@ async fn live(socket: BootSocket, received: Received, log: Option<LogConfig>) ->
     if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
         tracing::debug!(%error, "the process keeps its name");
     }
+    if is_forked {
+        show(&identity.birth);
+    }
     let link = Link::new(Aid::new(aid.arbiter(), Aid::ARBITER_PLACE));
     let link = Arc::new(links.apply(link, false));
     let upward = Upward::Child {
         link: Arc::clone(&link),
-        places: parking_lot::Mutex::new(identity.places),
+        places: Mutex::new(identity.places),
         ways: Ways::default(),
     };
     let node = Arc::new(Node::new(

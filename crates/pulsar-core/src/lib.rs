@@ -86,6 +86,13 @@ pub use spawn::{Spawn, Spawning, is_name, spawn};
 /// What monitors are made with, for the layer above. Programs have no use for it, and it changes as the
 /// runtime does.
 pub mod runtime {
+    /// The process from which processes are forked, and the descriptor over which it is asked, of the arbiter that
+    /// runs in this process; nothing if there is none.
+    pub fn template() -> Option<(pulsar_sys::Pid, std::os::fd::RawFd)> {
+        let node = crate::node::Node::current()?;
+        node.master()?.templates.template()
+    }
+
     pub use crate::arbiter::{
         Chance, Keepers, MAX_WORKERS, MonitorOrder, Nursery, Raised, Reach, Steering,
     };
@@ -99,15 +106,16 @@ pub mod __private {
 
     pub use pulsar_actor::__private::*;
 
-    pub use crate::entry::enter;
+    pub use crate::HookOutput;
+    pub use crate::entry::{Preload, Way, enter, enter_child, mark};
     pub use crate::spawn::{spawn_actor, spawn_local_actor};
 
     /// Runs `main` under an arbiter.
-    pub fn run_main<F, Fut>(main: F) -> ExitCode
+    pub fn run_main<F, Fut>(main: F, preload: Option<Preload>) -> ExitCode
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output: Termination> + Send + 'static,
     {
-        crate::arbiter::run_main(main)
+        crate::arbiter::run_main(main, preload)
     }
 }

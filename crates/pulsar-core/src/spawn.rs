@@ -225,6 +225,25 @@ impl<A: Actor> Spawn<A> {
         self.placement(Placement::Task)
     }
 
+    /// As a process that is made by executing the program's file anew, rather than by a fork of the template process.
+    /// That takes some three times as long; the process then has an address layout, hash seeds and
+    /// generators of random numbers of its own, which forks share. Of other placements it says nothing.
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// # async fn example() -> pulsar::Result<()> {
+    /// let keeper_of_keys = pulsar::spawn().name("keys").exec().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exec(mut self) -> Self
+    where
+        A: Roaming,
+    {
+        self.spec.by_exec = true;
+        self
+    }
+
     /// In this placement. A local actor is refused a process when it is spawned.
     pub fn placement(mut self, placement: Placement) -> Self {
         self.spec.placement = placement;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use linkme::distributed_slice;
 
-use pulsar_core::__private::enter;
+use pulsar_core::__private::{Way, enter_child, mark};
 
 use crate::Leftovers;
+use crate::way::{WAY_VARIABLE, spawn_way};
 
 /// Says to a test's process which test it is.
 const TEST_VARIABLE: &str = "PULSAR_TEST";
@@ -45,10 +46,12 @@ pub static TESTS: [TestDef];
     reason = "the process is the test's: it must not reach the harness's main"
 )]
 pub extern "C" fn enter_test() {
-    enter();
+    enter_child(None);
     let Some(name) = std::env::var_os(TEST_VARIABLE) else {
-        return;
+        // The harness itself spawns nothing.
+        return mark(None, None);
     };
+    mark(Some(Way::Exec), None);
     let test = TESTS.iter().find(|test| name == test.name);
     let code = match test {
         Some(test) => body(test),
@@ -89,7 +92,11 @@ fn body(test: &TestDef) -> i32 {
 #[doc(hidden)]
 pub fn run_test(test: &TestDef) {
     let program = std::env::current_exe().expect("a program knows its own file");
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    if let Some(way) = spawn_way() {
+        command.env(WAY_VARIABLE, way);
+    }
+    let child = command
         .env(TEST_VARIABLE, test.name)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

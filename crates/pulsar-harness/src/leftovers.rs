@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::{Duration, Instant};
 
+use pulsar_core::runtime::template;
 use pulsar_sys::{Pid, descriptors, usage};
 use rustix::process::{Signal, kill_process};
 use tokio::runtime::Handle;
@@ -81,8 +82,10 @@ impl Leftovers {
 
     fn left(&self) -> String {
         let mut left = String::new();
+        // It is the arbiter's for as long as that runs, and may have been made anew.
+        let (template, control) = template().unzip();
         for process in usage::processes_below(Pid::current()) {
-            if !self.children.contains(&process.pid) {
+            if !self.children.contains(&process.pid) && Some(process.pid) != template {
                 let what = if process.state == 'Z' {
                     "zombie"
                 } else {
@@ -93,7 +96,8 @@ impl Leftovers {
         }
         match open_now() {
             Ok(now) => {
-                for fd in now.difference(&self.descriptors) {
+                let new = now.difference(&self.descriptors);
+                for fd in new.filter(|fd| Some(**fd) != control) {
                     let _ = write!(left, "descriptor {fd} ({}); ", target_of(*fd));
                 }
             }

@@ -2,12 +2,13 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, ItemFn};
+use syn::{Error, Expr, ItemFn, MetaNameValue};
 
 use crate::root::root;
 
 pub(crate) fn main(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let function = plain(&attributes, item, "#[pulsar::main]")?;
+    let preload = preload(attributes)?;
+    let function = plain(&TokenStream::new(), item, "#[pulsar::main]")?;
     let (root, name) = (root(), function.sig.ident.clone());
     if name != "main" {
         let message = "#[pulsar::main] marks `main`; children enter the program there";
@@ -24,7 +25,7 @@ pub(crate) fn main(attributes: TokenStream, item: TokenStream) -> syn::Result<To
         return Ok(quote! {
             #(#attrs)*
             #vis #signature {
-                #root::__private::enter();
+                #root::__private::enter(#preload);
                 #body
             }
         });
@@ -33,9 +34,34 @@ pub(crate) fn main(attributes: TokenStream, item: TokenStream) -> syn::Result<To
         #(#attrs)*
         #vis fn main() -> ::std::process::ExitCode {
             async fn __pulsar_body() #output #body
-            #root::__private::run_main(__pulsar_body)
+            #root::__private::run_main(__pulsar_body, #preload)
         }
     })
+}
+
+/// The option `preload = path`, as the entry takes it.
+fn preload(attributes: TokenStream) -> syn::Result<TokenStream> {
+    let root = root();
+    if attributes.is_empty() {
+        return Ok(quote!(::core::option::Option::None));
+    }
+    let said: MetaNameValue = syn::parse2(attributes.clone()).map_err(|_| {
+        let message = "#[pulsar::main] takes one option, `preload = function`";
+        Error::new_spanned(&attributes, message)
+    })?;
+    match (said.path.is_ident("preload"), &said.value) {
+        (true, Expr::Path(function)) => Ok(quote! {
+            ::core::option::Option::Some(|| #root::__private::HookOutput::into_result(#function()))
+        }),
+        (true, other) => Err(Error::new_spanned(
+            other,
+            "`preload` names a function without parameters",
+        )),
+        (false, _) => Err(Error::new_spanned(
+            &said.path,
+            "#[pulsar::main] takes one option, `preload = function`",
+        )),
+    }
 }
 
 pub(crate) fn test(attributes: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
@@ -56,7 +82,7 @@ pub(crate) fn test(attributes: TokenStream, item: TokenStream) -> syn::Result<To
             #[linkme(crate = #root::__private::linkme)]
             static __PULSAR_TEST: #root::__private::TestDef = #root::__private::TestDef {
                 name: ::core::concat!(::core::module_path!(), "::", #text),
-                run: || #root::__private::run_main(__pulsar_body),
+                run: || #root::__private::run_main(__pulsar_body, ::core::option::Option::None),
             };
             #root::__private::before_main!(#root::__private::enter_test);
             #root::__private::run_test(&__PULSAR_TEST);

@@ -38,6 +38,9 @@ pub struct SpawnParams {
     /// How many of the last lines on its standard error are kept for who asks how it ended; `None`
     /// leaves the stream alone.
     pub stderr_lines: Option<usize>,
+    /// Its process is made by executing the program's file, also where a template process is there
+    /// to be forked: it shares no address layout and no hash seeds with others.
+    pub by_exec: bool,
     /// Threads of its executor; as many as there are cores without.
     pub thread_workers: Option<usize>,
     /// Parameters by name, which the actor asks for by `cx.param(name)`.
@@ -61,6 +64,7 @@ impl SpawnParams {
             final_after: Vec::new(),
             limits: Limits::default(),
             stderr_lines: None,
+            by_exec: false,
             thread_workers: None,
             params: Extra::default(),
         }

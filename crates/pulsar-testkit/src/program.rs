@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use pulsar_harness::{WAY_VARIABLE, spawn_way};
 use pulsar_sys::Pid;
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
@@ -218,6 +219,10 @@ fn shelter(command: &mut Command, runtime_dir: &Path) {
         if name.as_encoded_bytes().starts_with(b"PULSAR_") && !given.contains(&name) {
             command.env_remove(name);
         }
+    }
+    // How its processes are made is a matter of the test.
+    if let Some(way) = spawn_way().filter(|_| !given.iter().any(|name| name == WAY_VARIABLE)) {
+        command.env(WAY_VARIABLE, way);
     }
     if !given.iter().any(|name| name == "XDG_RUNTIME_DIR") {
         command.env("XDG_RUNTIME_DIR", runtime_dir);

@@ -33,7 +33,11 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        None => pulsar::__private::run_main(honest),
+        None => {
+            // Its children enter above, and not as forks of a template.
+            pulsar::__private::mark(None, None);
+            pulsar::__private::run_main(honest, None)
+        }
     }
 }
 

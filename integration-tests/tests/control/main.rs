@@ -96,8 +96,10 @@ fn ps_lists_the_arbiter_the_monitor_and_the_workers() {
         assert!(row["rss_bytes"].as_u64().unwrap() > 1 << 20, "{row}");
         assert!(row["cpu_percent"].as_f64().unwrap() >= 0.0, "{row}");
     }
-    // They are the processes below the arbiter, and there are no more.
-    let below: BTreeSet<_> = laboratory.program.tree().pids()[1..]
+    // They are the processes below the arbiter, beside its template, and there are no more.
+    let tree = laboratory.program.tree();
+    let below: BTreeSet<_> = tree
+        .actors()
         .iter()
         .map(|pid| u32::try_from(pid.as_raw()).unwrap())
         .collect();

@@ -32,7 +32,7 @@ fn dies_with_all_its_workers(mut laboratory: Laboratory) {
 fn fault_02_all_workers_go_with_a_killed_arbiter() {
     let laboratory = Laboratory::open(BINARIES, &["--workers", "3"]);
     laboratory.worker_pids(3);
-    assert_eq!(laboratory.program.tree().pids().len(), 4);
+    assert_eq!(laboratory.program.tree().actors().len(), 3);
     laboratory.visitor().send("/sleep/60000");
     dies_with_all_its_workers(laboratory);
 }
@@ -52,6 +52,6 @@ fn fault_03_so_do_a_worker_in_a_loop_and_one_that_is_stopped() {
         Process::of(pids[1]).is_stopped().then_some(())
     });
     assert!(stopped.is_some());
-    assert_eq!(laboratory.program.tree().pids().len(), 4);
+    assert_eq!(laboratory.program.tree().actors().len(), 3);
     dies_with_all_its_workers(laboratory);
 }

@@ -22,7 +22,11 @@ fn fault_08_a_file_that_may_not_be_executed_fails_each_spawn_with_its_error() {
     let copy = folder.path().join("copy");
     fs::copy(FAILING_SPAWNS, &copy).unwrap();
     fs::set_permissions(&copy, Permissions::from_mode(0o700)).unwrap();
-    let outcome = Program::start(&copy, ["forbidden", copy.to_str().unwrap()]).outcome();
+    let mut command = Command::new(&copy);
+    command.args(["forbidden", copy.to_str().unwrap()]);
+    // A template is forked whatever becomes of the file.
+    command.env("PULSAR_SPAWN", "exec");
+    let outcome = Program::launch(command).outcome();
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let [errno, gave_up, answer, left] = &outcome.stdout[..] else {
         panic!("{outcome:?}");

@@ -5,6 +5,7 @@ mod failures;
 mod halting;
 mod imposters;
 mod mortality;
+mod preloading;
 mod steering;
 mod sync_start;
 

@@ -114,7 +114,7 @@ fn threads_serve_in_the_process_of_the_arbiter() {
     for row in laboratory.cli.workers(&laboratory.program) {
         assert_eq!(row["placement"], "thread", "{row}");
     }
-    assert_eq!(laboratory.program.tree().pids().len(), 1);
+    assert_eq!(laboratory.program.tree().actors().len(), 0);
     laboratory.stop(Signal::TERM);
 }
 

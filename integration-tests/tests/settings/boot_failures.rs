@@ -76,7 +76,7 @@ fn fault_12_a_stop_while_the_factory_hangs_leaves_no_worker() {
     });
     assert!(both_hang.is_some(), "{}", program.stderr());
     let tree = program.tree();
-    assert_eq!(tree.pids().len(), 3);
+    assert_eq!(tree.actors().len(), 2);
     let begun = Instant::now();
     program.signal(Signal::TERM).unwrap();
     assert_eq!(program.wait().code(), Some(0), "{}", program.stderr());

@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::{Keepers, Orphans, Pairs};
+use super::{Keepers, LastWords, Orphans, Pairs, Templates};
 use crate::placement::Abandoned;
 
 use pulsar_child::Memory;
-use pulsar_sys::{Children, Exit, Pid, Signal};
+use pulsar_sys::{Children, Exit, Pid, Signal, template};
 use pulsar_wire::Aid;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
@@ -40,6 +40,10 @@ pub(crate) struct Master {
     pub(crate) keepers: Keepers,
     /// Control groups.
     pub(crate) memory: Arc<Memory>,
+    /// The process from which children are forked.
+    pub(crate) templates: Templates,
+    /// Who waits for an actor to end.
+    pub(crate) words: LastWords,
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
@@ -62,6 +66,8 @@ impl Master {
             pairs: Mutex::default(),
             keepers: Keepers::default(),
             memory: Arc::new(Memory::find()),
+            templates: Templates::default(),
+            words: LastWords::default(),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
@@ -131,6 +137,34 @@ impl Master {
         self.children.lock().insert(pid);
         self.overseers.lock().insert(pid, overseer);
         exit
+    }
+
+    /// The template is about to make a child, and to tell its pid, or that there will be none.
+    pub(super) fn expect_child(&self) {
+        self.children.lock().expect();
+    }
+
+    /// One that was expected will not come.
+    pub(super) fn expect_less(&self) {
+        self.children.lock().expect_less();
+    }
+
+    /// A child that was expected has been made, and may have exited; its exit will be told.
+    pub(super) fn adopt_expected(&self, pid: Pid) -> oneshot::Receiver<Exit> {
+        let (overseer, exit) = oneshot::channel();
+        self.overseers.lock().insert(pid, overseer);
+        let ended = self.children.lock().insert_expected(pid);
+        if let Some(ended) = ended {
+            self.exited(pid, ended);
+        }
+        exit
+    }
+
+    /// Children that a template has made, and could not tell of any more.
+    pub(super) fn adopt_strays(&self) -> Vec<(Pid, oneshot::Receiver<Exit>)> {
+        let strays = template::strays(&self.children.lock());
+        let adopted = strays.into_iter().map(|pid| (pid, self.adopt(pid)));
+        adopted.collect()
     }
 
     /// Learns which children have exited, and tells their overseers.

@@ -113,9 +113,14 @@ fn tell(node: &Node, master: &Master, marked: Vec<Marked>) {
         Some((marked, aid, name))
     });
     // On the main loop, where children are made and reaped: one that is not a child and still lives is
-    // neither an actor that was made since the look, nor one that has been reaped since.
+    // neither an actor that was made since the look, nor one that has been reaped since. One whose parent is an
+    // actor's process is none: where the kernel cannot show a fork's own mark, the parent seems to have none.
+    let is_child = |pid| master.is_child(pid);
     let orphans: Vec<_> = of_ours
-        .filter(|(marked, ..)| !master.is_child(marked.process.pid) && marked.lives())
+        .filter(|(marked, ..)| {
+            let process = &marked.process;
+            !is_child(process.pid) && !is_child(process.parent) && marked.lives()
+        })
         .collect();
     let key = |marked: &Marked| (marked.process.pid, marked.began_ticks);
     let now = orphans.iter().map(|(marked, ..)| key(marked)).collect();

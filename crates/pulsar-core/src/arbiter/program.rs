@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::start::{self, Start, StartError};
-use super::{Master, exits, orphans, shutdown, signals};
+use super::{Master, exits, orphans, shutdown, signals, templates};
+use crate::entry::Preload;
 use crate::link_policy::LinkPolicy;
 use crate::node::{Node, Timing, Upward, notify_period};
 use crate::{
@@ -42,12 +43,12 @@ const MAIN_GRACE: Duration = Duration::from_secs(2);
 /// The exit code is that of [`halt`](super::halt), if an actor has called it; else that of what `main`
 /// returns; 0 if the arbiter was asked to stop and `main` has not returned two seconds after the end
 /// of all actors; 1 if the arbiter could not begin.
-pub(crate) fn run_main<F, Fut>(main: F) -> ExitCode
+pub(crate) fn run_main<F, Fut>(main: F, preload: Option<Preload>) -> ExitCode
 where
     F: FnOnce() -> Fut,
     Fut: Future<Output: Termination> + Send + 'static,
 {
-    entry::enter();
+    entry::enter(preload);
     match run(|_, _| main()) {
         Ok(code) => code,
         Err(error) => {
@@ -80,8 +81,15 @@ where
     let seat = drives(&EventLoop::from(runtime.handle().clone()));
     let code = runtime.block_on(async {
         let (cx, life) = begin()?;
+        let keeper = tokio::spawn(templates::keep(Node::of(&cx), entry::take_set_aside()));
         let body = main(cx.clone(), starts);
-        Ok(live(&cx, life, body).await)
+        let code = live(&cx, life, body).await;
+        if let Some(master) = Node::of(&cx).master() {
+            master.templates.close();
+        }
+        // Its waits are bounded. That it has failed matters to nobody any more.
+        let _ = keeper.await;
+        Ok(code)
     });
     release_thread();
     drop(seat);

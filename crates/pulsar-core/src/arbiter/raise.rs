@@ -191,7 +191,7 @@ impl Overseer {
             order,
             control,
         };
-        if let Err(unlaunched) = self.launch(commission) {
+        if let Err(unlaunched) = self.launch(commission).await {
             let error = unlaunched.gone().await;
             self.tenure.never_lived(error);
             return None;
@@ -222,12 +222,12 @@ impl Overseer {
         (!master.is_stopping()).then_some(permit)
     }
 
-    fn launch(&mut self, commission: Commission) -> Result<(), Unlaunched> {
+    async fn launch(&mut self, commission: Commission) -> Result<(), Unlaunched> {
         let enter = |reached, pid| {
             let mut registry = self.tenure.node.registry.lock();
             registry.launched(self.tenure.aid, reached, pid);
         };
-        let vessel = placement::launch(&self.tenure.node, commission, &enter)?;
+        let vessel = placement::launch(&self.tenure.node, commission, &enter).await?;
         self.vessel = Some(vessel);
         Ok(())
     }

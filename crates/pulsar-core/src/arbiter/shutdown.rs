@@ -18,17 +18,57 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(2);
 
 /// Stops all that the arbiter manages, the last started first, one after the other: what was
 /// started earlier may be what the later ones need to stop in order. Each has its own deadline.
+///
+/// The next is asked once a process has said that its actor has ended: that its process ends too, for which the kernel
+/// takes longer than the actor, is waited for at the end. If an actor does not stop, all others are killed.
 pub(crate) async fn stop_all(node: &Arc<Node>) {
     if let Some(master) = node.master() {
         master.begin_stop();
     }
-    while let Some((aid, exit_timeout)) = last_started(node) {
-        if !stop_one(node, aid, Instant::now() + exit_timeout + MARGIN).await {
-            tracing::error!(%aid, "actor does not stop");
-            break;
+    let mut ending = Vec::new();
+    let mut mine = youngest_first(node);
+    // What was still on its way into life when the others were listed is stopped in a second round, and so on; nothing new
+    // begins.
+    while !mine.is_empty() {
+        for (aid, exit_timeout) in mine {
+            let deadline = Instant::now() + exit_timeout + MARGIN;
+            if !said_to_stop(node, aid, deadline).await {
+                tracing::error!(%aid, "actor does not stop");
+                return kill_rest(node).await;
+            }
+            ending.push((aid, deadline));
         }
+        for (aid, deadline) in ending.drain(..) {
+            if !wait_end(node, aid, deadline).await {
+                tracing::error!(%aid, "actor's process does not end");
+                return kill_rest(node).await;
+            }
+        }
+        mine = youngest_first(node);
     }
     kill_rest(node).await;
+}
+
+/// Stops one actor until it has ended, or its process has said that it has.
+async fn said_to_stop(node: &Arc<Node>, aid: Aid, deadline: Instant) -> bool {
+    let said = node.master().map(|master| master.words.listen(aid));
+    let said = async {
+        if let Some(said) = said
+            && said.await.is_ok()
+        {
+            return true;
+        }
+        // That is no word: its end is told as any other's.
+        std::future::pending().await
+    };
+    let stopped = tokio::select! {
+        stopped = stop_one(node, aid, deadline) => stopped,
+        said = said => said,
+    };
+    if let Some(master) = node.master() {
+        master.words.forget(aid);
+    }
+    stopped
 }
 
 /// Stops the task actors on the loop of `host`, all at once.
@@ -154,8 +194,8 @@ async fn wait_for_end(end: Option<watch::Receiver<Option<Cause>>>, deadline: Ins
         .is_ok()
 }
 
-/// The youngest actor of those that no other will stop: monitors stop their own.
-fn last_started(node: &Node) -> Option<(Aid, Duration)> {
+/// The actors that no other will stop, the youngest first: monitors stop their own.
+fn youngest_first(node: &Node) -> Vec<(Aid, Duration)> {
     let registry = node.registry.lock();
     let lives = |aid: Aid| {
         registry
@@ -168,8 +208,13 @@ fn last_started(node: &Node) -> Option<(Aid, Duration)> {
         let managed = is_child && manager != node.here && lives(manager);
         entry.birth.aid != node.here && entry.control.is_some() && !managed
     });
-    mine.max_by_key(|entry| (entry.birth.age, entry.birth.aid))
-        .map(|entry| (entry.birth.aid, entry.birth.exit_timeout))
+    let mut mine: Vec<_> = mine
+        .map(|entry| (entry.birth.age, entry.birth.aid, entry.birth.exit_timeout))
+        .collect();
+    mine.sort_unstable_by_key(|(age, aid, _)| std::cmp::Reverse((*age, *aid)));
+    mine.into_iter()
+        .map(|(_, aid, exit_timeout)| (aid, exit_timeout))
+        .collect()
 }
 
 /// Kills all that live, at once.

@@ -57,7 +57,7 @@ pub(crate) enum Vessel {
 }
 
 /// Enters an actor into the registry, so that messages find it: before anything of it can run.
-pub(crate) type Enter<'a> = &'a dyn Fn(Reached, Option<Pid>);
+pub(crate) type Enter<'a> = &'a (dyn Fn(Reached, Option<Pid>) + Sync);
 
 /// Begins a life. `enter` is called before the actor's own code can run, or, where that is in another
 /// process, before it can be heard.
@@ -65,14 +65,14 @@ pub(crate) type Enter<'a> = &'a dyn Fn(Reached, Option<Pid>);
 /// # Errors
 ///
 /// If there will be none; then nothing is left of it once [`Unlaunched::gone`] has returned.
-pub(crate) fn launch(
+pub(crate) async fn launch(
     node: &Arc<Node>,
     commission: Commission,
     enter: Enter<'_>,
 ) -> Result<Vessel, Unlaunched> {
     match commission.birth.placement {
         Placement::Process => {
-            let vessel = process::launch(node, commission)?;
+            let vessel = process::launch(node, commission).await?;
             enter(vessel.reached(), vessel.pid());
             Ok(vessel)
         }

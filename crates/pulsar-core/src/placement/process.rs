@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use pulsar_sys::descriptors::{self, MAX_DESCRIPTORS};
-use pulsar_sys::{Build, ExecSpec, Signal, World, exec};
+use pulsar_sys::{Build, ExecSpec, Inheritance, Signal, World, exec};
 use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
 use super::{Commission, Doomed, Unlaunched, Vessel};
-use crate::arbiter::{Hooking, orphans};
+use crate::arbiter::{Desk, Hooking, Made, Master, Unforked, orphans};
 use crate::delivery::Held;
 use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
@@ -43,7 +43,7 @@ pub(crate) struct ChildIdentity {
 /// [`SpawnError::NoEntry`], [`SpawnError::Exec`], or [`SpawnError::Hook`] if what it is to run
 /// cannot be written down; [`SpawnError::Limit`] or [`SpawnError::Unsupported`] for a limit that
 /// cannot be set.
-pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, Unlaunched> {
+pub(super) async fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel, Unlaunched> {
     if !entry::is_marked() {
         return Err(SpawnError::NoEntry.into());
     }
@@ -51,8 +51,8 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
         let message = "processes are made in the arbiter's process".to_owned();
         return Err(SpawnError::Unsupported { message }.into());
     };
-    let mut world =
-        World::current().map_err(|error| exec_error(&error, "the world cannot be read"))?;
+    let (inheritance, mut world) = Inheritance::with_world()
+        .map_err(|error| exec_error(&error, "the world cannot be read"))?;
     // In place of a mark that this process may itself have.
     let (variable, mark) = orphans::mark(&commission.birth);
     world.environment.retain(|(name, _)| name != variable);
@@ -75,24 +75,24 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
         arguments: vec![format!("[{name}]").into()],
         pipes_stderr: keep_lines.is_some() || confinement.needs_stderr(),
     };
-    let spawned = exec::spawn(&spec).map_err(|error| SpawnError::Exec {
-        errno: error.errno(),
-        message: error.to_string(),
-    })?;
-    let stderr = spawned
-        .stderr
-        .and_then(|pipe| read_stderr(pipe, keep_lines));
+    let desk = match commission.order.spec.by_exec {
+        true => None,
+        false => master.templates.desk(inheritance),
+    };
+    let made = make(master, desk, &spec).await?;
+    let stderr = made.stderr.and_then(|pipe| read_stderr(pipe, keep_lines));
     let aid = commission.birth.aid;
     let link = Arc::new(node.links.lock().apply(Link::new(aid), true));
-    let mut exit = node.master().map(|master| master.adopt(spawned.pid));
-    if let Err(error) = confinement.apply(spawned.pid) {
-        if let Some(master) = node.master() {
-            master.signal(spawned.pid, Signal::Kill);
-        }
-        let doomed = exit
-            .take()
-            .map(|exit| Box::new(Doomed { exit, confinement }));
-        return Err(Unlaunched { error, doomed });
+    if let Err(error) = confinement.apply(made.pid) {
+        master.signal(made.pid, Signal::Kill);
+        let doomed = Doomed {
+            exit: made.exit,
+            confinement,
+        };
+        return Err(Unlaunched {
+            error,
+            doomed: Some(Box::new(doomed)),
+        });
     }
     let speaker = Speaker {
         handler: FromChild {
@@ -105,14 +105,42 @@ pub(super) fn launch(node: &Arc<Node>, commission: Commission) -> Result<Vessel,
         boot,
         descriptors,
     };
-    tokio::spawn(speaker.run(Arc::clone(&link), spawned.link));
-    let pid = spawned.pid;
+    tokio::spawn(speaker.run(Arc::clone(&link), made.link));
     Ok(Vessel::Process {
-        pid,
+        pid: made.pid,
         link,
-        exit,
+        exit: Some(made.exit),
         confinement,
         stderr,
+    })
+}
+
+/// Forks the process from the template, if there is one; else executes the program's file.
+async fn make(
+    master: &Master,
+    desk: Option<Arc<Desk>>,
+    spec: &ExecSpec,
+) -> Result<Made, SpawnError> {
+    if let Some(desk) = desk {
+        match desk.fork(master, spec.pipes_stderr).await {
+            Ok(made) => return Ok(made),
+            Err(Unforked::Refused(error)) => {
+                return Err(exec_error(&error, "the template process cannot be forked"));
+            }
+            Err(Unforked::Gone) => tracing::debug!("no answer of the template process: by exec"),
+        }
+    }
+    let spawned = exec::spawn(spec).map_err(|error| SpawnError::Exec {
+        errno: error.errno(),
+        message: error.to_string(),
+    })?;
+    // In the same step: nobody looks for exits in between.
+    let exit = master.adopt(spawned.pid);
+    Ok(Made {
+        pid: spawned.pid,
+        exit,
+        link: spawned.link,
+        stderr: spawned.stderr,
     })
 }
 
@@ -297,7 +325,11 @@ impl LinkHandler for FromChild {
             }
             Kind::Ended => {
                 let cause = decode(NATIVE, &frame.body).map_err(|error| error.to_string())?;
-                self.news(ChildEvent::EndSaid(cause))
+                self.news(ChildEvent::EndSaid(cause))?;
+                if let Some(master) = self.node.master() {
+                    master.words.said(self.expected.aid);
+                }
+                Ok(())
             }
             Kind::Ask | Kind::Tell => {
                 let node = &self.node;
