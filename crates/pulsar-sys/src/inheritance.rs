@@ -2,7 +2,7 @@
 
 use std::{fs, io, os::unix::fs::MetadataExt};
 
-use rustix::process::{Resource, getpgrp, getpriority_process, getrlimit, getsid};
+use rustix::process::{Resource, getpriority_process, getrlimit};
 
 use crate::{fnv::fnv128, status::Status, world::World};
 
@@ -86,9 +86,13 @@ impl Inheritance {
             note(limit.maximum.unwrap_or(u64::MAX));
         }
         note(getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX));
-        for id in [getsid(None)?, getpgrp()] {
-            note(u64::from(id.as_raw_pid().cast_unsigned()));
-        }
+        // By numbers: both are zero where their leaders live outside of this pid namespace.
+        // SAFETY: the call takes a number, zero for this process, and touches no memory.
+        let session = unsafe { libc::getsid(0) };
+        // SAFETY: the call takes nothing.
+        let group = unsafe { libc::getpgrp() };
+        note(u64::from(session.cast_unsigned()));
+        note(u64::from(group.cast_unsigned()));
         note(i64::from(getpriority_process(None)?).cast_unsigned());
         let root = rustix::fs::stat("/")?;
         note(root.st_dev);

@@ -19,6 +19,9 @@ use tokio::sync::{Semaphore, oneshot};
 /// Processes that may boot at once: past some per core they only take time from each other.
 const MAX_BOOTING: usize = 32;
 
+/// To find one that has exited among so many children the kernel takes some tens of microseconds.
+const CROWD: usize = 1_000;
+
 /// The master process's share: child processes, and what there is one of in a system.
 #[derive(Debug)]
 pub(crate) struct Master {
@@ -28,6 +31,8 @@ pub(crate) struct Master {
     pub(crate) booting: Arc<Semaphore>,
     children: Mutex<Children>,
     overseers: Mutex<HashMap<Pid, oneshot::Sender<Exit>>>,
+    /// Children whose links have ended, and that had not exited then.
+    ending: Mutex<HashSet<Pid>>,
     /// Threads that were given up.
     pub(crate) abandoned: Abandoned,
     /// What outlives actors.
@@ -60,6 +65,7 @@ impl Master {
             booting: Arc::new(Semaphore::new(MAX_BOOTING)),
             children: Mutex::default(),
             overseers: Mutex::default(),
+            ending: Mutex::default(),
             abandoned: Abandoned::default(),
             orphans: Orphans::default(),
             granted: Mutex::default(),
@@ -175,15 +181,35 @@ impl Master {
         }
     }
 
-    /// The same for one child, whose link has ended.
+    /// The same for one child, whose link has ended. If it has not exited yet, it is about to.
     pub(crate) fn reap_one(&self, pid: Pid) {
         let exit = self.children.lock().reap_one(pid);
-        if let Some(exit) = exit {
-            self.exited(pid, exit);
+        match exit {
+            Some(exit) => self.exited(pid, exit),
+            None if self.is_child(pid) => drop(self.ending.lock().insert(pid)),
+            None => {}
         }
     }
 
+    /// The same for those whose links have ended. Each is asked for by its pid, which the kernel finds at once, where for
+    /// any child it goes over all of them.
+    pub(super) fn reap_ending(&self) {
+        let ending: Vec<Pid> = self.ending.lock().iter().copied().collect();
+        for pid in ending {
+            let exit = self.children.lock().reap_one(pid);
+            if let Some(exit) = exit {
+                self.exited(pid, exit);
+            }
+        }
+    }
+
+    /// Whether there are so many children that the kernel should not be asked for any too often.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.children.lock().len() > CROWD
+    }
+
     fn exited(&self, pid: Pid, exit: Exit) {
+        self.ending.lock().remove(&pid);
         let overseer = self.overseers.lock().remove(&pid);
         if let Some(overseer) = overseer {
             tracing::debug!(%pid, ?exit, "child exited");
