@@ -5,18 +5,36 @@
 //!
 //! # Layout
 //!
+//! * [`Brood`]: the child processes, and their exits, of which [`exits`] learns by SIGCHLD; [`LastWords`]: that an actor has
+//!   ended, before its process has.
+//! * [`SetAside`], [`Templates`] and [`keep`]: the process from which children are forked; [`Desk`]: where it is asked;
+//!   [`make`]: by it, or by exec.
+//! * [`Aside`]: what may block for a moment, beside the loop.
 //! * [`Confinement`]: what holds one process to its limits, and tells whether it died of them.
 //! * [`Memory`]: control groups for memory: those of processes, and the own one.
 //! * [`Stderr`]: the standard error stream of one process, read here; [`Last`]: what it said last; [`RELAY`]:
 //!   what passes it on.
 #![forbid(unsafe_code)]
 
+mod aside;
+mod brood;
 mod confinement;
+pub mod exits;
+mod last_words;
+mod make;
 mod memory;
 mod relay;
+mod set_aside;
 mod stderr;
+mod templates;
 
+pub use aside::Aside;
+pub use brood::Brood;
 pub use confinement::{Confinement, LEAST_OPEN_FILES};
+pub use last_words::LastWords;
+pub use make::make;
 pub use memory::Memory;
 pub use relay::{RELAY, Relay};
+pub use set_aside::{Entered, SetAside, Way};
 pub use stderr::{Last, Stderr};
+pub use templates::{Desk, Made, Templates, Unforked, keep};

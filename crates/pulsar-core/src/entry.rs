@@ -11,9 +11,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use pulsar_sys::boot::{Errand, SingleThread};
-use pulsar_sys::inheritance::Namespaces;
-use pulsar_sys::template::{self, Seat, Served, Side, Template, TemplateError};
-use pulsar_sys::{BootSocket, Inheritance, Pid, World, boot, descriptors, occupation, trusting};
+use pulsar_sys::template::{Seat, Served};
+use pulsar_sys::{BootSocket, World, boot, descriptors, occupation, trusting};
 use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,6 +31,7 @@ use crate::{Cause, Context, Error, EventLoop, Result, Role};
 use pulsar_actor::runtime::{
     Behaviour, Hooks, Identity, Life, Mailbox, Reports, drives, own_thread,
 };
+use pulsar_child::{SetAside, Way};
 use pulsar_link::payload::{NATIVE, decode};
 use pulsar_link::{Arrivals, Begun, Body, Link, LinkHandler, pump};
 
@@ -48,44 +48,11 @@ const EXIT_NO_PART: i32 = 70;
 /// The exit code after a panic, as Rust has it.
 const EXIT_PANIC: i32 = 101;
 
-/// The way in which processes are made, for those who run the program: `template` or `exec`.
-const WAY_VARIABLE: &str = "PULSAR_SPAWN";
-
 /// What runs in a process before it may be forked from, or before it becomes an actor.
 pub type Preload = fn() -> Result<()>;
 
-/// How process actors are made, where neither the environment nor a spawn says otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
-    /// Forked from a template process.
-    Template,
-    /// By executing the program's own file.
-    Exec,
-}
-
 static MARKED: AtomicBool = AtomicBool::new(false);
 static SET_ASIDE: Mutex<SetAside> = Mutex::new(SetAside::None("the program has not been entered"));
-
-/// The template that was forked at the entry, for the arbiter that may come.
-pub(crate) enum SetAside {
-    /// There is none, and why.
-    None(&'static str),
-    Template(Entered),
-}
-
-/// A template, and what it was made in.
-pub(crate) struct Entered {
-    pub(crate) template: Template,
-    pub(crate) inheritance: Inheritance,
-    namespaces: Namespaces,
-}
-
-impl Entered {
-    /// Whether this process is still the one that made it, in the same namespaces.
-    pub(crate) fn is_as_made(&self) -> bool {
-        self.template.parent == Pid::current() && self.namespaces == Namespaces::current()
-    }
-}
 
 /// The entry of a program. In a child it runs the actor, in a template process the forks of it, and never returns; elsewhere
 /// it makes the template process, and marks the program as one whose children enter here.
@@ -113,40 +80,19 @@ pub fn mark(by_default: Option<Way>, preload: Option<Preload>) {
     if MARKED.swap(true, Ordering::AcqRel) {
         return;
     }
-    let set_aside = match by_default.map(way) {
+    let set_aside = match by_default.map(Way::or_as_said) {
         Some(Way::Template) => set_aside(preload),
         Some(Way::Exec) | None => SetAside::None("so the program or its environment says"),
     };
     *SET_ASIDE.lock() = set_aside;
 }
 
-/// What the environment says; else the default. Nobody can be told of a mistake yet, so it is none.
-fn way(by_default: Way) -> Way {
-    match std::env::var_os(WAY_VARIABLE) {
-        Some(way) if way == "template" => Way::Template,
-        Some(way) if way == "exec" => Way::Exec,
-        _ => by_default,
-    }
-}
-
 /// Forks the template process. In the template it does not return.
 fn set_aside(preload: Option<Preload>) -> SetAside {
-    let (Ok(inheritance), namespaces) = (Inheritance::current(), Namespaces::current()) else {
-        return SetAside::None("what children inherit is not told by the system");
-    };
-    match template::fork() {
-        Ok(Side::Parent(template)) => SetAside::Template(Entered {
-            template,
-            inheritance,
-            namespaces,
-        }),
-        Ok(Side::Template(seat)) => {
-            let preloaded = preload.map_or(Ok(()), |preload| preload());
-            end(preloaded.and_then(|()| serve(seat)))
-        }
-        Err(TemplateError::Threads(_)) => SetAside::None("the program had threads at its entry"),
-        Err(_) => SetAside::None("the system does not give a template process"),
-    }
+    SetAside::fork().unwrap_or_else(|seat| {
+        let preloaded = preload.map_or(Ok(()), |preload| preload());
+        end(preloaded.and_then(|()| serve(seat)))
+    })
 }
 
 /// What the entry has set aside, for the arbiter: once.
@@ -229,8 +175,15 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
     Ok(exit_code(&cause))
 }
 
-/// Has tools show a fork as they show a process that was executed: by its arguments, and by the mark of its actor.
-fn show(birth: &Identity) {
+/// Has tools show the process by the name of its actor; a fork, as they show one that was executed: by its arguments and its
+/// mark too.
+fn show(birth: &Identity, is_forked: bool) {
+    if let Err(error) = boot::name_process(birth.process_name().as_ref()) {
+        tracing::debug!(%error, "the process keeps its name");
+    }
+    if !is_forked {
+        return;
+    }
     let program = std::env::args_os().next().unwrap_or_default();
     let name: OsString = format!("[{}]", birth.process_name()).into();
     let (variable, mark) = orphans::mark(birth);
@@ -319,12 +272,7 @@ async fn live(
     let (timing, links): (Timing, LinkPolicy) = decode(NATIVE, &record.timing)?;
     let behaviour = read_behaviour(record.behaviour, shared)?;
     let aid = identity.birth.aid;
-    if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
-        tracing::debug!(%error, "the process keeps its name");
-    }
-    if is_forked {
-        show(&identity.birth);
-    }
+    show(&identity.birth, is_forked);
     let link = Link::new(Aid::new(aid.arbiter(), Aid::ARBITER_PLACE));
     let link = Arc::new(links.apply(link, false));
     let upward = Upward::Child {

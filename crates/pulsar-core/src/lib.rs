@@ -44,7 +44,6 @@
 #![forbid(unsafe_code)]
 
 mod arbiter;
-mod aside;
 mod builtin;
 mod delivery;
 mod entry;
@@ -107,8 +106,9 @@ pub mod __private {
     pub use pulsar_actor::__private::*;
 
     pub use crate::HookOutput;
-    pub use crate::entry::{Preload, Way, enter, enter_child, mark};
+    pub use crate::entry::{Preload, enter, enter_child, mark};
     pub use crate::spawn::{spawn_actor, spawn_local_actor};
+    pub use pulsar_child::Way;
 
     /// Runs `main` under an arbiter.
     pub fn run_main<F, Fut>(main: F, preload: Option<Preload>) -> ExitCode

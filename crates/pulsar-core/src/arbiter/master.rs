@@ -7,20 +7,17 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::{Keepers, LastWords, Orphans, Pairs, Templates};
+use super::{Keepers, Orphans, Pairs};
 use crate::placement::Abandoned;
 
-use pulsar_child::Memory;
-use pulsar_sys::{Children, Exit, Pid, Signal, template};
+use pulsar_child::{Brood, LastWords, Memory, Templates};
+use pulsar_sys::Pid;
 use pulsar_wire::Aid;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 /// Processes that may boot at once: past some per core they only take time from each other.
 const MAX_BOOTING: usize = 32;
-
-/// To find one that has exited among so many children the kernel takes some tens of microseconds.
-const CROWD: usize = 1_000;
 
 /// The master process's share: child processes, and what there is one of in a system.
 #[derive(Debug)]
@@ -29,10 +26,8 @@ pub(crate) struct Master {
     /// their death signal follows the thread that made them.
     main_loop: Mutex<Option<Handle>>,
     pub(crate) booting: Arc<Semaphore>,
-    children: Mutex<Children>,
-    overseers: Mutex<HashMap<Pid, oneshot::Sender<Exit>>>,
-    /// Children whose links have ended, and that had not exited then.
-    ending: Mutex<HashSet<Pid>>,
+    /// Child processes.
+    pub(crate) brood: Box<Brood>,
     /// Threads that were given up.
     pub(crate) abandoned: Abandoned,
     /// What outlives actors.
@@ -63,9 +58,7 @@ impl Master {
         Self {
             main_loop: Mutex::new(Some(main_loop)),
             booting: Arc::new(Semaphore::new(MAX_BOOTING)),
-            children: Mutex::default(),
-            overseers: Mutex::default(),
-            ending: Mutex::default(),
+            brood: Box::default(),
             abandoned: Abandoned::default(),
             orphans: Orphans::default(),
             granted: Mutex::default(),
@@ -136,98 +129,10 @@ impl Master {
         self.granted.lock().remove(&aid);
     }
 
-    /// A child has been made; its exit will be told. To be called in the same step on the main
-    /// loop, so that its exit is not looked for before it is known.
-    pub(crate) fn adopt(&self, pid: Pid) -> oneshot::Receiver<Exit> {
-        let (overseer, exit) = oneshot::channel();
-        self.children.lock().insert(pid);
-        self.overseers.lock().insert(pid, overseer);
-        exit
-    }
-
-    /// The template is about to make a child, and to tell its pid, or that there will be none.
-    pub(super) fn expect_child(&self) {
-        self.children.lock().expect();
-    }
-
-    /// One that was expected will not come.
-    pub(super) fn expect_less(&self) {
-        self.children.lock().expect_less();
-    }
-
-    /// A child that was expected has been made, and may have exited; its exit will be told.
-    pub(super) fn adopt_expected(&self, pid: Pid) -> oneshot::Receiver<Exit> {
-        let (overseer, exit) = oneshot::channel();
-        self.overseers.lock().insert(pid, overseer);
-        let ended = self.children.lock().insert_expected(pid);
-        if let Some(ended) = ended {
-            self.exited(pid, ended);
-        }
-        exit
-    }
-
-    /// Children that a template has made, and could not tell of any more.
-    pub(super) fn adopt_strays(&self) -> Vec<(Pid, oneshot::Receiver<Exit>)> {
-        let strays = template::strays(&self.children.lock());
-        let adopted = strays.into_iter().map(|pid| (pid, self.adopt(pid)));
-        adopted.collect()
-    }
-
-    /// Learns which children have exited, and tells their overseers.
-    pub(crate) fn reap(&self) {
-        let exits = self.children.lock().reap();
-        for (pid, exit) in exits {
-            self.exited(pid, exit);
-        }
-    }
-
-    /// The same for one child, whose link has ended. If it has not exited yet, it is about to.
+    /// The link of a child has ended: has the child?
     pub(crate) fn reap_one(&self, pid: Pid) {
-        let exit = self.children.lock().reap_one(pid);
-        match exit {
-            Some(exit) => self.exited(pid, exit),
-            None if self.is_child(pid) => drop(self.ending.lock().insert(pid)),
-            None => {}
-        }
-    }
-
-    /// The same for those whose links have ended. Each is asked for by its pid, which the kernel finds at once, where for
-    /// any child it goes over all of them.
-    pub(super) fn reap_ending(&self) {
-        let ending: Vec<Pid> = self.ending.lock().iter().copied().collect();
-        for pid in ending {
-            let exit = self.children.lock().reap_one(pid);
-            if let Some(exit) = exit {
-                self.exited(pid, exit);
-            }
-        }
-    }
-
-    /// Whether there are so many children that the kernel should not be asked for any too often.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.children.lock().len() > CROWD
-    }
-
-    fn exited(&self, pid: Pid, exit: Exit) {
-        self.ending.lock().remove(&pid);
-        let overseer = self.overseers.lock().remove(&pid);
-        if let Some(overseer) = overseer {
-            tracing::debug!(%pid, ?exit, "child exited");
+        if self.brood.reap_one(pid) {
             self.orphans.child_exited();
-            // An overseer that has given the child up does not listen any more.
-            let _ = overseer.send(exit);
-        }
-    }
-
-    /// Whether this is a child that has not been reaped.
-    pub(crate) fn is_child(&self, pid: Pid) -> bool {
-        self.children.lock().contains(pid)
-    }
-
-    /// Signals a child. One that has been reaped gets nothing: its pid may be a stranger's.
-    pub(crate) fn signal(&self, pid: Pid, signal: Signal) {
-        if let Err(error) = self.children.lock().signal(pid, signal) {
-            tracing::debug!(%pid, ?signal, %error, "signal not sent");
         }
     }
 

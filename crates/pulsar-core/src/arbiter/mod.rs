@@ -12,19 +12,15 @@
 //! * [`orphans`]: processes that actors have made and that outlive them.
 //! * [`program`]: `main` under an arbiter, from start to exit code; [`start`]: where it has no `async`.
 //! * [`signals`]: TERM, INT and QUIT, where the program leaves them to the arbiter.
-//! * [`Templates`]: the process from which children are forked.
-//! * [`LastWords`]: that an actor has ended, before its process has.
 //! * [`Nursery`]: what the arbiter does for monitors; [`steering`]: what others may tell those.
 //! * [`spawning`]: orders that come from other actors.
 
 mod broker;
 mod chance;
 mod ended;
-mod exits;
 mod halting;
 mod handle;
 mod kept;
-mod last_words;
 mod listing;
 mod master;
 mod nursery;
@@ -36,7 +32,6 @@ mod signals;
 mod spawning;
 mod start;
 mod steering;
-mod templates;
 mod tenure;
 
 pub(crate) use broker::Pairs;
@@ -46,7 +41,6 @@ pub(crate) use halting::halt_by;
 pub use halting::{HaltError, halt};
 pub use handle::{Arbiter, arbiter};
 pub(crate) use kept::Kept;
-pub(crate) use last_words::LastWords;
 pub(crate) use listing::known_to;
 pub(crate) use master::Master;
 pub use nursery::{MonitorOrder, Nursery};
@@ -58,7 +52,6 @@ pub(crate) use shutdown::{MARGIN, kill_one, stop_tasks};
 
 pub use start::StartError;
 pub use steering::{Keepers, MAX_WORKERS, Reach, ScaleError, Steering};
-pub(crate) use templates::{Desk, Made, Templates, Unforked};
 pub(crate) use tenure::{Tenure, spawn_error};
 
 pub(crate) use spawning::{Request, Spawned, notified, spawn_for, spawn_from_child};

@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::Master;
-use crate::aside::Aside;
 use crate::node::Node;
 use pulsar_actor::runtime::Identity;
+use pulsar_child::Aside;
 
 /// The variable that marks what descends from an actor: `<id>:<name>`.
 const VARIABLE: &str = "PULSAR_ACTOR";
@@ -115,7 +115,7 @@ fn tell(node: &Node, master: &Master, marked: Vec<Marked>) {
     // On the main loop, where children are made and reaped: one that is not a child and still lives is
     // neither an actor that was made since the look, nor one that has been reaped since. One whose parent is an
     // actor's process is none: where the kernel cannot show a fork's own mark, the parent seems to have none.
-    let is_child = |pid| master.is_child(pid);
+    let is_child = |pid| master.brood.is_child(pid);
     let orphans: Vec<_> = of_ours
         .filter(|(marked, ..)| {
             let process = &marked.process;

@@ -11,11 +11,12 @@ use std::hash::{BuildHasher, RandomState};
 
 use pulsar_wire::{Aid, ArbiterId, Incarnation};
 use tokio::runtime::Handle;
+use tokio::signal::unix::Signal;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::start::{self, Start, StartError};
-use super::{Master, exits, orphans, shutdown, signals, templates};
+use super::{Master, orphans, shutdown, signals};
 use crate::entry::Preload;
 use crate::link_policy::LinkPolicy;
 use crate::node::{Node, Timing, Upward, notify_period};
@@ -27,7 +28,7 @@ use pulsar_actor::runtime::{
     ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, drives,
     own_thread, release_thread, scope,
 };
-use pulsar_child::RELAY;
+use pulsar_child::{RELAY, SetAside, exits, keep};
 use pulsar_link::open_seats;
 
 /// How long blocking jobs of the program may go on after its end.
@@ -81,7 +82,7 @@ where
     let seat = drives(&EventLoop::from(runtime.handle().clone()));
     let code = runtime.block_on(async {
         let (cx, life) = begin()?;
-        let keeper = tokio::spawn(templates::keep(Node::of(&cx), entry::take_set_aside()));
+        let keeper = tokio::spawn(keep_template(Node::of(&cx), entry::take_set_aside()));
         let body = main(cx.clone(), starts);
         let code = live(&cx, life, body).await;
         if let Some(master) = Node::of(&cx).master() {
@@ -99,6 +100,20 @@ where
     RELAY.flush(LAST_LINES);
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
     code
+}
+
+/// Reaps children for as long as the loop turns.
+async fn reap(node: Arc<Node>, exits: Signal) {
+    if let Some(master) = node.master() {
+        exits::watch(&master.brood, exits, || master.orphans.child_exited()).await;
+    }
+}
+
+/// Keeps a process from which children are forked, if one was set aside.
+async fn keep_template(node: Arc<Node>, first: SetAside) {
+    if let Some(master) = node.master() {
+        keep(&master.brood, &master.templates, first).await;
+    }
 }
 
 /// From the arbiter's first to its last step; the exit code.
@@ -166,7 +181,7 @@ fn begin() -> Result<(Context, Life), StartError> {
     node.registry.lock().host(&cx, Role::Arbiter);
     own_thread(cx.clone());
     start::is_there(&node, &cx);
-    tokio::spawn(exits::watch(Arc::clone(&node), exits));
+    tokio::spawn(reap(Arc::clone(&node), exits));
     tokio::spawn(orphans::watch(Arc::clone(&node)));
     tokio::spawn(signals::watch(node, cx.clone(), signals));
     let life = Life::new(cx.clone(), Hooks::default(), Reports::None);

@@ -149,14 +149,14 @@ impl Vessel {
     /// Asks its process, in case its link is not read.
     pub(crate) fn terminate(&self, node: &Node) {
         if let (Self::Process { pid, .. }, Some(master)) = (self, node.master()) {
-            master.signal(*pid, Signal::Terminate);
+            master.brood.signal(*pid, Signal::Terminate);
         }
     }
 
     /// Has its process end, and leave a trace of where it stood; a thread is asked to end.
     pub(crate) fn abort(&self, node: &Node) {
         match (self, node.master()) {
-            (Self::Process { pid, .. }, Some(master)) => master.signal(*pid, Signal::Abort),
+            (Self::Process { pid, .. }, Some(master)) => master.brood.signal(*pid, Signal::Abort),
             _ => self.kill(node),
         }
     }
@@ -167,7 +167,7 @@ impl Vessel {
         match self {
             Self::Process { pid, .. } => {
                 if let Some(master) = node.master() {
-                    master.signal(*pid, Signal::Kill);
+                    master.brood.signal(*pid, Signal::Kill);
                 }
             }
             Self::Thread(cx, _) => cx.cell().kill.cancel(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use pulsar_sys::descriptors::{self, MAX_DESCRIPTORS};
-use pulsar_sys::{Build, ExecSpec, Inheritance, Signal, World, exec};
+use pulsar_sys::{Build, ExecSpec, Inheritance, Signal, World};
 use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
@@ -15,13 +15,13 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
 use super::{Commission, Doomed, Unlaunched, Vessel};
-use crate::arbiter::{Desk, Hooking, Made, Master, Unforked, orphans};
+use crate::arbiter::{Hooking, orphans};
 use crate::delivery::Held;
 use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
 use crate::{Overflow, SendError, SpawnError};
 use pulsar_actor::runtime::{Identity, offer_notify};
-use pulsar_child::{Confinement, Stderr};
+use pulsar_child::{Confinement, Stderr, make};
 use pulsar_link::payload::{NATIVE, decode, encode};
 use pulsar_link::{Arrivals, Begun, Body, CloseReason, Link, LinkHandler, pump};
 use pulsar_policy::ChildEvent;
@@ -79,12 +79,12 @@ pub(super) async fn launch(node: &Arc<Node>, commission: Commission) -> Result<V
         true => None,
         false => master.templates.desk(inheritance),
     };
-    let made = make(master, desk, &spec).await?;
+    let made = make(&master.brood, desk, &spec).await?;
     let stderr = made.stderr.and_then(|pipe| read_stderr(pipe, keep_lines));
     let aid = commission.birth.aid;
     let link = Arc::new(node.links.lock().apply(Link::new(aid), true));
     if let Err(error) = confinement.apply(made.pid) {
-        master.signal(made.pid, Signal::Kill);
+        master.brood.signal(made.pid, Signal::Kill);
         let doomed = Doomed {
             exit: made.exit,
             confinement,
@@ -112,35 +112,6 @@ pub(super) async fn launch(node: &Arc<Node>, commission: Commission) -> Result<V
         exit: Some(made.exit),
         confinement,
         stderr,
-    })
-}
-
-/// Forks the process from the template, if there is one; else executes the program's file.
-async fn make(
-    master: &Master,
-    desk: Option<Arc<Desk>>,
-    spec: &ExecSpec,
-) -> Result<Made, SpawnError> {
-    if let Some(desk) = desk {
-        match desk.fork(master, spec.pipes_stderr).await {
-            Ok(made) => return Ok(made),
-            Err(Unforked::Refused(error)) => {
-                return Err(exec_error(&error, "the template process cannot be forked"));
-            }
-            Err(Unforked::Gone) => tracing::debug!("no answer of the template process: by exec"),
-        }
-    }
-    let spawned = exec::spawn(spec).map_err(|error| SpawnError::Exec {
-        errno: error.errno(),
-        message: error.to_string(),
-    })?;
-    // In the same step: nobody looks for exits in between.
-    let exit = master.adopt(spawned.pid);
-    Ok(Made {
-        pid: spawned.pid,
-        exit,
-        link: spawned.link,
-        stderr: spawned.stderr,
     })
 }
 

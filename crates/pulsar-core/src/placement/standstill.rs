@@ -6,7 +6,7 @@ use pulsar_sys::{Pid, occupation};
 
 use super::Vessel;
 use crate::arbiter::Master;
-use crate::aside::Aside;
+use pulsar_child::Aside;
 
 /// How long a look into a process may take: it waits where the kernel holds that process's memory. What
 /// is not seen by then is not waited for; the silent actor is to be ended.
@@ -50,7 +50,7 @@ async fn of_process(pid: Pid, master: &Master) -> Standstill {
         return Standstill::default();
     };
     // A pid is its process's until that is reaped. So what was seen while it is still ours was its.
-    if !master.is_child(pid) {
+    if !master.brood.is_child(pid) {
         return Standstill::default();
     }
     let hold = hold.unwrap_or_else(|error| {

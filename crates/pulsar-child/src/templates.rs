@@ -15,9 +15,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::Master;
-use crate::entry::SetAside;
-use crate::node::Node;
+use crate::{Brood, SetAside};
 
 /// A fork takes a fraction of a millisecond. A template that does not answer for so long is stopped, or lost.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +35,7 @@ const MUCH_MEMORY_BYTES: u64 = 64 << 20;
 
 /// The arbiter's template, if it has one.
 #[derive(Debug, Default)]
-pub(crate) struct Templates {
+pub struct Templates {
     state: Mutex<State>,
     closed: Notify,
 }
@@ -53,15 +51,19 @@ enum State {
 }
 
 /// A process that was made, and what its maker holds of it.
-pub(crate) struct Made {
-    pub(crate) pid: Pid,
-    pub(crate) exit: oneshot::Receiver<Exit>,
-    pub(crate) link: std::os::unix::net::UnixStream,
-    pub(crate) stderr: Option<OwnedFd>,
+pub struct Made {
+    /// Its pid.
+    pub pid: Pid,
+    /// Resolves when it has exited.
+    pub exit: oneshot::Receiver<Exit>,
+    /// This process's end of its link.
+    pub link: std::os::unix::net::UnixStream,
+    /// Where its standard error stream is read, if that is a pipe.
+    pub stderr: Option<OwnedFd>,
 }
 
 /// Why the template has made no process.
-pub(crate) enum Unforked {
+pub enum Unforked {
     /// It has gone, or does not serve. Another way may do.
     Gone,
     /// The system does not give one.
@@ -70,7 +72,7 @@ pub(crate) enum Unforked {
 
 impl Templates {
     /// Where to ask for a fork, if there is a template that has what children are to inherit.
-    pub(crate) fn desk(&self, inheritance: Inheritance) -> Option<Arc<Desk>> {
+    pub fn desk(&self, inheritance: Inheritance) -> Option<Arc<Desk>> {
         let mut state = self.state.lock();
         let State::There(desk) = &*state else {
             return None;
@@ -87,7 +89,7 @@ impl Templates {
     }
 
     /// The template and the descriptor over which it is asked.
-    pub(crate) fn template(&self) -> Option<(Pid, RawFd)> {
+    pub fn template(&self) -> Option<(Pid, RawFd)> {
         match &*self.state.lock() {
             State::There(desk) => Some((desk.pid, desk.control.as_raw_fd())),
             State::Absent | State::Closed => None,
@@ -95,7 +97,7 @@ impl Templates {
     }
 
     /// The arbiter ends, and its template with it.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         let state = std::mem::replace(&mut *self.state.lock(), State::Closed);
         if let State::There(desk) = state {
             desk.dismiss();
@@ -127,10 +129,7 @@ impl Templates {
 
 /// Keeps a template for as long as the arbiter lives, beginning with the one that was forked at the program's entry. If none
 /// was, there will be none.
-pub(super) async fn keep(node: Arc<Node>, first: SetAside) {
-    let Some(master) = node.master() else {
-        return;
-    };
+pub async fn keep(brood: &Brood, templates: &Templates, first: SetAside) {
     let first = match first {
         SetAside::Template(first) if first.is_as_made() => Ok((first.template, first.inheritance)),
         SetAside::Template(_) => {
@@ -146,10 +145,10 @@ pub(super) async fn keep(node: Arc<Node>, first: SetAside) {
     loop {
         let begun = Instant::now();
         match next {
-            Ok((template, inheritance)) => live(master, template, inheritance).await,
+            Ok((template, inheritance)) => live(brood, templates, template, inheritance).await,
             Err(error) => tracing::debug!(%error, "no template process could be made"),
         }
-        if !master.templates.lose() {
+        if !templates.lose() {
             return;
         }
         early_ends = match begun.elapsed() >= GOOD_LIFE {
@@ -165,7 +164,7 @@ pub(super) async fn keep(node: Arc<Node>, first: SetAside) {
         let wait = wait_before(early_ends);
         tokio::select! {
             () = sleep(wait) => {}
-            () = master.templates.closed.notified() => return,
+            () = templates.closed.notified() => return,
         }
         next = make_another();
     }
@@ -197,36 +196,36 @@ fn make_another() -> io::Result<(Template, Inheritance)> {
 }
 
 /// The life of one template, to its end.
-async fn live(master: &Master, template: Template, inheritance: Inheritance) {
+async fn live(brood: &Brood, templates: &Templates, template: Template, inheritance: Inheritance) {
     let pid = template.pid;
-    let exit = master.adopt(pid);
+    let exit = brood.adopt(pid);
     match Desk::new(template, inheritance) {
         Ok(desk) => {
             let desk = Arc::new(desk);
-            if master.templates.open(&desk) {
-                desk.listen(master).await;
+            if templates.open(&desk) {
+                desk.listen(brood).await;
             }
             desk.dismiss();
-            end(master, pid, exit).await;
-            desk.close(master).await;
+            end(brood, pid, exit).await;
+            desk.close(brood).await;
         }
         Err(error) => {
             tracing::debug!(%error, "the template process cannot be asked");
-            end(master, pid, exit).await;
+            end(brood, pid, exit).await;
         }
     }
 }
 
 /// Ends a process that is of no more use. One that this process may not kill, as it has given up its privileges since, ends
 /// by itself when nobody asks it any more.
-async fn end(master: &Master, pid: Pid, exit: oneshot::Receiver<Exit>) {
-    master.signal(pid, Signal::Kill);
+async fn end(brood: &Brood, pid: Pid, exit: oneshot::Receiver<Exit>) {
+    brood.signal(pid, Signal::Kill);
     let _ = timeout(END_PATIENCE, exit).await;
 }
 
 /// Where one template is asked, and answers.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub struct Desk {
     pid: Pid,
     control: UnixStream,
     /// What its forks inherit.
@@ -273,12 +272,12 @@ impl Desk {
     /// # Cancel safety
     ///
     /// A process that was made for nobody finds the end of its link, and ends.
-    pub(crate) async fn fork(&self, master: &Master, pipes_stderr: bool) -> Result<Made, Unforked> {
+    pub async fn fork(&self, brood: &Brood, pipes_stderr: bool) -> Result<Made, Unforked> {
         if !self.serves().await {
             return Err(Unforked::Gone);
         }
         let ticket = Ticket::new(pipes_stderr).map_err(Unforked::Refused)?;
-        let answer = self.ask(master, &ticket).ok_or(Unforked::Gone)?;
+        let answer = self.ask(brood, &ticket).ok_or(Unforked::Gone)?;
         // The child's ends are closed here, so that the link ends with the child.
         let (link, stderr) = ticket.into_ends();
         match timeout(ANSWER_TIMEOUT, answer).await {
@@ -310,21 +309,21 @@ impl Desk {
     }
 
     /// Sends a request. Under the lock, so that requests and those who wait are in the same order.
-    fn ask(&self, master: &Master, ticket: &Ticket) -> Option<oneshot::Receiver<Answered>> {
+    fn ask(&self, brood: &Brood, ticket: &Ticket) -> Option<oneshot::Receiver<Answered>> {
         let mut waiting = self.waiting.lock();
         if waiting.is_over {
             return None;
         }
         // No room is as good as no template: there never are more requests than processes that may boot.
         ticket.send(&self.control).ok()?;
-        master.expect_child();
+        brood.expect();
         let (sender, answer) = oneshot::channel();
         waiting.senders.push_back(sender);
         Some(answer)
     }
 
     /// Takes answers until the template has gone.
-    async fn listen(&self, master: &Master) {
+    async fn listen(&self, brood: &Brood) {
         let (mut answers, mut came) = (Answers::default(), Vec::new());
         let mut is_there = true;
         while is_there {
@@ -333,18 +332,18 @@ impl Desk {
             });
             is_there = read.await.unwrap_or(false);
             for answer in came.drain(..) {
-                self.answered(master, answer);
+                self.answered(brood, answer);
             }
         }
     }
 
-    fn answered(&self, master: &Master, answer: Answer) {
+    fn answered(&self, brood: &Brood, answer: Answer) {
         let told = match answer {
             Answer::Serves => return self.begin_to_serve(),
             // Adopted here, whoever still waits: it is ours.
-            Answer::Made(pid) => Ok((pid, master.adopt_expected(pid))),
+            Answer::Made(pid) => Ok((pid, brood.adopt_expected(pid))),
             Answer::Failed(errno) => {
-                master.expect_less();
+                brood.expect_less();
                 Err(io::Error::from_raw_os_error(errno))
             }
         };
@@ -374,7 +373,7 @@ impl Desk {
     }
 
     /// The template has ended, and makes nothing more: who waits is told, and what it has made without telling is ended.
-    async fn close(&self, master: &Master) {
+    async fn close(&self, brood: &Brood) {
         self.stage.send_replace(Stage::Gone);
         let senders = {
             let mut waiting = self.waiting.lock();
@@ -384,13 +383,13 @@ impl Desk {
         if senders.is_empty() {
             return;
         }
-        let strays = master.adopt_strays();
+        let strays = brood.adopt_strays();
         for _ in &senders {
-            master.expect_less();
+            brood.expect_less();
         }
         drop(senders);
         for (pid, exit) in strays {
-            end(master, pid, exit).await;
+            end(brood, pid, exit).await;
         }
     }
 }

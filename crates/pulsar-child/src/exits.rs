@@ -1,12 +1,11 @@
 //! Learns of exits by SIGCHLD.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::node::Node;
+use crate::Brood;
 
 /// Among very many children, exits of which nothing but the signal tells are learnt so much later: looking for them goes
 /// over all children, and each of very many that end at once brings a signal.
@@ -17,22 +16,23 @@ const CROWD_PAUSE: Duration = Duration::from_millis(5);
 /// # Errors
 ///
 /// The system's, if the handler cannot be installed.
-pub(super) fn listen() -> io::Result<Signal> {
+pub fn listen() -> io::Result<Signal> {
     signal(SignalKind::child())
 }
 
-/// Reaps for as long as the arbiter's loop turns. One signal may stand for many exits: each
+/// Reaps for as long as the loop turns, and calls `died` when somebody has exited. One signal may stand for many exits: each
 /// time all that have exited are reaped.
-pub(super) async fn watch(node: Arc<Node>, mut exits: Signal) {
+pub async fn watch(brood: &Brood, mut exits: Signal, died: impl Fn()) {
     while exits.recv().await.is_some() {
-        if let Some(master) = node.master() {
-            // Most exits are of those whose links have ended; that costs little for each.
-            master.reap_ending();
-            if master.is_crowded() {
-                tokio::time::sleep(CROWD_PAUSE).await;
-                master.reap_ending();
-            }
-            master.reap();
+        // Most exits are of those whose links have ended; that costs little for each.
+        let mut any = brood.reap_ending();
+        if brood.is_crowded() {
+            tokio::time::sleep(CROWD_PAUSE).await;
+            any |= brood.reap_ending();
+        }
+        any |= brood.reap();
+        if any {
+            died();
         }
     }
 }

@@ -10,14 +10,15 @@ use tokio::time::timeout;
 /// Looks of one kind, beside the loop. They take milliseconds; one that the kernel blocks for good costs a thread, and no
 /// more than the kind may have. Looks of other kinds go on.
 #[derive(Debug)]
-pub(crate) struct Aside {
+pub struct Aside {
     /// That may be under way at once.
     most: usize,
     under_way: AtomicUsize,
 }
 
 impl Aside {
-    pub(crate) const fn new(most: usize) -> Self {
+    /// A kind of looks, of which so many may be under way at once.
+    pub const fn new(most: usize) -> Self {
         Self {
             most,
             under_way: AtomicUsize::new(0),
@@ -30,7 +31,7 @@ impl Aside {
     /// # Cancel safety
     ///
     /// Cancel safe; a look that is under way ends by itself.
-    pub(crate) async fn look<T: Send + 'static>(
+    pub async fn look<T: Send + 'static>(
         &'static self,
         limit: Duration,
         look: impl FnOnce() -> T + Send + 'static,
