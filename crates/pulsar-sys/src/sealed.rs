@@ -22,6 +22,7 @@
 //!   passes for one, and none of those is touched beyond the question.
 
 use std::{
+    ffi::CStr,
     fs::File,
     io::{self, Write},
     num::NonZeroUsize,
@@ -34,6 +35,9 @@ use std::{
 use rustix::fs::{FileType, fstat};
 
 use crate::{mapping::Mapping, platform};
+
+/// The name that tools show for it.
+const NAME: &CStr = c"pulsar-shared";
 
 /// Bytes that cannot change any more, mapped into this process.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl SealedMemory {
             return Ok(None);
         };
         // Written by calls, so that no writable mapping stands in the seal's way.
-        let mut file = File::from(platform::create_memory()?);
+        let mut file = File::from(platform::create_memory(NAME)?);
         file.write_all(bytes)?;
         Self::seal(file.into(), len).map(Some)
     }
@@ -164,7 +168,7 @@ impl UnsealedMemory {
     ///
     /// If the system has no room for it, or no descriptor, or no such memory (`Unsupported`).
     pub fn new(len: NonZeroUsize) -> io::Result<Self> {
-        let descriptor = platform::create_memory()?;
+        let descriptor = platform::create_memory(NAME)?;
         platform::reserve_memory(descriptor.as_fd(), len.get() as u64)?;
         // SAFETY: the file was made here, its length has been set, and all of its pages have been reserved. No other
         // process or mapping has it, so that its length stays.

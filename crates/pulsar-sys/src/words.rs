@@ -19,6 +19,7 @@
 //! the system has none left then, it ends a process, as it does for any other page of memory.
 
 use std::{
+    ffi::CStr,
     io,
     num::NonZeroUsize,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -30,6 +31,9 @@ use crate::{
     platform,
     sealed::{NotSealed, check_length},
 };
+
+/// The name that tools show for it.
+const NAME: &CStr = c"pulsar-words";
 
 /// The bytes of one word.
 pub const WORD_BYTES: usize = size_of::<u64>();
@@ -47,7 +51,7 @@ impl SharedWords {
     ///
     /// If the system has no room for it, or no descriptor, or no such memory (`Unsupported`).
     pub fn create(bytes: NonZeroUsize) -> io::Result<(Self, OwnedFd)> {
-        let descriptor = platform::create_memory()?;
+        let descriptor = platform::create_memory(NAME)?;
         rustix::fs::ftruncate(&descriptor, bytes.get() as u64)?;
         platform::seal_length(descriptor.as_fd())?;
         // SAFETY: its length has just been set, and sealed.

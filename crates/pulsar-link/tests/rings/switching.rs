@@ -254,7 +254,7 @@ fn links_that_have_been_hot_and_are_idle_use_no_processor() {
 async fn the_memory_of_the_rings_is_gone_with_the_pump() {
     let mapped = || {
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
-        maps.matches("memfd:pulsar").count()
+        maps.matches("memfd:pulsar-words").count()
     };
     let (one, two) = pair();
     on_rings(&one.link, &two.link).await;

@@ -227,21 +227,18 @@ pub(crate) fn close_on_exec(_received: &[OwnedFd]) -> io::Result<()> {
     Ok(())
 }
 
-/// The name that tools show for shared memory.
-const MEMORY_NAME: &CStr = c"pulsar-shared";
-
 /// With all of these nobody can change a memory file any more, nor lift a seal.
 const SEALS: SealFlags = SealFlags::SEAL
     .union(SealFlags::SHRINK)
     .union(SealFlags::GROW)
     .union(SealFlags::WRITE);
 
-/// An empty memory file that can be sealed, and that cannot be executed where the kernel knows how to say so.
-pub(crate) fn create_memory() -> io::Result<OwnedFd> {
+/// An empty memory file that can be sealed, which tools show by this name, and that cannot be executed where the kernel knows how to say so.
+pub(crate) fn create_memory(name: &CStr) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    match memfd_create(MEMORY_NAME, flags | MemfdFlags::NOEXEC_SEAL) {
+    match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
         // Before Linux 6.3.
-        Err(Errno::INVAL) => Ok(memfd_create(MEMORY_NAME, flags)?),
+        Err(Errno::INVAL) => Ok(memfd_create(name, flags)?),
         created => Ok(created?),
     }
 }

@@ -101,7 +101,7 @@ pub(crate) fn close_on_exec(received: &[OwnedFd]) -> io::Result<()> {
 }
 
 /// Refuses: there is no memory that can be sealed.
-pub(crate) fn create_memory() -> io::Result<OwnedFd> {
+pub(crate) fn create_memory(_name: &CStr) -> io::Result<OwnedFd> {
     Err(io::Error::from_raw_os_error(libc::ENOTSUP))
 }
 
