@@ -25,12 +25,9 @@ async fn preloaded_by(_cx: Context) -> (Option<u32>, u32) {
 #[pulsar::main(preload = preload)]
 async fn main() -> Result<()> {
     println!("arbiter {}", PRELOADED_BY.get().is_some());
-    let (one, other) = match (spawn().await, spawn().await) {
-        (Ok(one), Ok(other)) => (one, other),
-        _ => {
-            println!("failed");
-            return Ok(());
-        }
+    let (Ok(one), Ok(other)) = (spawn().await, spawn().await) else {
+        println!("failed");
+        return Ok(());
     };
     let (by_one, pid) = send(&one, preloaded_by, ()).await?;
     let (by_other, _) = send(&other, preloaded_by, ()).await?;

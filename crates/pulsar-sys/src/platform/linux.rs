@@ -347,7 +347,7 @@ fn cuts_behind_the_end() -> bool {
 }
 
 fn try_out_cutting() -> io::Result<bool> {
-    let memory = create_memory()?;
+    let memory = create_memory(c"pulsar-probe")?;
     let page_bytes = u64::try_from(fstat(&memory)?.st_blksize).unwrap_or(0);
     // A hole, and behind the end a page that makes up for it.
     ftruncate(&memory, page_bytes)?;
