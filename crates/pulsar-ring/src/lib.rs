@@ -15,7 +15,7 @@
 //!
 //! # Nobody sleeps through a bell
 //!
-//! See [`Sleeper`](sleeper::Sleeper). The proof is checked with every interleaving that loom finds, and so
+//! See [`Sleeper`]. The proof is checked with every interleaving that loom finds, and so
 //! is that the check would find it if the second look were left out.
 //!
 //! # Layout

@@ -47,7 +47,7 @@ const ANSWERS_AT_ONCE: usize = 64;
 /// A template process, as the process that asks it holds it. Dropped, its socket is closed, and the template ends.
 #[derive(Debug)]
 pub struct Template {
-    /// Its pid. Nobody waits for it yet: give it to [`Children`](crate::children::Children).
+    /// Its pid. Nobody waits for it yet: give it to [`Children`].
     pub pid: Pid,
     /// The process that made it, and whose children its clones are.
     pub parent: Pid,
