@@ -1,10 +1,11 @@
 //! Clients that servers are measured with.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use pulsar_bench_raw::fork;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
@@ -34,6 +35,18 @@ pub(crate) fn echoes(mut stream: TcpStream, order: &Order) -> anyhow::Result<Sam
         anyhow::ensure!(received == sent, "another echo came back");
         Ok(())
     })
+}
+
+/// Loads a server that runs in a process of its own, or in children of that, and never returns; as [`load`].
+pub(crate) fn load_forked(
+    order: &Order,
+    serve: impl FnOnce(&TcpListener) -> anyhow::Result<()>,
+) -> anyhow::Result<Reading> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let server = fork(|| i32::from(serve(&listener).is_err()))?;
+    drop(listener);
+    load(order, address, server.pid().as_raw_pid().unsigned_abs())
 }
 
 /// Loads a server with requests; how many it answered a second, and the processor time of one, in all processes of the

@@ -13,6 +13,7 @@
 //! * `finding`: what the rounds come to, by `stats`. `report`: as a table, as JSON, as plots.
 #![forbid(unsafe_code)]
 
+mod asking;
 mod cli;
 mod client;
 mod contender;

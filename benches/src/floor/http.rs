@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::net::TcpListener;
-use std::process::id;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -19,20 +18,12 @@ use crate::order::{Order, Reading};
 const PROCESSES: usize = 2;
 
 pub(super) fn read(order: &Order) -> anyhow::Result<Reading> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    // The root of the family that is measured: without the client's own process.
-    let root = fork(|| {
-        let workers: Result<Vec<_>, _> = (0..PROCESSES)
-            .map(|_| fork(|| i32::from(serve(&listener).is_err())))
-            .collect();
-        let Ok(mut workers) = workers else { return 1 };
+    client::load_forked(order, |listener| {
+        let workers = (0..PROCESSES).map(|_| fork(|| i32::from(serve(listener).is_err())));
+        let mut workers = workers.collect::<Result<Vec<_>, _>>()?;
         workers.iter_mut().for_each(|worker| drop(worker.wait()));
-        1
-    })?;
-    debug_assert_ne!(root.pid().as_raw_pid().unsigned_abs(), id());
-    drop(listener);
-    client::load(order, address, root.pid().as_raw_pid().unsigned_abs())
+        Ok(())
+    })
 }
 
 fn serve(listener: &TcpListener) -> std::io::Result<()> {

@@ -2,10 +2,11 @@
 
 use pulsar_bench_raw::{Child, Consumer, Producer, Ring, fork};
 
+use crate::asking::one_by_one;
 use crate::cores;
 use crate::message::{Encoded, Ledger, check};
 use crate::order::{Order, Reading, reading};
-use crate::samples::{Samples, per_second};
+use crate::samples::per_second;
 
 /// Bytes of a ring at most; a large message has fewer slots.
 const RING: usize = 1 << 20;
@@ -71,15 +72,10 @@ fn count(mut there: Consumer, mut back: Producer, length: usize, answers: bool) 
 pub(super) fn ask(order: &Order) -> anyhow::Result<Reading> {
     let mut pair = Pair::start(order, true)?;
     let mut message = Encoded::new(order.payload);
-    let (mut number, mut total) = (0, 0);
-    let samples = Samples::of(order, || {
+    one_by_one(order, None, |number| {
         pair.there.push(message.numbered(number));
-        number += 1;
-        total = pair.answer();
-        Ok(())
-    })?;
-    check(total, number, order.payload)?;
-    Ok(samples.reading(""))
+        Ok(pair.answer())
+    })
 }
 
 /// As many a second as there would be one after the other: the machine's unit for asks.

@@ -6,13 +6,12 @@ use std::time::Duration;
 use pulsar_bench_raw::{Child, Consumer, Producer, Ring, fork};
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::asking::{SILENCE, one_by_one};
 use crate::cores;
-use crate::message::{Encoded, Ledger, check};
+use crate::message::{Encoded, Ledger};
 use crate::order::{Order, Reading};
-use crate::samples::Course;
 
 const SLOTS: usize = 4;
-const SILENCE: Duration = Duration::from_millis(1);
 
 struct Pair {
     there: Producer,
@@ -87,17 +86,5 @@ pub(super) fn cold_ask(order: &Order) -> anyhow::Result<Reading> {
 fn ask_after(order: &Order, silence: Option<Duration>) -> anyhow::Result<Reading> {
     let mut pair = Pair::start(order)?;
     let mut message = Encoded::new(order.payload);
-    let (mut number, mut total) = (0, 0);
-    let mut course = Course::begin(order);
-    while course.goes_on() {
-        if let Some(silence) = silence {
-            std::thread::sleep(silence);
-            course.skip();
-        }
-        total = pair.ask(message.numbered(number))?;
-        number += 1;
-        course.lap();
-    }
-    check(total, number, order.payload)?;
-    Ok(course.end().reading(""))
+    one_by_one(order, silence, |number| pair.ask(message.numbered(number)))
 }

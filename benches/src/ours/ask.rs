@@ -9,14 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::counter::Counter;
+use crate::asking::SILENCE;
 use crate::cores;
 use crate::message::{Message, check};
 use crate::order::{Order, Reading, reading};
 use crate::process::context_switches;
 use crate::samples::{Course, per_second};
 
-/// The silence before a cold ask, which ends all polling.
-const SILENCE: Duration = Duration::from_millis(1);
 /// How long a process must not be woken, and how long it has before that to come to rest.
 const LONG_SILENCE: Duration = Duration::from_secs(10);
 const REST: Duration = Duration::from_millis(200);
@@ -41,24 +40,25 @@ pub(super) async fn within_a_loop(order: &Order) -> anyhow::Result<Reading> {
 
 /// Asks one after the other, from whichever actor this runs on.
 pub(super) async fn ask_on(counter: &Proxy<Counter>, order: &Order) -> anyhow::Result<Reading> {
-    let mut course = Course::begin(order);
-    let mut number = 0;
-    while course.goes_on() {
-        counter.count(Message::new(number, order.payload)).await?;
-        number += 1;
-        course.lap();
-    }
-    check(counter.total().await?, number, order.payload)?;
-    Ok(course.end().reading(""))
+    ask_after(counter, order, None).await
 }
 
 pub(super) async fn cold(order: &Order) -> anyhow::Result<Reading> {
-    let counter = counter(order).await?;
+    ask_after(&counter(order).await?, order, Some(SILENCE)).await
+}
+
+async fn ask_after(
+    counter: &Proxy<Counter>,
+    order: &Order,
+    silence: Option<Duration>,
+) -> anyhow::Result<Reading> {
     let mut course = Course::begin(order);
     let mut number = 0;
     while course.goes_on() {
-        sleep(SILENCE).await;
-        course.skip();
+        if let Some(silence) = silence {
+            sleep(silence).await;
+            course.skip();
+        }
         counter.count(Message::new(number, order.payload)).await?;
         number += 1;
         course.lap();

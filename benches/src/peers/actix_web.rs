@@ -3,7 +3,6 @@
 use std::net::TcpListener;
 
 use actix_web::{App, HttpServer, web};
-use pulsar_bench_raw::fork;
 
 use crate::client;
 use crate::order::{Order, Reading};
@@ -11,11 +10,7 @@ use crate::order::{Order, Reading};
 const WORKERS: usize = 2;
 
 pub(super) fn read(order: &Order) -> anyhow::Result<Reading> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let server = fork(|| i32::from(serve(&listener).is_err()))?;
-    drop(listener);
-    client::load(order, address, server.pid().as_raw_pid().unsigned_abs())
+    client::load_forked(order, serve)
 }
 
 fn serve(listener: &TcpListener) -> anyhow::Result<()> {

@@ -3,7 +3,6 @@
 use std::net::TcpListener;
 
 use axum::{Router, routing::get};
-use pulsar_bench_raw::fork;
 use tokio::runtime::Builder;
 
 use crate::client;
@@ -12,11 +11,7 @@ use crate::order::{Order, Reading};
 const THREADS: usize = 2;
 
 pub(super) fn read(order: &Order) -> anyhow::Result<Reading> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let server = fork(|| i32::from(serve(&listener).is_err()))?;
-    drop(listener);
-    client::load(order, address, server.pid().as_raw_pid().unsigned_abs())
+    client::load_forked(order, serve)
 }
 
 fn serve(listener: &TcpListener) -> anyhow::Result<()> {

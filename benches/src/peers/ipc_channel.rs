@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender, IpcSharedMemory};
 use pulsar_bench_raw::{Child, fork};
 
+use crate::asking::{SILENCE, one_by_one};
 use crate::cores;
 use crate::message::{Ledger, Message, check};
 use crate::order::{Order, Reading, Work, reading};
-use crate::samples::{Course, Samples, per_second};
+use crate::samples::{Samples, per_second};
 
-const SILENCE: Duration = Duration::from_millis(1);
 /// A message with this number asks for the total.
 const LAST: u64 = u64::MAX;
 
@@ -68,20 +68,10 @@ fn count(
 
 fn ask(order: &Order, silence: Option<Duration>) -> anyhow::Result<Reading> {
     let pair = start(order, true)?;
-    let (mut number, mut total) = (0, 0);
-    let mut course = Course::begin(order);
-    while course.goes_on() {
-        if let Some(silence) = silence {
-            std::thread::sleep(silence);
-            course.skip();
-        }
+    one_by_one(order, silence, |number| {
         pair.there.send(Message::new(number, order.payload))?;
-        total = pair.back.recv()?;
-        number += 1;
-        course.lap();
-    }
-    check(total, number, order.payload)?;
-    Ok(course.end().reading(""))
+        Ok(pair.back.recv()?)
+    })
 }
 
 fn tell(order: &Order) -> anyhow::Result<Reading> {

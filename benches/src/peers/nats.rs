@@ -6,9 +6,10 @@ use std::time::Instant;
 use pulsar_bench_raw::fork;
 
 use super::program::{Lines, Server, connect, find, free_port};
+use crate::asking::one_by_one;
 use crate::message::{Encoded, Ledger, check};
 use crate::order::{Order, Reading, Work, reading};
-use crate::samples::{Samples, per_second};
+use crate::samples::per_second;
 
 const BATCH: u64 = 256;
 /// A broker cuts off a subscriber that falls far behind, so the sender asks for the total each so many messages.
@@ -97,15 +98,10 @@ fn total(broker: &mut Lines) -> anyhow::Result<u64> {
 
 fn ask(order: &Order, broker: &mut Lines) -> anyhow::Result<Reading> {
     let mut message = Encoded::new(order.payload);
-    let (mut number, mut sum) = (0, 0);
-    let samples = Samples::of(order, || {
+    one_by_one(order, None, |number| {
         broker.send(&publication("ask", message.numbered(number)))?;
-        sum = answer(broker)?;
-        number += 1;
-        Ok(())
-    })?;
-    check(sum, number, order.payload)?;
-    Ok(samples.reading(""))
+        answer(broker)
+    })
 }
 
 fn tell(order: &Order, broker: &mut Lines) -> anyhow::Result<Reading> {

@@ -7,9 +7,10 @@ use anyhow::Context;
 use pulsar_bench_raw::fork;
 
 use super::program::{Lines, Server, connect, find, free_port};
+use crate::asking::one_by_one;
 use crate::message::{Encoded, Ledger, check};
 use crate::order::{Order, Reading, Work, reading};
-use crate::samples::{Samples, per_second};
+use crate::samples::per_second;
 
 /// Messages that are sent, and taken, at once where nobody waits for an answer to each.
 const BATCH: u64 = 256;
@@ -100,15 +101,10 @@ fn total(broker: &mut Lines) -> anyhow::Result<u64> {
 
 fn ask(order: &Order, broker: &mut Lines) -> anyhow::Result<Reading> {
     let mut message = Encoded::new(order.payload);
-    let (mut number, mut sum) = (0, 0);
-    let samples = Samples::of(order, || {
+    one_by_one(order, None, |number| {
         push(broker, "there", message.numbered(number))?;
-        sum = total(broker)?;
-        number += 1;
-        Ok(())
-    })?;
-    check(sum, number, order.payload)?;
-    Ok(samples.reading(""))
+        total(broker)
+    })
 }
 
 fn tell(order: &Order, broker: &mut Lines) -> anyhow::Result<Reading> {

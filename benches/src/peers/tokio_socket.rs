@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
+use crate::asking::SILENCE;
 use crate::cores;
 use crate::message::{Ledger, Message, check};
 use crate::order::{Order, Reading, Work, reading};
@@ -26,7 +27,6 @@ use crate::samples::{Course, per_second};
 
 type Wire = Framed<UnixStream, LengthDelimitedCodec>;
 
-const SILENCE: Duration = Duration::from_millis(1);
 /// Asks that wait for the writer.
 const CAPACITY: usize = 1024;
 const BATCH: u64 = 256;

@@ -215,7 +215,7 @@ impl Node {
         }
     }
 
-    /// Whether a task here must claim its name from the arbiter.
+    /// Whether a task here has its name only by the arbiter's leave, and gives it back to that.
     pub(crate) fn claims(&self, task: Aid, name: &str) -> bool {
         self.master().is_none() && !name.is_empty() && task.task() != 0
     }
@@ -251,8 +251,7 @@ impl Node {
     /// A task here needs its name no more.
     pub(crate) fn release_name(&self, task: Aid, name: &str) {
         if let Upward::Child { link, .. } = &self.upward
-            && !name.is_empty()
-            && task.task() != 0
+            && self.claims(task, name)
         {
             link.release(task, name);
         }

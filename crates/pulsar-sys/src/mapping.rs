@@ -35,20 +35,8 @@ impl Mapping {
     ///
     /// The file is sealed memory, without holes and exactly so long.
     pub(crate) unsafe fn for_reading(file: BorrowedFd<'_>, len: NonZeroUsize) -> io::Result<Self> {
-        Self::check(len)?;
-        // SAFETY: the kernel chooses where, so no memory of this process is replaced. That the bytes stay as they are
-        // is promised by the caller.
-        let start = unsafe {
-            mmap(
-                ptr::null_mut(),
-                len.get(),
-                ProtFlags::READ,
-                MapFlags::PRIVATE,
-                file,
-                0,
-            )
-        }?;
-        Self::new(start, len)
+        // SAFETY: that the bytes are there, and stay as they are, is promised by the caller.
+        unsafe { Self::map(file, len, ProtFlags::READ, MapFlags::PRIVATE) }
     }
 
     /// Maps memory that is to be filled, or that several processes write. Who gives out references to its bytes sees to
@@ -58,20 +46,9 @@ impl Mapping {
     ///
     /// The file is at least so long, and stays so while the mapping lives.
     pub(crate) unsafe fn for_writing(file: BorrowedFd<'_>, len: NonZeroUsize) -> io::Result<Self> {
-        Self::check(len)?;
-        // SAFETY: the kernel chooses where, so no memory of this process is replaced. That the bytes stay there is
-        // promised by the caller.
-        let start = unsafe {
-            mmap(
-                ptr::null_mut(),
-                len.get(),
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::SHARED,
-                file,
-                0,
-            )
-        }?;
-        let mapping = Self::new(start, len)?;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: that the bytes are there, and stay there, is promised by the caller.
+        let mapping = unsafe { Self::map(file, len, access, MapFlags::SHARED) }?;
         // A process that is forked meanwhile would have the mapping too: it would stand in the way of the seal, or
         // write where it has no part.
         // SAFETY: the range is this mapping's own, and the advice changes nothing in this process.
@@ -79,12 +56,24 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// No slice is longer than this.
-    fn check(len: NonZeroUsize) -> io::Result<()> {
-        match len.get() <= isize::MAX.unsigned_abs() {
-            true => Ok(()),
-            false => Err(io::ErrorKind::OutOfMemory.into()),
+    /// # Safety
+    ///
+    /// The file is at least so long, and stays so while the mapping lives.
+    unsafe fn map(
+        file: BorrowedFd<'_>,
+        len: NonZeroUsize,
+        access: ProtFlags,
+        sharing: MapFlags,
+    ) -> io::Result<Self> {
+        // No slice is longer than this.
+        if len.get() > isize::MAX.unsigned_abs() {
+            return Err(io::ErrorKind::OutOfMemory.into());
         }
+        // SAFETY: the kernel chooses where, so no memory of this process is replaced. That the bytes stay there is
+        // promised by the caller.
+        let start = unsafe { mmap(ptr::null_mut(), len.get(), access, sharing, file, 0) }?;
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, len })
     }
 
     pub(crate) fn start(&self) -> NonNull<u8> {
@@ -93,11 +82,6 @@ impl Mapping {
 
     pub(crate) fn len(&self) -> NonZeroUsize {
         self.len
-    }
-
-    fn new(start: *mut std::ffi::c_void, len: NonZeroUsize) -> io::Result<Self> {
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, len })
     }
 
     /// Looks at each page: one that was reserved and not written is filled with its zeros.

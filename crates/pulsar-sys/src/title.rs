@@ -2,7 +2,16 @@
 
 use std::{ffi::OsStr, fs, io, os::unix::ffi::OsStrExt, sync::OnceLock};
 
-use crate::platform::{self, MemoryParts};
+use crate::platform;
+
+/// Where the kernel says that this process's code, data, heap and stack begin, and end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemoryParts {
+    pub(crate) code: [u64; 2],
+    pub(crate) data: [u64; 2],
+    pub(crate) heap_start: u64,
+    pub(crate) stack_start: u64,
+}
 
 /// They never change for a process, nor for what is cloned from it.
 static PARTS: OnceLock<Option<MemoryParts>> = OnceLock::new();

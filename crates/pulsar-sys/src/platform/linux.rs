@@ -19,7 +19,7 @@ use rustix::mm::{Advice, madvise};
 use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::{Resource, Rlimit, prlimit};
 
-use crate::{image::Image, pid::Pid};
+use crate::{image::Image, pid::Pid, title::MemoryParts};
 
 /// The last real-time signal of the kernel.
 pub(crate) const HIGHEST_SIGNAL: c_int = 64;
@@ -148,15 +148,6 @@ struct MemoryMap {
     auxiliary: *const c_void,
     auxiliary_bytes: u32,
     executable: i32,
-}
-
-/// Where the kernel says that this process's code, data, heap and stack begin, and end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MemoryParts {
-    pub(crate) code: [u64; 2],
-    pub(crate) data: [u64; 2],
-    pub(crate) heap_start: u64,
-    pub(crate) stack_start: u64,
 }
 
 /// Has the kernel show other memory of this process as its arguments and its environment.

@@ -65,15 +65,6 @@ pub(crate) unsafe fn clone_beside() -> io::Result<Option<Pid>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Where parts of the memory lie: not known.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MemoryParts {
-    pub(crate) code: [u64; 2],
-    pub(crate) data: [u64; 2],
-    pub(crate) heap_start: u64,
-    pub(crate) stack_start: u64,
-}
-
 /// Refuses.
 pub(crate) fn show_arguments(
     _parts: &MemoryParts,
