@@ -5,10 +5,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use pulsar_link::Body;
-use pulsar_mailbox::Queue;
 use pulsar_model::RawProxy;
 use pulsar_wire::Codec;
 use serde::Serialize;
@@ -16,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::command::{BoxFuture, Signature};
 use crate::json_args::read_json_args;
-use crate::mailbox::Inbox;
+use crate::mailbox::{Inbox, Messages};
 use crate::{Context, Overflow, Result, SendError};
 
 /// A type of actors: what `#[pulsar::actor]` makes of an `impl` block.
@@ -178,7 +176,7 @@ pub struct ActorKind {
     /// [`Actor::HAS_PERIODIC_TASK`].
     pub(crate) has_periodic_task: bool,
     /// Makes the queue of its mailbox.
-    pub(crate) inbox: fn(usize, Overflow) -> Arc<dyn Inbox>,
+    pub(crate) inbox: fn(usize, Overflow) -> Box<dyn Inbox>,
 }
 
 impl ActorKind {
@@ -189,9 +187,7 @@ impl ActorKind {
                 name: TypeName::of::<A>(),
                 methods: A::METHODS,
                 has_periodic_task: A::HAS_PERIODIC_TASK,
-                inbox: |capacity, overflow| {
-                    Arc::new(Queue::<crate::mailbox::Post<A>>::new(capacity, overflow))
-                },
+                inbox: |capacity, overflow| Box::new(Messages::<A>::new(capacity, overflow)),
             }
         }
     }

@@ -1,27 +1,28 @@
-//! Commands of an actor's own on their way: from a method call to its reply.
+//! Commands of an actor's own on their way: from a method call to the mailbox or the link.
 
 use std::any::Any;
 use std::future::{Future, IntoFuture};
-use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use pulsar_link::payload::{NATIVE, Outcome};
-use pulsar_mailbox::Queue;
 use pulsar_model::RawProxy;
-use tokio::sync::oneshot;
+use pulsar_wire::Aid;
 use tokio::time::Instant;
 
 use crate::actor::{Actor, ActorKind, Method, Portable, local_only};
 use crate::ask::{
-    Asked, Parcel, after_try_send, answer_of, begin, bounded, refuse_deadlock, send, try_send,
+    Asked, Parcel, after_try_send, begin, bounded, refuse_deadlock, send, try_send, within,
 };
+use crate::asking::{Arrived, Asking, Begun};
 use crate::context::Context;
-use crate::current::{get_actor, holds_back};
-use crate::mailbox::{Direct, Post, died, put_direct, settle, try_put_direct};
-use crate::system::Route;
+use crate::current::current_aid;
+use crate::mailbox::{Direct, Messages, Posted, died, settle};
+use crate::owed::Owed;
+use crate::system::{Route, System};
 use crate::try_send::{Sent, Unsent};
-use crate::{CallError, SendError, Target};
+use crate::{CallError, Overflow, SendError, Target};
 
 /// A command of an `A`'s own that is to be sent; methods on [`Proxy`](crate::Proxy) make it.
 ///
@@ -30,14 +31,14 @@ use crate::{CallError, SendError, Target};
 /// without acknowledgement ends once it is on its way.
 #[must_use = "a call is only sent when it is awaited"]
 pub struct ActorCall<A: Actor, R, E> {
-    target: Target,
+    target: Aid,
     message: A::Message,
     timeout: Option<Duration>,
     reader: Reader<A, R, E>,
 }
 
 /// How the caller reads what comes back.
-struct Reader<A: Actor, R, E> {
+pub(crate) struct Reader<A: Actor, R, E> {
     /// From this process.
     take: Take<A, R, E>,
     /// From another.
@@ -47,7 +48,7 @@ struct Reader<A: Actor, R, E> {
 type Take<A, R, E> = fn(<A as Actor>::Reply) -> Option<Result<R, E>>;
 type Read<R, E> = fn(Outcome) -> Result<Result<R, E>, SendError>;
 /// What a call comes to, if the command ran to its end.
-type Ran<R, E> = Result<Result<R, E>, SendError>;
+pub(crate) type Ran<R, E> = Result<Result<R, E>, SendError>;
 
 impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
     /// For the expansion of `#[pulsar::actor]`.
@@ -71,7 +72,7 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
 
     fn new(proxy: &RawProxy, message: A::Message, take: Take<A, R, E>, read: Read<R, E>) -> Self {
         Self {
-            target: Target::Aid(proxy.aid()),
+            target: proxy.aid(),
             message,
             timeout: None,
             reader: Reader { take, read },
@@ -95,7 +96,7 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
     /// [`SendError::WouldDeadlock`]; the command is run all the same.
     pub fn try_send(self) -> Result<Sent<R, E>, Unsent<Self>> {
         let (reader, limit) = (self.reader, self.timeout);
-        match try_ask::<A>(&self.target, self.message, limit) {
+        match try_ask::<A>(&Target::Aid(self.target), self.message, limit) {
             Ok((asked, after, deadline)) => Ok(Sent::new(async move {
                 let is_held_back = asked.is_held_back();
                 result(after_try_send(is_held_back, after, deadline, asked.ran(reader)).await)
@@ -105,6 +106,13 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
                 Err(Unsent { call, error })
             }
         }
+    }
+}
+
+impl<A: Actor, R, E> Reader<A, R, E> {
+    /// What an actor of this process has given.
+    pub(crate) fn take(self, reply: A::Reply) -> Ran<R, E> {
+        (self.take)(reply).ok_or_else(|| SendError::codec("the reply is another command's"))
     }
 }
 
@@ -118,31 +126,33 @@ impl<A: Actor, R, E> Copy for Reader<A, R, E> {}
 
 impl<A: Actor, R: Send + 'static, E: Send + 'static> IntoFuture for ActorCall<A, R, E> {
     type Output = Result<R, CallError<E>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = Asking<A, R, E>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { result(self.ran().await) })
+    fn into_future(self) -> Asking<A, R, E> {
+        Asking::new(self.target, self.message, self.timeout, self.reader)
     }
 }
 
-impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
-    async fn ran(self) -> Ran<R, E> {
-        let (system, limit, deadline) = begin(self.timeout)?;
+/// Takes a message to an actor in another process.
+pub(crate) fn elsewhere<A: Actor, R: Send + 'static, E: Send + 'static>(
+    system: &'static Arc<dyn System>,
+    target: Target,
+    message: &A::Message,
+    limit: Duration,
+    reader: Reader<A, R, E>,
+) -> Result<impl Future<Output = Result<Arrived<A, R, E>, SendError>> + use<A, R, E>, SendError> {
+    let parcel = parcel::<A>(message)?;
+    Ok(async move {
+        let deadline = Instant::now() + limit;
         let ran = async {
-            let asked = match system.known(&self.target)? {
-                Some(Route::Local(cx)) => put::<A>(&cx, self.message, deadline).await?,
-                Some(Route::Link(..)) | None => {
-                    let parcel = parcel::<A>(&self.message)?;
-                    TypedAsk::Link(send(&system, &self.target, &parcel, deadline).await?.0)
-                }
-            };
-            asked.ran(self.reader).await
+            let (asked, _) = send(system, &target, &parcel, deadline).await?;
+            ran(asked, reader).await
         };
-        bounded(limit, ran).await
-    }
+        bounded(limit, ran).await.map(Arrived::Ran)
+    })
 }
 
-fn result<R, E>(ran: Ran<R, E>) -> Result<R, CallError<E>> {
+pub(crate) fn result<R, E>(ran: Ran<R, E>) -> Result<R, CallError<E>> {
     ran?.map_err(CallError::Command)
 }
 
@@ -154,79 +164,107 @@ fn read<R: Portable, E: Portable>(outcome: Outcome) -> Ran<R, E> {
     }
 }
 
-/// A message of an actor's own that has been sent.
-enum TypedAsk<A: Actor> {
-    Local {
-        /// `None` if nobody waits for one.
-        answer: Option<oneshot::Receiver<Result<A::Reply, SendError>>>,
-        cx: Context,
-    },
-    Link(Asked),
-}
-
-impl<A: Actor> TypedAsk<A> {
-    /// True where whoever waits for it here would wait for ever.
-    fn is_held_back(&self) -> bool {
-        matches!(self, Self::Local { answer: Some(_), cx } if holds_back(cx.aid()))
-    }
-
-    async fn ran<R: 'static, E>(self, reader: Reader<A, R, E>) -> Ran<R, E> {
-        match self {
-            Self::Local {
-                answer: Some(answer),
-                cx,
-            } => {
-                let reply = answer_of(&cx, answer).await??;
-                let ran = (reader.take)(reply);
-                ran.ok_or_else(|| SendError::codec("the reply is another command's"))
-            }
-            Self::Local { answer: None, .. } | Self::Link(Asked::Nothing) => nothing().map(Ok),
-            Self::Link(asked) => (reader.read)(asked.outcome().await?),
-        }
+/// What a command of an actor in another process comes to.
+async fn ran<A: Actor, R: 'static, E>(asked: Asked, reader: Reader<A, R, E>) -> Ran<R, E> {
+    match asked {
+        Asked::Nothing => nothing().map(Ok),
+        asked => (reader.read)(asked.outcome().await?),
     }
 }
 
 /// The reply of a command without acknowledgement, which is `()`.
-fn nothing<R: 'static>() -> Result<R, SendError> {
+pub(crate) fn nothing<R: 'static>() -> Result<R, SendError> {
     let nothing: Box<dyn Any> = Box::new(());
     let nothing = nothing.downcast().map(|nothing| *nothing);
     nothing.map_err(|_| SendError::codec("the command has a reply, and nobody waits for it"))
 }
 
-async fn put<A: Actor>(
-    cx: &Context,
+/// Puts a message into a mailbox of this process, or has it wait for room there; `caller` is woken by the reply.
+pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
+    cx: Context,
     message: A::Message,
-    deadline: Instant,
-) -> Result<TypedAsk<A>, SendError> {
-    let queue = queue::<A>(cx, &message)?;
-    let method = method::<A>(&message);
-    refuse_deadlock(cx, method.ack)?;
-    let (direct, asked) = addressed::<A>(cx, message, deadline);
+    limit: Option<Duration>,
+    caller: &Waker,
+) -> Result<Begun<A, R, E>, SendError> {
+    let messages = messages::<A>(&cx, &message)?;
+    refuse_deadlock(&cx, method::<A>(&message).ack)?;
+    let direct = addressed(&cx, messages, message, Some(caller)).map_err(|(error, _)| error)?;
+    let ticket = direct.reply;
+    let settled = match messages.try_put_direct(direct) {
+        Posted::Full(direct) if messages.queue.overflow() == Overflow::Wait => {
+            let limit = within(&*cx.cell.system, limit);
+            return Ok(Begun::OnItsWay(Box::pin(into_room(cx, direct, limit))));
+        }
+        posted => settle(&cx, posted),
+    };
+    let owed = ticket.map(|ticket| Owed::new(cx, ticket));
+    settled.map_err(|(_, error)| error)?;
+    Ok(owed.map_or(Begun::Told, Begun::Owed))
+}
+
+/// Puts a message into a mailbox as soon as there is room.
+async fn into_room<A: Actor, R: 'static, E>(
+    cx: Context,
+    direct: Direct<A>,
+    limit: Duration,
+) -> Result<Arrived<A, R, E>, SendError> {
+    let deadline = Instant::now() + limit;
+    let owed = direct.reply.map(|ticket| Owed::new(cx.clone(), ticket));
+    bounded(limit, wait_for_room(&cx, direct)).await?;
+    Ok(match owed {
+        Some(owed) => Arrived::Owed(owed.until(deadline)),
+        None => Arrived::Ran(Ok(nothing()?)),
+    })
+}
+
+async fn wait_for_room<A: Actor>(cx: &Context, direct: Direct<A>) -> Result<(), SendError> {
+    let messages = messages::<A>(cx, &direct.message)?;
     let posted = tokio::select! {
         biased;
-        posted = put_direct(&queue, direct) => posted,
+        posted = messages.put_direct(direct) => posted,
         () = cx.cell.gone.cancelled() => return Err(died(cx)),
     };
-    match settle(cx, posted) {
-        Ok(()) => Ok(asked),
-        Err((_, error)) => Err(error),
-    }
+    settle(cx, posted).map_err(|(_, error)| error)
 }
 
 fn try_put<A: Actor>(
-    cx: &Context,
+    cx: Context,
     message: A::Message,
     deadline: Instant,
 ) -> Result<TypedAsk<A>, (SendError, A::Message)> {
-    let queue = match queue::<A>(cx, &message) {
-        Ok(queue) => queue,
+    let messages = match messages::<A>(&cx, &message) {
+        Ok(messages) => messages,
         Err(error) => return Err((error, message)),
     };
-    let (direct, asked) = addressed::<A>(cx, message, deadline);
-    match settle(cx, try_put_direct(&queue, direct)) {
-        Ok(()) => Ok(asked),
+    let direct = addressed(&cx, messages, message, None)?;
+    let ticket = direct.reply;
+    let settled = settle(&cx, messages.try_put_direct(direct));
+    let owed = ticket.map(|ticket| Owed::new(cx, ticket).until(deadline));
+    match settled {
+        Ok(()) => Ok(TypedAsk::Local(owed)),
         Err((direct, error)) => Err((error, direct.message)),
     }
+}
+
+/// The message as its mailbox takes it, with a ticket if its reply is waited for.
+fn addressed<A: Actor>(
+    cx: &Context,
+    messages: &Messages<A>,
+    message: A::Message,
+    caller: Option<&Waker>,
+) -> Result<Direct<A>, (SendError, A::Message)> {
+    let reply = match method::<A>(&message).ack {
+        true => match messages.replies.open(caller) {
+            Some(ticket) => Some(ticket),
+            None => return Err((died(cx), message)),
+        },
+        false => None,
+    };
+    Ok(Direct {
+        message,
+        reply,
+        sender: current_aid(),
+    })
 }
 
 /// Where a message waits.
@@ -234,9 +272,11 @@ fn try_put<A: Actor>(
 /// # Errors
 ///
 /// [`SendError::UnknownCommand`] if the actor is no `A`.
-fn queue<A: Actor>(cx: &Context, message: &A::Message) -> Result<Arc<Queue<Post<A>>>, SendError> {
-    let queue = cx.cell.mailbox.of_type::<A>();
-    queue.ok_or_else(|| {
+fn messages<'a, A: Actor>(
+    cx: &'a Context,
+    message: &A::Message,
+) -> Result<&'a Messages<A>, SendError> {
+    cx.cell.mailbox.of_type::<A>().ok_or_else(|| {
         let name = ActorKind::of::<A>().wire_name(method::<A>(message));
         let other_type = ActorKind::no_such_type(&name);
         other_type.unwrap_or_else(|| SendError::codec("the mailbox is of another type"))
@@ -245,28 +285,6 @@ fn queue<A: Actor>(cx: &Context, message: &A::Message) -> Result<Arc<Queue<Post<
 
 fn method<A: Actor>(message: &A::Message) -> &'static Method {
     &A::METHODS[A::index(message)]
-}
-
-fn addressed<A: Actor>(
-    cx: &Context,
-    message: A::Message,
-    deadline: Instant,
-) -> (Direct<A>, TypedAsk<A>) {
-    let (reply, answer) = match method::<A>(&message).ack {
-        true => {
-            let (reply, answer) = oneshot::channel();
-            (Some(reply), Some(answer))
-        }
-        false => (None, None),
-    };
-    let direct = Direct {
-        message,
-        reply,
-        deadline: Some(deadline),
-        sender: get_actor().map(|cx| cx.aid()),
-    };
-    let cx = cx.clone();
-    (direct, TypedAsk::Local { answer, cx })
 }
 
 fn parcel<A: Actor>(message: &A::Message) -> Result<Parcel, SendError> {
@@ -280,20 +298,42 @@ fn parcel<A: Actor>(message: &A::Message) -> Result<Parcel, SendError> {
     })
 }
 
+/// A message of an actor's own that has been sent without waiting.
+enum TypedAsk<A: Actor> {
+    /// Into a mailbox of this process; `None` if nobody waits for a reply.
+    Local(Option<Owed<A>>),
+    Link(Asked),
+}
+
+impl<A: Actor> TypedAsk<A> {
+    /// True where whoever waits for it here would wait for ever.
+    fn is_held_back(&self) -> bool {
+        matches!(self, Self::Local(Some(owed)) if owed.is_held_back())
+    }
+
+    async fn ran<R: 'static, E>(self, reader: Reader<A, R, E>) -> Ran<R, E> {
+        match self {
+            Self::Local(Some(owed)) => reader.take(owed.await?),
+            Self::Local(None) => nothing().map(Ok),
+            Self::Link(asked) => ran(asked, reader).await,
+        }
+    }
+}
+
 /// A message that has been sent, how long it may take, and until when.
-type Begun<A> = (TypedAsk<A>, Duration, Instant);
+type Tried<A> = (TypedAsk<A>, Duration, Instant);
 
 fn try_ask<A: Actor>(
     target: &Target,
     message: A::Message,
     limit: Option<Duration>,
-) -> Result<Begun<A>, (SendError, A::Message)> {
+) -> Result<Tried<A>, (SendError, A::Message)> {
     let (system, limit, deadline) = match begin(limit) {
         Ok(begun) => begun,
         Err(error) => return Err((error, message)),
     };
     let asked = match system.try_route(target) {
-        Ok(Route::Local(cx)) => try_put::<A>(&cx, message, deadline)?,
+        Ok(Route::Local(cx)) => try_put::<A>(cx, message, deadline)?,
         Ok(Route::Link(link, aid)) => {
             let sent =
                 parcel::<A>(&message).and_then(|parcel| try_send(&link, aid, &parcel, deadline));

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::command::{self, CommandDef};
 use crate::context::Context;
-use crate::current::{get_actor, holds_back};
+use crate::current::{current_aid, holds_back};
 use crate::mailbox::{Envelope, Named, died, settle};
 use crate::system::{self, LONGEST, Route, System, in_a_task};
 use crate::{Cause, SendError, Target, panic_message};
@@ -56,7 +56,7 @@ async fn ask(
             Some(Route::Local(cx)) => put(&cx, message, deadline).await?.outcome().await,
             // Where the way is not known yet, it is sought in line with the sending.
             Some(Route::Link(..)) | None => {
-                ask_elsewhere(&system, target, Parcel::of(&message)?, deadline).await
+                ask_elsewhere(system, target, Parcel::of(&message)?, deadline).await
             }
         }
     };
@@ -156,10 +156,22 @@ pub(crate) async fn bounded<T>(
 /// This process's share of the system; how long an ask may take, and until when.
 pub(crate) fn begin(
     limit: Option<Duration>,
-) -> Result<(Arc<dyn System>, Duration, Instant), SendError> {
-    let system = system::current().ok_or(SendError::NotRunning)?;
-    let limit = limit.unwrap_or(system.ask_timeout()).min(LONGEST);
+) -> Result<(&'static Arc<dyn System>, Duration, Instant), SendError> {
+    let (system, limit) = share(limit)?;
     Ok((system, limit, Instant::now() + limit))
+}
+
+/// The same without the time of day.
+pub(crate) fn share(
+    limit: Option<Duration>,
+) -> Result<(&'static Arc<dyn System>, Duration), SendError> {
+    let system = system::current().ok_or(SendError::NotRunning)?;
+    Ok((system, within(&**system, limit)))
+}
+
+/// How long an ask may take whose caller has said this.
+pub(crate) fn within(system: &dyn System, limit: Option<Duration>) -> Duration {
+    limit.unwrap_or_else(|| system.ask_timeout()).min(LONGEST)
 }
 
 /// An actor that asks itself for what waits for its own end would wait for ever.
@@ -185,7 +197,7 @@ impl Outgoing {
             args,
             reply: ReplyTo::nobody(),
             deadline: Some(deadline),
-            sender: get_actor().map(|cx| cx.aid()),
+            sender: current_aid(),
         };
         Ok((envelope, is_text))
     }

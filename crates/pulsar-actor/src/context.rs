@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use pulsar_loop::runtime::{Awaited, Listing};
 use pulsar_loop::{AsyncObject, EventLoop, Executor};
 use pulsar_policy::StateCell;
 use pulsar_sys::Occupation;
@@ -90,6 +91,8 @@ pub struct Cell {
     pub(crate) occupation: OnceLock<Arc<Occupation>>,
     pub(crate) thread_id: AtomicI64,
     since: Instant,
+    /// Those who wait for its replies are looked after.
+    listing: Listing,
     extra: Mutex<BTreeMap<String, Value>>,
     descriptors: Mutex<HashMap<String, OwnedFd>>,
 }
@@ -124,6 +127,16 @@ impl Cell {
         let overdue_us = micros(self.since.elapsed()).saturating_sub(due_us);
         let noted_us = self.lag_us.load(Ordering::Relaxed);
         noted_us.max(self.occupation().longest_us()).max(overdue_us)
+    }
+}
+
+impl Awaited for Cell {
+    fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    fn wake_all(&self) {
+        self.mailbox.messages().wake_callers();
     }
 }
 
@@ -210,6 +223,7 @@ impl Context {
             occupation: OnceLock::new(),
             thread_id: AtomicI64::default(),
             since: Instant::now(),
+            listing: Listing::default(),
             extra: Mutex::default(),
             descriptors: Mutex::new(descriptors),
         };
@@ -554,7 +568,7 @@ impl Context {
             sender: message.sender,
             reason: reason.clone(),
         };
-        (message.refuse)(reason.error());
+        message.refuse(self.cell.mailbox.messages(), reason.error());
         let Some(hook) = self.cell.on_dead_letter.get() else {
             return;
         };

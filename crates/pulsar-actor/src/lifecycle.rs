@@ -5,10 +5,12 @@
 //! commands are futures that it polls beside each other, so that built-in commands are answered
 //! while a command of the user's awaits.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -20,6 +22,7 @@ use crate::builtin;
 use crate::command::{BoxFuture, CommandDef};
 use crate::context::{Cell, Context};
 use crate::current::{in_turn, scope};
+use crate::gate::Gate;
 use crate::hooks::{Hooks, Work};
 use crate::mailbox::{Envelope, Named};
 use crate::occupying::{note_lag, timing};
@@ -63,6 +66,7 @@ pub struct Life {
     /// The last event was a built-in command's: the actor's own futures are polled before more.
     own_first: bool,
     next_notify: Instant,
+    gate: Gate,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,6 +114,7 @@ impl Life {
             runs: 0,
             own_first: false,
             next_notify: Instant::now(),
+            gate: Gate::default(),
         }
     }
 
@@ -169,14 +174,57 @@ impl Life {
         }
     }
 
-    /// The next event. Dropping this future loses nothing: what it polls stays in `self`, and
-    /// channels only give a message to a branch that completes.
+    /// The next event. What is polled here stays in `self` or is a wait that begins anew, and channels only give a
+    /// message to a branch that completes.
     ///
     /// Nothing starves. What is looked at first comes once, or once in its period. Then come
     /// built-in commands and what the actor runs itself, and whichever of the two had the last
     /// event waits for the other to be polled. The work, which gives way after its slice (see
     /// `worker`), is an event only when it ends: pending, it keeps nobody from being polled.
+    ///
+    /// After an event all is polled once; from then on only what was woken is. So a message costs a poll of the
+    /// work, and none of all the rest.
     async fn next(&mut self) -> Event {
+        let (mut work, mut gate) = (self.work.take(), std::mem::take(&mut self.gate));
+        let work_first = self.own_first;
+        let event = {
+            let mut rest = pin!(self.next_of_rest(work.is_some()));
+            let mut is_first = true;
+            poll_fn(|task| {
+                let due = gate.due(task);
+                let all = std::mem::take(&mut is_first);
+                let (Some(work_waker), Some(rest_waker)) = (gate.work(), gate.rest()) else {
+                    return Poll::Pending;
+                };
+                let mut work_task = Task::from_waker(work_waker);
+                let mut poll_work = || match &mut work {
+                    Some(work) if all || due.work => {
+                        work.poll_unpin(&mut work_task).map(Event::WorkEnded)
+                    }
+                    _ => Poll::Pending,
+                };
+                if work_first && let Poll::Ready(event) = poll_work() {
+                    return Poll::Ready(event);
+                }
+                if all || due.rest {
+                    let mut rest_task = Task::from_waker(rest_waker);
+                    if let Poll::Ready(event) = rest.as_mut().poll(&mut rest_task) {
+                        return Poll::Ready(event);
+                    }
+                }
+                match work_first {
+                    true => Poll::Pending,
+                    false => poll_work(),
+                }
+            })
+            .await
+        };
+        (self.work, self.gate) = (work, gate);
+        self.own_first = matches!(event, Event::BuiltinCame(_) | Event::BuiltinEnded(_));
+        event
+    }
+
+    async fn next_of_rest(&mut self, works: bool) -> Event {
         let cell = Arc::clone(&self.cx.cell);
         let running = self.phase == Phase::Running;
         let deadline = match self.phase {
@@ -185,6 +233,7 @@ impl Life {
         };
         let periodic_due = cell.period.next().filter(|_| running);
         let next_notify = self.next_notify;
+        let only_tasks_left = deadline.is_some() && !works && self.only_tasks_left();
         tokio::select! {
             biased;
             () = cell.kill.cancelled() => Event::KillAsked,
@@ -192,21 +241,19 @@ impl Life {
             () = at(deadline) => Event::DrainTimeout,
             () = sleep_until(next_notify), if running => Event::NotifyDue,
             () = at(periodic_due) => Event::PeriodicTaskDue,
-            event = self.next_of_turns(&cell, deadline.is_some()) => event,
+            event = self.next_of_turns(&cell, only_tasks_left) => event,
             // After any event the period is looked at anyway. So this is last, and whoever sets it again
             // and again, on another thread, keeps nothing from its turn.
             () = cell.period.changed(), if running => Event::PeriodChanged,
         }
     }
 
-    async fn next_of_turns(&mut self, cell: &Cell, stopping: bool) -> Event {
-        let only_tasks_left = stopping && self.only_tasks_left();
+    async fn next_of_turns(&mut self, cell: &Cell, only_tasks_left: bool) -> Event {
         let own_first = self.own_first;
         let own = async {
             tokio::select! {
                 biased;
                 result = poll(&mut self.start) => Event::Started(result),
-                ended = poll(&mut self.work) => Event::WorkEnded(ended),
                 result = poll(&mut self.periodic_task) => Event::PeriodicTaskEnded(result),
                 result = poll(&mut self.stopping) => Event::StoppingHookEnded(result),
                 () = cell.tasks.wait(), if only_tasks_left => Event::TasksEnded,
@@ -222,12 +269,10 @@ impl Life {
                 else => pending().await,
             }
         };
-        let event = match own_first {
+        match own_first {
             true => first(own, builtins).await,
             false => first(builtins, own).await,
-        };
-        self.own_first = matches!(event, Event::BuiltinCame(_) | Event::BuiltinEnded(_));
-        event
+        }
     }
 
     /// Decides what an event means. `Some` ends the actor.
@@ -324,14 +369,15 @@ impl Life {
         None
     }
 
+    /// Beside the work.
     fn only_tasks_left(&self) -> bool {
-        self.work.is_none() && self.builtins.is_empty() && self.stopping.is_none()
+        self.builtins.is_empty() && self.stopping.is_none()
     }
 
     /// Begins a built-in command, or answers it unrun if nobody waits for it any more.
     fn begin(&mut self, envelope: Envelope) -> Option<Running> {
         let stats = self.cx.cell.mailbox.stats();
-        stats.count(&stats.received);
+        stats.count_here(&stats.received);
         if envelope.is_expired() {
             self.cx.dead_letter(envelope.into(), DeadReason::Expired);
             return None;
@@ -341,7 +387,7 @@ impl Life {
         };
         if builtin::is_run(command) {
             if self.runs >= MAX_RUNS {
-                stats.count(&stats.failed);
+                stats.count_here(&stats.failed);
                 let reason = format!("the actor runs {MAX_RUNS} functions, the most at once");
                 envelope.reply.refuse(SendError::Refused { reason });
                 return None;
@@ -378,7 +424,7 @@ impl Life {
                 (Outcome::Undelivered(panicked), Some(Cause::Panic(message)))
             }
         };
-        stats.count(match outcome {
+        stats.count_here(match outcome {
             Outcome::Reply(_) => &stats.replied,
             Outcome::Failure(_) | Outcome::Undelivered(_) => &stats.failed,
         });
@@ -551,11 +597,8 @@ impl Running {
 impl Future for Running {
     type Output = Ended;
 
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Ended> {
-        self.work.poll_unpin(cx).map(|result| Ended {
+    fn poll(mut self: std::pin::Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Ended> {
+        self.work.poll_unpin(task).map(|result| Ended {
             command: self.command,
             reply: self.reply.take().unwrap_or_else(ReplyTo::nobody),
             result,

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use pulsar_link::Body;
 use pulsar_link::payload::{Outcome, Payload};
-use pulsar_mailbox::{MailboxStats, Put, Queue, ReplyTo};
+use pulsar_mailbox::{MailboxStats, Put, Queue, Replies, ReplyTo, Ticket};
 use pulsar_wire::{Aid, Codec, Kind};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::actor::{Actor, ActorKind, Method};
 use crate::command::CommandDef;
+use crate::context::Cell;
 use crate::{Cause, Context, DeadReason, MailboxInfo, Overflow, SendError, State};
 
 /// Messages that may wait in a mailbox unless the spawner says otherwise.
@@ -40,14 +41,12 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// As [`Post::is_expired`].
+    /// True if it came too late to be run. Where nobody waits for the reply, its time bounds the
+    /// putting only: what was taken is run.
     pub(crate) fn is_expired(&self) -> bool {
-        self.command.ack() && is_past(self.deadline)
+        let deadline = self.deadline.filter(|_| self.command.ack());
+        deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
-}
-
-fn is_past(deadline: Option<Instant>) -> bool {
-    deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
 /// A command, as the process of its target knows it.
@@ -115,37 +114,26 @@ fn written(value: Payload) -> Result<Body, SendError> {
 /// A command of an actor's own from its own process, with its types.
 pub(crate) struct Direct<A: Actor> {
     pub(crate) message: A::Message,
-    /// `None` if nobody waits. Dropped unused it tells its caller, who asks the actor why.
-    pub(crate) reply: Option<oneshot::Sender<Result<A::Reply, SendError>>>,
-    pub(crate) deadline: Option<Instant>,
+    /// `None` if nobody waits.
+    pub(crate) reply: Option<Ticket>,
     pub(crate) sender: Option<Aid>,
 }
 
 /// What waits in the mailbox of an `A`.
 pub(crate) enum Post<A: Actor> {
     Direct(Direct<A>),
-    General(Envelope),
+    /// Boxed, as it is far larger than most messages of an actor's own.
+    General(Box<Envelope>),
     /// The actor's own periodic task is due. Dropped when it has run, or will not.
     PeriodicTask(oneshot::Sender<()>),
 }
 
 impl<A: Actor> Post<A> {
-    /// True if it came too late to be run. Where nobody waits for the reply, its time bounds the
-    /// putting only: what was taken is run.
-    pub(crate) fn is_expired(&self) -> bool {
-        let (ack, deadline) = match self {
-            Self::Direct(direct) => (direct.reply.is_some(), direct.deadline),
-            Self::General(envelope) => return envelope.is_expired(),
-            Self::PeriodicTask(_) => return false,
-        };
-        ack && is_past(deadline)
-    }
-
     /// The message that is not run; `None` if it is nobody's.
     pub(crate) fn into_unrun(self) -> Option<Unrun> {
         match self {
             Self::Direct(direct) => Some(direct.into()),
-            Self::General(envelope) => Some(envelope.into()),
+            Self::General(envelope) => Some((*envelope).into()),
             Self::PeriodicTask(_) => None,
         }
     }
@@ -155,8 +143,25 @@ impl<A: Actor> Post<A> {
 pub struct Unrun {
     pub(crate) command: &'static str,
     pub(crate) sender: Option<Aid>,
-    /// Tells its sender.
-    pub(crate) refuse: Box<dyn FnOnce(SendError) + Send>,
+    caller: Caller,
+}
+
+/// Who is to be told that a message is not run.
+enum Caller {
+    General(ReplyTo),
+    /// Of a command of the actor's own, from its own process; `None` if nobody waits.
+    Direct(Option<Ticket>),
+}
+
+impl Unrun {
+    /// Tells its sender; `messages` is where it was.
+    pub(crate) fn refuse(self, messages: &dyn Inbox, error: SendError) {
+        match self.caller {
+            Caller::General(reply) => reply.refuse(error),
+            Caller::Direct(Some(ticket)) => messages.refuse(ticket, error),
+            Caller::Direct(None) => {}
+        }
+    }
 }
 
 impl From<Envelope> for Unrun {
@@ -164,7 +169,7 @@ impl From<Envelope> for Unrun {
         Self {
             command: envelope.command.name(),
             sender: envelope.sender,
-            refuse: Box::new(|error| envelope.reply.refuse(error)),
+            caller: Caller::General(envelope.reply),
         }
     }
 }
@@ -174,12 +179,7 @@ impl<A: Actor> From<Direct<A>> for Unrun {
         Self {
             command: A::METHODS[A::index(&direct.message)].signature.name,
             sender: direct.sender,
-            refuse: Box::new(|error| {
-                if let Some(caller) = direct.reply {
-                    // It may have given up.
-                    drop(caller.send(Err(error)));
-                }
-            }),
+            caller: Caller::Direct(direct.reply),
         }
     }
 }
@@ -229,27 +229,73 @@ pub trait Inbox: Any + Send + Sync {
     fn close(&self);
     /// All that waits.
     fn drain(&self) -> Vec<Unrun>;
+    /// Tells the caller of this ask why its message is not run.
+    fn refuse(&self, ticket: Ticket, error: SendError);
+    /// Has callers in this process that wait for a reply look at the time.
+    fn wake_callers(&self);
+    /// The actor is gone: callers in this process that still wait learn that there will be no reply.
+    fn answer_no_more(&self);
 }
 
-impl<A: Actor> Inbox for Queue<Post<A>> {
+/// The mailbox of an `A` as its own commands see it.
+pub(crate) struct Messages<A: Actor> {
+    pub(crate) queue: Queue<Post<A>>,
+    /// What callers in this process wait for.
+    pub(crate) replies: Replies<Result<A::Reply, SendError>>,
+}
+
+impl<A: Actor> Messages<A> {
+    pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
+        Self {
+            queue: Queue::new(capacity, overflow),
+            replies: Replies::default(),
+        }
+    }
+
+    /// True if it came too late to be run.
+    pub(crate) fn is_expired(&self, post: &Post<A>) -> bool {
+        match post {
+            Post::Direct(direct) => direct
+                .reply
+                .is_some_and(|ticket| self.replies.is_late(ticket)),
+            Post::General(envelope) => envelope.is_expired(),
+            Post::PeriodicTask(_) => false,
+        }
+    }
+
+    /// Puts a message of the actor's own in, as [`Inbox::put`] does.
+    pub(crate) async fn put_direct(&self, message: Direct<A>) -> Posted<Direct<A>> {
+        Posted::of(self.queue.put(Post::Direct(message)).await, direct)
+    }
+
+    /// Puts a message of the actor's own in now, or not at all.
+    pub(crate) fn try_put_direct(&self, message: Direct<A>) -> Posted<Direct<A>> {
+        Posted::of(self.queue.try_put(Post::Direct(message)), direct)
+    }
+}
+
+impl<A: Actor> Inbox for Messages<A> {
     fn capacity(&self) -> usize {
-        self.capacity()
+        self.queue.capacity()
     }
 
     fn depth(&self) -> usize {
-        self.depth()
+        self.queue.depth()
     }
 
     fn overflow(&self) -> Overflow {
-        self.overflow()
+        self.queue.overflow()
     }
 
     fn try_put(&self, envelope: Envelope) -> Posted<Envelope> {
-        Posted::of(self.try_put(Post::General(envelope)), general)
+        Posted::of(
+            self.queue.try_put(Post::General(Box::new(envelope))),
+            general,
+        )
     }
 
     fn put(&self, envelope: Envelope) -> Putting<'_> {
-        let put = self.put(Post::General(envelope));
+        let put = self.queue.put(Post::General(Box::new(envelope)));
         Box::pin(async { Posted::of(put.await, general) })
     }
 
@@ -257,24 +303,36 @@ impl<A: Actor> Inbox for Queue<Post<A>> {
         Box::pin(async {
             let (ended, has_ended) = oneshot::channel();
             // Not taken: the mailbox has no room for it or is closed. Then it is left out.
-            drop(self.put(Post::PeriodicTask(ended)).await);
+            drop(self.queue.put(Post::PeriodicTask(ended)).await);
             drop(has_ended.await);
         })
     }
 
     fn close(&self) {
-        self.close();
+        self.queue.close();
     }
 
     fn drain(&self) -> Vec<Unrun> {
-        let all = self.drain().into_iter();
+        let all = self.queue.drain().into_iter();
         all.filter_map(Post::into_unrun).collect()
+    }
+
+    fn refuse(&self, ticket: Ticket, error: SendError) {
+        self.replies.give(ticket, Err(error));
+    }
+
+    fn wake_callers(&self) {
+        self.replies.wake_all();
+    }
+
+    fn answer_no_more(&self) {
+        self.replies.close();
     }
 }
 
 fn general<A: Actor>(post: Post<A>) -> Option<Envelope> {
     match post {
-        Post::General(envelope) => Some(envelope),
+        Post::General(envelope) => Some(*envelope),
         Post::Direct(_) | Post::PeriodicTask(_) => None,
     }
 }
@@ -286,22 +344,6 @@ fn direct<A: Actor>(post: Post<A>) -> Option<Direct<A>> {
     }
 }
 
-/// Puts a message of an actor's own in, as [`Inbox::put`] does.
-pub(crate) async fn put_direct<A: Actor>(
-    queue: &Queue<Post<A>>,
-    message: Direct<A>,
-) -> Posted<Direct<A>> {
-    Posted::of(queue.put(Post::Direct(message)).await, direct)
-}
-
-/// Puts a message of an actor's own in now, or not at all.
-pub(crate) fn try_put_direct<A: Actor>(
-    queue: &Queue<Post<A>>,
-    message: Direct<A>,
-) -> Posted<Direct<A>> {
-    Posted::of(queue.try_put(Post::Direct(message)), direct)
-}
-
 /// An actor's mailbox, as its senders and the actor itself hold it. Built-in commands have a
 /// queue of their own, so that they are answered while a command of the user's awaits.
 #[derive(Clone)]
@@ -309,7 +351,7 @@ pub struct Mailbox(Arc<Queues>);
 
 struct Queues {
     builtins: Queue<Envelope>,
-    messages: Arc<dyn Inbox>,
+    messages: Box<dyn Inbox>,
     stats: MailboxStats,
 }
 
@@ -334,9 +376,9 @@ impl Mailbox {
     }
 
     /// The same, with its types; `None` if the actor is no `A`.
-    pub(crate) fn of_type<A: Actor>(&self) -> Option<Arc<Queue<Post<A>>>> {
-        let messages: Arc<dyn Any + Send + Sync> = Arc::<dyn Inbox>::clone(&self.0.messages);
-        messages.downcast().ok()
+    pub(crate) fn of_type<A: Actor>(&self) -> Option<&Messages<A>> {
+        let messages: &dyn Any = &*self.0.messages;
+        messages.downcast_ref()
     }
 
     /// Puts a message in, waiting for room where the policy says so.
@@ -407,11 +449,17 @@ pub fn settle<M>(cx: &Context, posted: Posted<M>) -> Result<(), (M, SendError)> 
 
 /// What a message ends with whose actor has closed its mailbox.
 pub fn died(cx: &Context) -> SendError {
-    let cause = cx.cell.cause.get().cloned();
-    let cause = cause.unwrap_or_else(|| match cx.state() {
-        // It takes no more messages and will end so.
-        State::Stopping => Cause::Stopped,
-        _ => Cause::Unknown,
-    });
-    SendError::ActorDied { cause }
+    cx.cell.death()
+}
+
+impl Cell {
+    pub(crate) fn death(&self) -> SendError {
+        let cause = self.cause.get().cloned();
+        let cause = cause.unwrap_or_else(|| match self.state.get() {
+            // It takes no more messages and will end so.
+            State::Stopping => Cause::Stopped,
+            _ => Cause::Unknown,
+        });
+        SendError::ActorDied { cause }
+    }
 }

@@ -31,27 +31,8 @@ impl Cell {
     }
 }
 
-/// Runs a piece of an actor's work that is polled within its slice, with its name shown while it is
-/// on the processor. It costs a few stores for each poll.
-pub(crate) async fn occupying<T>(
-    cell: &Cell,
-    name: &'static &'static str,
-    work: impl Future<Output = T>,
-) -> T {
-    let occupation = cell.occupation();
-    let mut work = pin!(work);
-    poll_fn(|task| {
-        let _occupied = occupation.enter(name);
-        let polled = work.as_mut().poll(task);
-        if polled.is_pending() {
-            occupation.awaits();
-        }
-        polled
-    })
-    .await
-}
-
-/// The same of what runs beside the actor's commands, now and then: the clock is read around each poll.
+/// Runs what an actor runs beside its commands, now and then, with its name shown while it is on the processor: the
+/// clock is read around each poll.
 pub(crate) async fn timing<T>(
     cx: Context,
     name: &'static &'static str,

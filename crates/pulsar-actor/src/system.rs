@@ -119,6 +119,6 @@ pub fn install(system: Arc<dyn System>) -> bool {
 }
 
 /// The process's share of the system, if it takes part in one.
-pub fn current() -> Option<Arc<dyn System>> {
-    SYSTEM.get().cloned()
+pub fn current() -> Option<&'static Arc<dyn System>> {
+    SYSTEM.get()
 }

@@ -2,25 +2,21 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
-use std::time::Duration;
+use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
+use std::task::{Context as Task, Poll};
 
-use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pulsar_link::payload::{Outcome, Payload};
-use pulsar_mailbox::{Queue, ReplyTo};
-use pulsar_sys::occupation::now_us;
+use pulsar_mailbox::{ReplyTo, Taken, Ticket};
 use pulsar_wire::Codec;
-use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
 
 use crate::actor::{Actor, Concurrent, Worked};
-use crate::current::in_turn as holding;
-use crate::mailbox::{Direct, Envelope, Named, Post};
-use crate::occupying::{note, occupying};
+use crate::current::hold_turn;
+use crate::mailbox::{Direct, Envelope, Messages, Named, Post};
+use crate::slice::Slice;
 use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
 
 /// Commands of one actor that run side by side. More wait for their turn.
@@ -36,8 +32,8 @@ async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice<'_>) -> 
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
-    while let Some(post) = next(&inbox, slice).await {
-        if let Some(Worked::Panicked(message)) = exclusive(&mut state, cx, post).await {
+    while let Some(post) = next(inbox, slice).await {
+        if let Some(Worked::Panicked(message)) = exclusive(&mut state, cx, inbox, post).await {
             return Worked::Panicked(message);
         }
     }
@@ -57,14 +53,14 @@ async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &Slice<'_
         return foreign_mailbox();
     };
     loop {
-        let next = match until_exclusive(&state, cx, &inbox, slice).await {
+        let next = match until_exclusive(&state, cx, inbox, slice).await {
             Ok(next) => next,
             Err(message) => return Worked::Panicked(message),
         };
         let Some(post) = next else {
             return last_act(state, cx).await;
         };
-        if let Some(Worked::Panicked(message)) = exclusive(&mut state, cx, post).await {
+        if let Some(Worked::Panicked(message)) = exclusive(&mut state, cx, inbox, post).await {
             return Worked::Panicked(message);
         }
     }
@@ -75,7 +71,7 @@ async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &Slice<'_
 async fn until_exclusive<A: Concurrent>(
     state: &A,
     cx: &Context,
-    inbox: &Queue<Post<A>>,
+    inbox: &Messages<A>,
     slice: &Slice<'_>,
 ) -> Result<Option<Post<A>>, String> {
     let refuses = cx.cell.birth.on_stop == OnStop::Refuse;
@@ -98,7 +94,7 @@ async fn until_exclusive<A: Concurrent>(
                 }
             }
             post = next(inbox, slice), if takes => match post {
-                Some(post) if is_concurrent(&post) => running.push(shared(state, cx, post, slice)),
+                Some(post) if is_concurrent(&post) => running.push(shared(state, cx, inbox, post, slice)),
                 None => is_last = true,
                 exclusive => taken.post = exclusive,
             },
@@ -132,84 +128,17 @@ impl<A: Actor> Drop for Waiting<'_, A> {
     }
 }
 
-async fn next<A: Actor>(inbox: &Queue<Post<A>>, slice: &Slice<'_>) -> Option<Post<A>> {
-    // Messages may be there without end. What else the actor's loop has to do gets its turn: after
-    // so many of them, and after so long.
-    consume_budget().await;
-    let held_us = slice.held_us();
-    if is_spent(held_us) {
-        slice.note(held_us);
-        yield_now().await;
-    }
-    inbox.take().await
-}
-
-/// How long commands hold their actor's loop before it looks to whatever else it has to do. A
-/// command that does not await cannot be cut: then it is as long as that takes.
-const SLICE: Duration = Duration::from_micros(100);
-
-/// The time since an actor's work was last polled. All the work of an actor is one future: until
-/// that gives way, nothing else on the loop gets its turn.
-struct Slice<'a> {
-    cx: &'a Context,
-    /// By [`now_us`]. Written and read by the one task that polls the work.
-    begun_us: AtomicU64,
-}
-
-impl<'a> Slice<'a> {
-    fn new(cx: &'a Context) -> Self {
-        Self {
-            cx,
-            begun_us: AtomicU64::new(now_us()),
+async fn next<A: Actor>(inbox: &Messages<A>, slice: &Slice<'_>) -> Option<Post<A>> {
+    loop {
+        // Messages may be there without end. What else the actor's loop has to do gets its turn: after
+        // so many of them, and after so long.
+        consume_budget().await;
+        match inbox.queue.take_unless(|| slice.is_spent()).await {
+            Taken::Message(post) => return Some(post),
+            Taken::End => return None,
+            Taken::Left => yield_now().await,
         }
     }
-
-    /// Runs `work`, each poll of which begins anew.
-    async fn bounding<T>(&self, work: impl Future<Output = T>) -> T {
-        let occupation = self.cx.cell.occupation();
-        let mut work = pin!(work);
-        poll_fn(|task| {
-            let now_us = now_us();
-            self.begun_us.store(now_us, Ordering::Relaxed);
-            occupation.turn_to(now_us);
-            let polled = work.as_mut().poll(task);
-            // A command that has held the loop and then awaits is seen here; one that has ended, by `next`.
-            if occupation.take_awaited() {
-                self.note(self.held_us());
-            }
-            polled
-        })
-        .await
-    }
-
-    /// Polls `part` only while there is time: one of the many that run beside each other, all of
-    /// which may be ready at once. Whichever is first in a poll of the work finds time.
-    async fn sharing<T>(&self, part: impl Future<Output = T>) -> T {
-        let mut part = pin!(part);
-        poll_fn(|task| {
-            let held_us = self.held_us();
-            if is_spent(held_us) {
-                task.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            part.as_mut().poll(task)
-        })
-        .await
-    }
-
-    /// Once for each poll.
-    fn note(&self, held_us: u64) {
-        self.cx.cell.occupation().take_awaited();
-        note(self.cx, held_us);
-    }
-
-    fn held_us(&self) -> u64 {
-        now_us().saturating_sub(self.begun_us.load(Ordering::Relaxed))
-    }
-}
-
-fn is_spent(held_us: u64) -> bool {
-    Duration::from_micros(held_us) >= SLICE
 }
 
 fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
@@ -223,27 +152,33 @@ fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
 }
 
 /// Runs one command that has the state for itself. `Some` ends the actor.
-async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Option<Worked> {
+async fn exclusive<A: Actor>(
+    state: &mut A,
+    cx: &Context,
+    inbox: &Messages<A>,
+    post: Post<A>,
+) -> Option<Worked> {
     if let Post::PeriodicTask(_ended) = post {
         return periodic_task(state, cx).await;
     }
-    let (turn, work) = match begin(cx, post) {
+    let Begun { turn, its_cx, work } = match begin(cx, inbox, post) {
         Ok(begun) => begun,
         Err(ended) => return ended,
     };
-    let its_cx = turn.cx.clone();
     match work {
         Work::Own(message) => {
-            let run = holding(cx.aid(), state.dispatch(its_cx, message));
-            turn.run(run).await
+            let mut run = pin!(state.dispatch(its_cx, message));
+            let ended = poll_fn(|task| step(cx, turn.command.label(), run.as_mut(), task)).await;
+            turn.answer(ended)
         }
         Work::Free(args) => {
             let Named::Free(command) = turn.command else {
                 return None;
             };
             // It reads the arguments before its first await: that may panic as well.
-            let run = async { (command.invoke)(its_cx, args).await };
-            turn.run_free(holding(cx.aid(), run)).await
+            let mut run = pin!(async { (command.invoke)(its_cx, args).await });
+            let ended = poll_fn(|task| step(cx, turn.command.label(), run.as_mut(), task)).await;
+            turn.answer_free(ended)
         }
     }
 }
@@ -252,8 +187,8 @@ async fn exclusive<A: Actor>(state: &mut A, cx: &Context, post: Post<A>) -> Opti
 /// suspect, as after one of a command. `Some` ends the actor.
 async fn periodic_task<A: Actor>(state: &mut A, cx: &Context) -> Option<Worked> {
     let aid = cx.aid();
-    let run = holding(aid, state.periodic_task(cx.clone()));
-    match unwound(occupying(&cx.cell, &"periodic_task", run)).await {
+    let mut run = pin!(state.periodic_task(cx.clone()));
+    match poll_fn(|task| step(cx, &"periodic_task", run.as_mut(), task)).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => {
             tracing::error!(%aid, error = error.one_line(), "periodic task failed");
@@ -270,19 +205,21 @@ async fn periodic_task<A: Actor>(state: &mut A, cx: &Context) -> Option<Worked> 
 async fn shared<A: Concurrent>(
     state: &A,
     cx: &Context,
+    inbox: &Messages<A>,
     post: Post<A>,
     slice: &Slice<'_>,
 ) -> Option<Worked> {
-    let (turn, work) = match begin(cx, post) {
+    let Begun { turn, its_cx, work } = match begin(cx, inbox, post) {
         Ok(begun) => begun,
         Err(ended) => return ended,
     };
-    let its_cx = turn.cx.clone();
     let Work::Own(message) = work else {
         return None;
     };
-    let run = holding(cx.aid(), state.dispatch_shared(its_cx, message));
-    slice.sharing(turn.run(run)).await
+    let mut run = pin!(state.dispatch_shared(its_cx, message));
+    let run = poll_fn(|task| step(cx, turn.command.label(), run.as_mut(), task));
+    let ended = slice.sharing(run).await;
+    turn.answer(ended)
 }
 
 /// What is to be run.
@@ -291,47 +228,62 @@ enum Work<A: Actor> {
     Free(Payload),
 }
 
-/// A command that is to be run; or its end without, which its sender has been told, and the
-/// actor's if it is `Some`.
-type Begun<A> = Result<(Turn<A>, Work<A>), Option<Worked>>;
+/// A command that is to be run.
+struct Begun<'a, A: Actor> {
+    turn: Turn<'a, A>,
+    /// The actor's handle as the command is given it.
+    its_cx: Context,
+    work: Work<A>,
+}
 
-fn begin<A: Actor>(cx: &Context, post: Post<A>) -> Begun<A> {
+/// Or its end without, which its sender has been told, and the actor's if it is `Some`.
+type OrEnded<'a, A> = Result<Begun<'a, A>, Option<Worked>>;
+
+fn begin<'a, A: Actor>(cx: &'a Context, inbox: &'a Messages<A>, post: Post<A>) -> OrEnded<'a, A> {
     let stats = cx.cell.mailbox.stats();
-    stats.count(&stats.received);
-    let sender = match &post {
-        Post::Direct(direct) => direct.sender,
-        Post::General(envelope) => envelope.sender,
-        Post::PeriodicTask(_) => None,
-    };
-    if post.is_expired() {
+    stats.count_here(&stats.received);
+    if inbox.is_expired(&post) {
         if let Some(unrun) = post.into_unrun() {
             cx.dead_letter(unrun, DeadReason::Expired);
         }
         return Err(None);
     }
-    let cx = cx.with_sender(sender);
     match post {
-        Post::Direct(Direct { message, reply, .. }) => {
+        Post::Direct(Direct {
+            message,
+            reply,
+            sender,
+        }) => {
             let index = A::index(&message);
             let method = &A::METHODS[index];
             let turn = Turn {
                 cx,
+                inbox,
                 command: Named::Own { method, index },
                 answer: Some(Answer::Direct(reply)),
             };
-            Ok((turn, Work::Own(message)))
+            Ok(Begun {
+                turn,
+                its_cx: cx.with_sender(sender),
+                work: Work::Own(message),
+            })
         }
-        Post::General(envelope) => begin_general(cx, envelope),
+        Post::General(envelope) => begin_general(cx, inbox, *envelope),
         // Run where it was taken.
         Post::PeriodicTask(_) => Err(None),
     }
 }
 
-fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Begun<A> {
+fn begin_general<'a, A: Actor>(
+    cx: &'a Context,
+    inbox: &'a Messages<A>,
+    envelope: Envelope,
+) -> OrEnded<'a, A> {
     let Envelope {
         command,
         args,
         reply,
+        sender,
         ..
     } = envelope;
     let (codec, work) = match (command, args) {
@@ -345,14 +297,18 @@ fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Begun<A> {
             (Codec::Postcard, Ok(Err(error)))
         }
     };
-    let answer = Some(Answer::General(reply, codec));
     let mut turn = Turn {
         cx,
+        inbox,
         command,
-        answer,
+        answer: Some(Answer::General(reply, codec)),
     };
     match work {
-        Ok(Ok(work)) => Ok((turn, work)),
+        Ok(Ok(work)) => Ok(Begun {
+            turn,
+            its_cx: cx.with_sender(sender),
+            work,
+        }),
         Ok(Err(error)) => {
             turn.end(Ok(Outcome::Undelivered(error)));
             Err(None)
@@ -362,23 +318,24 @@ fn begin_general<A: Actor>(cx: Context, envelope: Envelope) -> Begun<A> {
 }
 
 /// A command that runs. Dropped before its end, it tells its caller how the actor ended.
-struct Turn<A: Actor> {
-    cx: Context,
+struct Turn<'a, A: Actor> {
+    cx: &'a Context,
+    inbox: &'a Messages<A>,
     command: Named,
     /// Taken when it is given.
-    answer: Option<Answer<A>>,
+    answer: Option<Answer>,
 }
 
-enum Answer<A: Actor> {
-    Direct(Option<oneshot::Sender<Result<A::Reply, SendError>>>),
+enum Answer {
+    /// To a caller in this process, if one waits.
+    Direct(Option<Ticket>),
     /// To whoever reads this codec.
     General(ReplyTo, Codec),
 }
 
-impl<A: Actor> Turn<A> {
-    /// Runs a command of the actor's own to its end. `Some` ends the actor.
-    async fn run(mut self, work: impl Future<Output = A::Reply>) -> Option<Worked> {
-        let ended = unwound(occupying(&self.cx.cell, self.command.label(), work)).await;
+impl<A: Actor> Turn<'_, A> {
+    /// What a command of the actor's own has come to. `Some` ends the actor.
+    fn answer(mut self, ended: Unwound<A::Reply>) -> Option<Worked> {
         let reply = match ended {
             Ok(reply) => reply,
             Err(message) => return self.panicked(message),
@@ -391,15 +348,14 @@ impl<A: Actor> Turn<A> {
         }
         self.count(A::is_failure(&reply));
         if let Some(Answer::Direct(Some(caller))) = self.answer.take() {
-            // It may have given up: then its reply has nowhere to go.
-            drop(caller.send(Ok(reply)));
+            self.inbox.replies.give(caller, Ok(reply));
         }
         None
     }
 
-    /// Runs a free command to its end. `Some` ends the actor.
-    async fn run_free(mut self, work: impl Future<Output = Outcome>) -> Option<Worked> {
-        match unwound(occupying(&self.cx.cell, self.command.label(), work)).await {
+    /// What a free command has come to. `Some` ends the actor.
+    fn answer_free(mut self, ended: Unwound<Outcome>) -> Option<Worked> {
+        match ended {
             Ok(outcome) => self.ended(outcome),
             Err(message) => self.panicked(message),
         }
@@ -429,7 +385,7 @@ impl<A: Actor> Turn<A> {
         match self.answer.take() {
             Some(Answer::Direct(Some(caller))) => {
                 let error = ended.err().unwrap_or_else(|| SendError::codec("no reply"));
-                drop(caller.send(Err(error)));
+                self.inbox.replies.give(caller, Err(error));
                 None
             }
             Some(Answer::General(reply, _)) => {
@@ -454,7 +410,7 @@ impl<A: Actor> Turn<A> {
 
     fn count(&self, failed: bool) {
         let stats = self.cx.cell.mailbox.stats();
-        stats.count(match failed {
+        stats.count_here(match failed {
             true => &stats.failed,
             false => &stats.replied,
         });
@@ -463,8 +419,11 @@ impl<A: Actor> Turn<A> {
     /// A reply that was counted as such could not be written.
     fn count_again(&self) {
         let stats = self.cx.cell.mailbox.stats();
-        stats.replied.fetch_sub(1, Ordering::Relaxed);
-        stats.count(&stats.failed);
+        let replied = stats.replied.load(Ordering::Relaxed);
+        stats
+            .replied
+            .store(replied.saturating_sub(1), Ordering::Relaxed);
+        stats.count_here(&stats.failed);
     }
 }
 
@@ -477,7 +436,7 @@ fn written<A: Actor>(reply: &A::Reply, codec: Codec) -> Outcome {
 }
 
 /// Cut short: the actor has ended, and its cause has been set before its work was dropped.
-impl<A: Actor> Drop for Turn<A> {
+impl<A: Actor> Drop for Turn<'_, A> {
     fn drop(&mut self) {
         if self.answer.is_some() {
             let cause = self.cx.cell.cause.get().cloned();
@@ -488,23 +447,35 @@ impl<A: Actor> Drop for Turn<A> {
     }
 }
 
-/// What a future comes to: its value, or its panic's message. Unwind safe by what follows a
-/// panic: the actor ends, or its author has said that the state can take it.
-async fn unwound<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    let ended = AssertUnwindSafe(work).catch_unwind().await;
-    ended.map_err(|panic| panic_message(&*panic).to_owned())
+/// What a piece of work has come to: its value, or its panic's message.
+type Unwound<T> = Result<T, String>;
+
+/// Polls a piece of the actor's work, which holds its turn and whose name is shown while it is on the processor. Unwind
+/// safe by what follows a panic: the actor ends, or its author has said that the state can take it.
+fn step<T>(
+    cx: &Context,
+    name: &'static &'static str,
+    work: Pin<&mut impl Future<Output = T>>,
+    task: &mut Task<'_>,
+) -> Poll<Unwound<T>> {
+    let _held = hold_turn(cx.aid());
+    let _occupied = cx.cell.occupation().enter(name);
+    match catch_unwind(AssertUnwindSafe(|| work.poll(task))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic_message(&*panic).to_owned())),
+    }
 }
 
-/// The same of what does not await: the reading and writing of values, which users may write.
-fn unwound_at_once<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+/// What a call comes to that does not await: the reading and writing of values, which users may write.
+fn unwound_at_once<T>(work: impl FnOnce() -> T) -> Unwound<T> {
     let ended = catch_unwind(AssertUnwindSafe(work));
     ended.map_err(|panic| panic_message(&*panic).to_owned())
 }
 
 /// Its failure is logged: the actor was asked to stop, and ends so.
 async fn last_act<A: Actor>(mut state: A, cx: &Context) -> Worked {
-    let stopping = holding(cx.aid(), state.stopping(cx.clone()));
-    match unwound(occupying(&cx.cell, &"stopping", stopping)).await {
+    let mut run = pin!(state.stopping(cx.clone()));
+    match poll_fn(|task| step(cx, &"stopping", run.as_mut(), task)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::error!(aid = %cx.aid(), error = error.one_line(), "stopping failed");

@@ -94,7 +94,7 @@ impl Node {
         body: CommandBody,
     ) -> Result<(Context, Envelope), SendError> {
         let aid = Aid::task_in(self.arbiter_id(), frame.place, frame.task);
-        let reached = self.registry.lock().reach(aid, Instant::now())?;
+        let reached = self.registry.lock().reach(aid)?;
         let Some(Reached::Local(cx)) = reached else {
             // For somebody elsewhere: nobody relays. Its sender would have asked for the way.
             let target = aid.to_string();

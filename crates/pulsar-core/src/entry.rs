@@ -29,7 +29,7 @@ use crate::placement::ChildIdentity;
 use crate::ways::Ways;
 use crate::{Cause, Context, Error, EventLoop, Result, Role};
 use pulsar_actor::runtime::{
-    Behaviour, Hooks, Identity, Life, Mailbox, Reports, drives, own_thread,
+    Behaviour, Hooks, Identity, Life, Mailbox, Reports, drives, own_thread, patrol,
 };
 use pulsar_child::{SetAside, Way};
 use pulsar_link::payload::{NATIVE, decode};
@@ -169,6 +169,7 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
         .enable_all()
         .build()?;
     let _seat = drives(&EventLoop::from(runtime.handle().clone()));
+    let _patrolled = patrol();
     let is_forked = forked.is_some();
     let cause = runtime.block_on(live(socket, received, log, is_forked))?;
     runtime.shutdown_timeout(Duration::from_millis(100));

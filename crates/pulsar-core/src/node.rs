@@ -11,7 +11,6 @@ use pulsar_actor::runtime::{self, System};
 use pulsar_sys::Sampler;
 use pulsar_wire::{Aid, ArbiterId};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use crate::arbiter::Master;
 use crate::link_policy::LinkPolicy;
@@ -138,7 +137,7 @@ impl Node {
 
     /// The actor to which this process belongs, while it lives.
     pub(crate) fn owner(&self) -> Option<Context> {
-        match self.registry.lock().reach(self.here, Instant::now()) {
+        match self.registry.lock().reach(self.here) {
             Ok(Some(Reached::Local(cx))) => Some(cx),
             _ => None,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pulsar_link::{Link, Seeking};
 use pulsar_wire::Aid;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::node::{Node, Upward};
 use crate::ways::Ways;
@@ -121,7 +121,7 @@ impl Node {
         if aid.arbiter() != self.arbiter_id() {
             return Err(unknown(&Target::Aid(aid)));
         }
-        match self.registry.lock().reach(aid, Instant::now())? {
+        match self.registry.lock().reach(aid)? {
             Some(Reached::Local(cx)) => return Ok(Known::Route(Route::Local(cx))),
             Some(Reached::Link(link)) => return Ok(Known::Route(Route::Link(link, aid))),
             None => {}

@@ -30,7 +30,12 @@ struct People {
 impl Line {
     /// True if nobody waits, nor has got what it waited for and not used it.
     pub fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Acquire) == 0
+        self.len() == 0
+    }
+
+    /// How many wait, or have got what they waited for and not used it.
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
     }
 
     /// The place behind all others.

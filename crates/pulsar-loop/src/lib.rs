@@ -10,6 +10,7 @@
 //! * `async_object`: [`AsyncObject`]; `task`: [`Task`], what its methods return; `waiting`: waiting
 //!   for a task in synchronous code; `delivery`: what runs elsewhere, and how it comes back; `driven`:
 //!   what is awaited elsewhere of a loop of one's own.
+//! * `patrol`: one timer for all that waits for a moment only.
 //! * `one_time`, `many_times`: events; `handler`: what their handlers return.
 //! * `executor`: [`Executor`], the threads for long computation; `job`: one piece of it;
 //!   `job_queue`: where jobs wait; `request_loop`: what each thread runs.
@@ -47,6 +48,7 @@ mod job;
 mod job_queue;
 mod many_times;
 mod one_time;
+mod patrol;
 mod request_loop;
 mod seat;
 mod task;
@@ -66,5 +68,6 @@ pub use waiting::{LoopEnded, WaitError};
 
 /// The inside, for the layers of the runtime above.
 pub mod runtime {
+    pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
     pub use crate::seat::{Seat, drives, install};
 }

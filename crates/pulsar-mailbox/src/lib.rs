@@ -7,6 +7,7 @@
 //!
 //! * [`Queue`]: bounded, first in first out, with a policy for what finds it full; [`Put`]: what
 //!   became of a message.
+//! * [`Replies`]: the slots in which replies to callers in the same process wait; [`Ticket`]: one ask.
 //! * [`ReplyTo`]: where a reply goes; an ask whose `ReplyTo` is dropped is answered all the same.
 //! * [`MailboxStats`]: what has come and gone.
 //!
@@ -23,9 +24,11 @@
 #![forbid(unsafe_code)]
 
 mod queue;
+mod replies;
 mod reply_to;
 mod stats;
 
-pub use queue::{Put, Queue};
+pub use queue::{Put, Queue, Taken};
+pub use replies::{Replies, Ticket};
 pub use reply_to::ReplyTo;
 pub use stats::MailboxStats;

@@ -1,33 +1,51 @@
 //! A bounded queue of messages, first in first out, from many senders to one actor.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore, TryAcquireError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use pulsar_link::Line;
+use pulsar_link::{Line, Place};
 use pulsar_model::Overflow;
 
 /// Messages that wait, and what happens to those that find no room.
+///
+/// One lock is all that a message takes on either side, as long as there is room. Senders that wait for room
+/// stand in a line, and cost more.
 #[derive(Debug)]
 pub struct Queue<T> {
     state: Mutex<State<T>>,
     capacity: usize,
     overflow: Overflow,
-    /// Room for messages whose senders would wait for it. Only counted under [`Overflow::Wait`].
-    room: Semaphore,
-    /// Who waits for room, or has got it and not put its message in yet.
+    /// Room that was promised to those in the line, until they fetch it. Only under [`Overflow::Wait`].
+    promises: Semaphore,
+    /// Who waits for room, or has been promised it and not put its message in yet. Joined under the lock.
     line: Arc<Line>,
-    /// A message was put in, or the queue was closed.
-    changed: Notify,
 }
 
 #[derive(Debug)]
 struct State<T> {
     waiting: VecDeque<T>,
     closed: bool,
+    /// Room that is kept for senders in the line; those there that have none come after.
+    promised: usize,
+    /// Who takes, and whether it waits.
+    receiver: Waker,
+    waits: bool,
+}
+
+/// What a receiver finds.
+#[derive(Debug)]
+pub enum Taken<T> {
+    /// The next message.
+    Message(T),
+    /// There is one, and it was not to be taken now.
+    Left,
+    /// The queue is closed and empty.
+    End,
 }
 
 /// What became of a message.
@@ -46,17 +64,18 @@ pub enum Put<T> {
 impl<T> Queue<T> {
     /// An empty queue for so many messages, at least one.
     pub fn new(capacity: usize, overflow: Overflow) -> Self {
-        let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
                 closed: false,
+                promised: 0,
+                receiver: Waker::noop().clone(),
+                waits: false,
             }),
-            capacity,
+            capacity: capacity.clamp(1, Semaphore::MAX_PERMITS),
             overflow,
-            room: Semaphore::new(capacity),
+            promises: Semaphore::new(0),
             line: Arc::default(),
-            changed: Notify::new(),
         }
     }
 
@@ -82,118 +101,189 @@ impl<T> Queue<T> {
     ///
     /// A message whose sender gives up while it waits is not put in.
     pub async fn put(&self, message: T) -> Put<T> {
-        if self.overflow != Overflow::Wait {
-            return self.try_put(message);
-        }
-        if self.line.is_empty() {
-            match self.room.try_acquire() {
-                Ok(room) => {
-                    room.forget();
-                    return self.push(message);
-                }
-                Err(TryAcquireError::Closed) => return Put::Closed(message),
-                Err(TryAcquireError::NoPermits) => {}
-            }
-        }
-        let place = self.line.join();
-        match self.room.acquire().await {
-            Ok(room) => {
-                // Given back if this is dropped meanwhile.
-                place.let_others_go_first().await;
-                room.forget();
-                self.push(message)
-            }
-            Err(_) => Put::Closed(message),
+        let message = match self.try_put(message) {
+            Put::Full(message) if self.overflow == Overflow::Wait => message,
+            put => return put,
+        };
+        let Some(waiting) = self.join() else {
+            return Put::Closed(message);
+        };
+        match waiting.promise().await {
+            Some(promise) => promise.redeem(message),
+            None => Put::Closed(message),
         }
     }
 
     /// Puts a message in now, or not at all.
     pub fn try_put(&self, message: T) -> Put<T> {
-        match self.overflow {
-            // Those who wait come first.
-            Overflow::Wait if !self.line.is_empty() => self.full_or_closed(message),
-            Overflow::Wait => match self.room.try_acquire() {
-                Ok(room) => {
-                    room.forget();
-                    self.push(message)
-                }
-                Err(TryAcquireError::NoPermits) => Put::Full(message),
-                Err(TryAcquireError::Closed) => Put::Closed(message),
-            },
-            Overflow::Reject if self.depth() >= self.capacity => Put::Full(message),
-            Overflow::Reject | Overflow::DropOldest => self.push(message),
-        }
-    }
-
-    fn full_or_closed(&self, message: T) -> Put<T> {
-        match self.state.lock().closed {
-            true => Put::Closed(message),
-            false => Put::Full(message),
-        }
-    }
-
-    /// Puts a message in, and drops the oldest if there are then too many. Under
-    /// [`Overflow::Wait`] there never are: who pushes holds room.
-    fn push(&self, message: T) -> Put<T> {
         let mut state = self.state.lock();
         if state.closed {
             return Put::Closed(message);
         }
-        let full = state.waiting.len() >= self.capacity;
-        if full && self.overflow == Overflow::Reject {
+        let (has_room, oldest) = match self.overflow {
+            Overflow::Wait => (self.has_room(&state) && self.line.is_empty(), None),
+            Overflow::Reject => (self.has_room(&state), None),
+            Overflow::DropOldest if self.has_room(&state) => (true, None),
+            Overflow::DropOldest => (true, state.waiting.pop_front()),
+        };
+        if !has_room {
             return Put::Full(message);
         }
-        let oldest = match full {
-            true => state.waiting.pop_front(),
-            false => None,
-        };
-        state.waiting.push_back(message);
-        drop(state);
-        self.changed.notify_one();
+        state.push(message);
         oldest.map_or(Put::Taken, Put::TakenFor)
+    }
+
+    /// Whether there is room that was promised to nobody.
+    fn has_room(&self, state: &State<T>) -> bool {
+        state.waiting.len() + state.promised < self.capacity
+    }
+
+    /// The place behind all who wait for room; `None` once nothing is taken any more.
+    fn join(&self) -> Option<Waiting<'_, T>> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return None;
+        }
+        // Joined under the lock: whoever makes room sees it.
+        let place = Some(self.line.join());
+        if self.has_room(&state) {
+            // Those before have got theirs, and have not run yet.
+            state.promised += 1;
+            self.promises.add_permits(1);
+        }
+        Some(Waiting { queue: self, place })
     }
 
     /// The next message; `None` once the queue is closed and empty. For one receiver.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a message is only taken out by the poll that gives it, and a wake-up that
-    /// was not used is kept for the next call.
+    /// Cancel safe: a message is only taken out by the poll that gives it.
     pub async fn take(&self) -> Option<T> {
-        loop {
-            let changed = self.changed.notified();
-            if let Poll::Ready(taken) = self.try_take() {
-                return taken;
-            }
-            changed.await;
+        match self.take_unless(|| false).await {
+            Taken::Message(message) => Some(message),
+            Taken::Left | Taken::End => None,
         }
     }
 
-    fn try_take(&self) -> Poll<Option<T>> {
+    /// The same, unless `busy` says that there is other work to do first; it is asked only where there is a message, and
+    /// within the queue's lock.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`take`](Self::take).
+    pub async fn take_unless(&self, busy: impl Fn() -> bool) -> Taken<T> {
+        poll_fn(|task| self.poll_take(task, &busy)).await
+    }
+
+    fn poll_take(&self, task: &mut Context<'_>, busy: &impl Fn() -> bool) -> Poll<Taken<T>> {
         let mut state = self.state.lock();
-        match state.waiting.pop_front() {
-            Some(message) => {
-                if self.overflow == Overflow::Wait {
-                    self.room.add_permits(1);
-                }
-                Poll::Ready(Some(message))
+        if state.waiting.is_empty() {
+            if state.closed {
+                return Poll::Ready(Taken::End);
             }
-            None if state.closed => Poll::Ready(None),
-            None => Poll::Pending,
+            state.receiver.clone_from(task.waker());
+            state.waits = true;
+            return Poll::Pending;
         }
+        if busy() {
+            return Poll::Ready(Taken::Left);
+        }
+        let message = state.waiting.pop_front();
+        if self.overflow == Overflow::Wait && self.line.len() > state.promised {
+            state.promised += 1;
+            drop(state);
+            self.promises.add_permits(1);
+        }
+        Poll::Ready(message.map_or(Taken::Left, Taken::Message))
     }
 
     /// Takes nothing more. Senders that wait for room are sent away; what waits stays.
     pub fn close(&self) {
-        self.state.lock().closed = true;
-        self.room.close();
-        self.changed.notify_one();
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.wake();
+        drop(state);
+        self.promises.close();
     }
 
     /// All that waits. After [`close`](Self::close) there will be nothing more: a sender that
-    /// found room before finds the queue closed when it pushes.
+    /// was promised room before finds the queue closed when it pushes.
     pub fn drain(&self) -> VecDeque<T> {
         std::mem::take(&mut self.state.lock().waiting)
+    }
+}
+
+impl<T> State<T> {
+    fn push(&mut self, message: T) {
+        self.waiting.push_back(message);
+        self.wake();
+    }
+
+    /// Wakes the receiver if it waits. Within the lock: the waker is kept for the next time, and waking schedules a task
+    /// and runs nothing of it.
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.waits) {
+            self.receiver.wake_by_ref();
+        }
+    }
+}
+
+/// A sender in the line for room.
+struct Waiting<'a, T> {
+    queue: &'a Queue<T>,
+    /// Always there until the drop.
+    place: Option<Place>,
+}
+
+impl<'a, T> Waiting<'a, T> {
+    /// Waits for room; `None` once nothing is taken any more.
+    async fn promise(self) -> Option<Promise<'a, T>> {
+        // Given back if this is dropped meanwhile.
+        let room = self.queue.promises.acquire().await.ok()?;
+        if let Some(place) = &self.place {
+            place.let_others_go_first().await;
+        }
+        Some(Promise {
+            room,
+            waiting: self,
+        })
+    }
+}
+
+/// Leaves the line. Room that was promised to more than are left is anybody's again.
+impl<T> Drop for Waiting<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        self.place = None;
+        while state.promised > self.queue.line.len() {
+            let Ok(room) = self.queue.promises.try_acquire() else {
+                break;
+            };
+            room.forget();
+            state.promised -= 1;
+        }
+    }
+}
+
+/// Room that is kept for a sender.
+struct Promise<'a, T> {
+    // In this order: the room that is not used is given back before the line is left.
+    room: SemaphorePermit<'a>,
+    waiting: Waiting<'a, T>,
+}
+
+impl<T> Promise<'_, T> {
+    fn redeem(self, message: T) -> Put<T> {
+        let mut state = self.waiting.queue.state.lock();
+        if state.closed {
+            drop(state);
+            return Put::Closed(message);
+        }
+        state.promised -= 1;
+        self.room.forget();
+        state.push(message);
+        Put::Taken
     }
 }
 

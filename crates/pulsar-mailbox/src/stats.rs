@@ -6,6 +6,8 @@ use pulsar_model::MailboxInfo;
 
 /// What has come to a mailbox and what became of it. Relaxed: the counters are only ever read to
 /// be shown.
+///
+/// All but `dead_letters` are written by the actor's own loop alone.
 #[derive(Debug, Default)]
 pub struct MailboxStats {
     /// Messages whose turn has come.
@@ -19,6 +21,12 @@ pub struct MailboxStats {
 }
 
 impl MailboxStats {
+    /// Counts one more, where only one thread ever counts: no exchange is needed.
+    pub fn count_here(&self, counter: &AtomicU64) {
+        let before = counter.load(Ordering::Relaxed);
+        counter.store(before.wrapping_add(1), Ordering::Relaxed);
+    }
+
     /// Counts one more; how many there were before.
     pub fn count(&self, counter: &AtomicU64) -> u64 {
         counter.fetch_add(1, Ordering::Relaxed)

@@ -317,7 +317,7 @@ impl Registry {
     /// # Errors
     ///
     /// [`SendError::Restarting`] between two lives and before the first.
-    pub fn reach(&self, aid: Aid, now: Instant) -> Result<Option<Reached>, SendError> {
+    pub fn reach(&self, aid: Aid) -> Result<Option<Reached>, SendError> {
         let Some(entry) = self.entries.get(&aid) else {
             // A task in another process: its host knows it.
             let host = self
@@ -329,9 +329,9 @@ impl Registry {
         if let Some(reached) = &entry.reached {
             return Ok(Some(reached.clone()));
         }
-        let until = entry
-            .until
-            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let until = entry.until.map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(Instant::now())
+        });
         Err(SendError::Restarting { until })
     }
 

@@ -11,7 +11,7 @@ use std::{
     ptr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering},
+        atomic::{AtomicPtr, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -28,10 +28,8 @@ pub struct Occupation {
     what: AtomicPtr<&'static str>,
     /// The same, kept when it is over; null before the first.
     last: AtomicPtr<&'static str>,
-    /// When the loop turned to this work, by [`now_us`].
+    /// When the loop turned to this work, by [`coarse_us`].
     since_us: AtomicU64,
-    /// The last piece of work has begun to wait.
-    has_awaited: AtomicBool,
     /// The longest that a named piece of work has held the loop, since somebody asked.
     longest_us: AtomicU64,
 }
@@ -62,21 +60,6 @@ impl Occupation {
             occupation: self,
             name,
         }
-    }
-
-    /// The last piece of work waits for something.
-    pub fn awaits(&self) {
-        self.has_awaited.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether [`awaits`](Self::awaits) was called since this was asked last.
-    pub fn take_awaited(&self) -> bool {
-        // One thread writes: no exchange is needed.
-        let awaited = self.has_awaited.load(Ordering::Relaxed);
-        if awaited {
-            self.has_awaited.store(false, Ordering::Relaxed);
-        }
-        awaited
     }
 
     /// The name of the last piece of work that has been on the processor.
@@ -146,13 +129,25 @@ impl Drop for Occupied<'_> {
 
 /// Microseconds of the system's monotonic clock, which is one for all processes and stands while the machine sleeps.
 pub fn now_us() -> u64 {
+    clock_us(libc::CLOCK_MONOTONIC)
+}
+
+/// The same as of the last tick of the system's timer, some milliseconds ago at most: a quarter of the cost.
+pub fn coarse_us() -> u64 {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return clock_us(libc::CLOCK_MONOTONIC_COARSE);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    return now_us();
+}
+
+fn clock_us(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the system writes one record to a place of its type. The clock exists, so that it can't fail; if it did,
-    // the record would stay zero.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    // SAFETY: the system writes one record to a place of its type. The clocks that are asked for here exist, so that it
+    // can't fail; if it did, the record would stay zero.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     // Neither is negative.
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds * 1_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000
@@ -290,6 +285,13 @@ mod tests {
     }
 
     #[test]
+    fn the_coarse_clock_is_the_same_and_a_little_behind() {
+        let (before, coarse, after) = (now_us(), coarse_us(), now_us());
+        assert!(coarse <= after);
+        assert!(before - coarse.min(before) < 100_000, "{before} {coarse}");
+    }
+
+    #[test]
     fn the_longest_hold_is_kept_until_it_is_taken() {
         let occupation = Occupation::default();
         occupation.note_hold(7);
@@ -297,8 +299,6 @@ mod tests {
         assert_eq!(occupation.longest_us(), 7);
         assert_eq!(occupation.take_longest_us(), 7);
         assert_eq!(occupation.take_longest_us(), 0);
-        occupation.awaits();
-        assert!(occupation.take_awaited() && !occupation.take_awaited());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A call and what it comes to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pulsar::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -65,17 +65,26 @@ async fn nobody_waits_for_a_command_without_acknowledgement() -> Result<()> {
     .await
 }
 
+/// Of a timer of its own in any placement.
+const SHORT: Duration = Duration::from_millis(30);
+/// Of the loop's patrol, where the actor is in the caller's process.
+const LONG: Duration = Duration::from_millis(1_100);
+
 #[pulsar::test]
 async fn a_call_ends_at_its_timeout() -> Result<()> {
     everywhere(counter, |_, (counter, gate): Scene<Counter>| async move {
-        let after = Duration::from_millis(30);
-        let late = counter.add_behind(gate.clone(), 1).timeout(after).await;
-        let told = matches!(&late,
-            Err(CallError::Send(SendError::Timeout { after: told })) if *told == after);
-        expect(told, late)?;
-        // It had begun: it is run to its end, and its late reply disturbs nobody.
-        gate.open(1).await?;
-        expect_eq(counter.total().await?, 11)
+        for (after, total) in [(SHORT, 11), (LONG, 12)] {
+            let begun = Instant::now();
+            let late = counter.add_behind(gate.clone(), 1).timeout(after).await;
+            expect(begun.elapsed() >= after, begun.elapsed())?;
+            let told = matches!(&late,
+                Err(CallError::Send(SendError::Timeout { after: told })) if *told == after);
+            expect(told, late)?;
+            // It had begun: it is run to its end, and its late reply disturbs nobody.
+            gate.open(1).await?;
+            expect_eq(counter.total().await?, total)?;
+        }
+        Ok(())
     })
     .await
 }
@@ -83,19 +92,21 @@ async fn a_call_ends_at_its_timeout() -> Result<()> {
 #[pulsar::test]
 async fn a_call_that_has_timed_out_before_its_turn_is_not_run() -> Result<()> {
     everywhere(counter, |_, (counter, gate): Scene<Counter>| async move {
-        let held = in_flight(&counter, counter.add_behind(gate.clone(), 1)).await?;
-        gate.arrivals(1).await?;
-        let short = Duration::from_millis(30);
-        let late = counter.add(5).timeout(short).await;
-        expect(late.is_err(), late)?;
-        // It has come by the answer to this, and its time, as the actor counts it, began before.
-        send(&counter, ping, ()).await?;
-        tokio::time::sleep(2 * short).await;
-        gate.open(1).await?;
-        expect_eq(held.await??, 11)?;
-        expect_eq(counter.total().await?, 11)?;
-        let dead_letters = send(&counter, info, ()).await?.mailbox.dead_letters;
-        expect_eq(dead_letters, 1)
+        for (after, total, letters) in [(SHORT, 11, 1), (LONG, 12, 2)] {
+            let held = in_flight(&counter, counter.add_behind(gate.clone(), 1)).await?;
+            gate.arrivals(1).await?;
+            let late = counter.add(5).timeout(after).await;
+            expect(late.is_err(), late)?;
+            // It has come by the answer to this, and its time, as the actor counts it, began before.
+            send(&counter, ping, ()).await?;
+            tokio::time::sleep(2 * SHORT).await;
+            gate.open(1).await?;
+            expect_eq(held.await??, total)?;
+            expect_eq(counter.total().await?, total)?;
+            let dead_letters = send(&counter, info, ()).await?.mailbox.dead_letters;
+            expect_eq(dead_letters, letters)?;
+        }
+        Ok(())
     })
     .await
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use pulsar_link::{Link, Seeking};
 use pulsar_wire::{Aid, Frame, Incarnation};
-use tokio::time::Instant;
 
 use crate::node::Node;
 use crate::spawn::is_name;
@@ -112,7 +111,7 @@ impl Node {
         let unknown = || SendError::UnknownActor {
             target: aid.to_string(),
         };
-        let to = match registry.reach(aid, Instant::now())?.ok_or_else(unknown)? {
+        let to = match registry.reach(aid)?.ok_or_else(unknown)? {
             Reached::Local(_) => {
                 from.send_peer(request, aid, None);
                 return Ok(());
@@ -150,7 +149,7 @@ impl Node {
         let peers = master.pairs.lock().part(aid);
         let registry = self.registry.lock();
         for peer in peers {
-            if let Ok(Some(Reached::Link(link))) = registry.reach(peer, Instant::now()) {
+            if let Ok(Some(Reached::Link(link))) = registry.reach(peer) {
                 link.send_peer_ended(aid, life, cause);
             }
         }

@@ -26,7 +26,7 @@ use crate::{
 };
 use pulsar_actor::runtime::{
     ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, drives,
-    own_thread, release_thread, scope,
+    own_thread, patrol, release_thread, scope,
 };
 use pulsar_child::{RELAY, SetAside, exits, keep};
 use pulsar_link::open_seats;
@@ -80,6 +80,7 @@ where
         .enable_all()
         .build()?;
     let seat = drives(&EventLoop::from(runtime.handle().clone()));
+    let _patrolled = patrol();
     let code = runtime.block_on(async {
         let (cx, life) = begin()?;
         let keeper = tokio::spawn(keep_template(Node::of(&cx), entry::take_set_aside()));

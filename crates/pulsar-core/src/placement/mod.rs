@@ -231,6 +231,7 @@ fn end_here(cx: &Context, cause: &Cause) {
     // Its lifecycle has answered, unless it was abandoned.
     let _ = cx.cell().cause.set(cause.clone());
     cx.cell().gone.cancel();
+    cx.cell().mailbox.messages().answer_no_more();
     // What an abandoned one would never come to.
     cx.cell().mailbox.messages().close();
     for unrun in cx.cell().mailbox.messages().drain() {

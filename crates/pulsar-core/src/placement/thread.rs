@@ -9,7 +9,7 @@ use super::{Commission, Enter, Vessel, local_life};
 use crate::hosting::host;
 use crate::node::Node;
 use crate::{Cause, Context, EventLoop, SpawnError};
-use pulsar_actor::runtime::{Life, Reports, drives, own_thread, release_thread};
+use pulsar_actor::runtime::{Life, Reports, drives, own_thread, patrol, release_thread};
 use pulsar_registry::Reached;
 
 /// How long blocking jobs of the actor are waited for at its end.
@@ -60,6 +60,7 @@ fn run(cx: &Context, life: Life, reports: &Reports) {
     };
     own_thread(cx.clone());
     let _seat = drives(&EventLoop::from(runtime.handle().clone()));
+    let _patrolled = patrol();
     let cause = runtime.block_on(host(cx, life));
     release_thread();
     // Blocking jobs may go on: the news of the end do not wait for them.

@@ -1,0 +1,289 @@
+//! Replies on their way from an actor to callers in its own process.
+
+use std::fmt;
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+/// A slot for each reply that an actor owes to its own process. Slots are used again, so that an ask allocates
+/// nothing once there are as many as there were ever asks at once.
+///
+/// A [`Ticket`] stands for one ask. The caller holds one copy and its message the other; each may be used late or
+/// twice without harm, as a slot knows which ask it is used for.
+pub struct Replies<R> {
+    slots: Mutex<Slots<R>>,
+    /// How many callers' time has passed. Written under the lock, and read without by those who find none.
+    late: AtomicUsize,
+}
+
+struct Slots<R> {
+    all: Vec<Slot<R>>,
+    /// Those that are used for no ask.
+    free: Vec<u32>,
+    closed: bool,
+}
+
+struct Slot<R> {
+    /// How many asks it has been used for.
+    used: u32,
+    stage: Stage<R>,
+}
+
+enum Stage<R> {
+    Free,
+    /// The caller waits, and is woken so once it has looked.
+    Awaited(Option<Waker>),
+    /// The caller's time has passed; the message has not been looked at since.
+    Late,
+    Given(R),
+}
+
+/// One ask, as its caller and its message know it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ticket {
+    slot: u32,
+    used: u32,
+}
+
+impl<R> Replies<R> {
+    /// A ticket for an ask that is about to be sent, whose caller is woken so; `None` once nothing is answered any more.
+    pub fn open(&self, caller: Option<&Waker>) -> Option<Ticket> {
+        let mut slots = self.slots.lock();
+        if slots.closed {
+            return None;
+        }
+        let slot = match slots.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(slots.all.len()).ok()?;
+                slots.all.push(Slot {
+                    used: 0,
+                    stage: Stage::Free,
+                });
+                slot
+            }
+        };
+        let place = slots.all.get_mut(slot as usize)?;
+        place.used = place.used.wrapping_add(1);
+        place.stage = Stage::Awaited(caller.cloned());
+        let used = place.used;
+        Some(Ticket { slot, used })
+    }
+
+    /// The reply, once it is there; `None` if there will be none. The ticket is used up then.
+    pub fn poll(&self, ticket: Ticket, task: &mut Context<'_>) -> Poll<Option<R>> {
+        let mut slots = self.slots.lock();
+        let closed = slots.closed;
+        let Some(stage) = slots.stage(ticket) else {
+            return Poll::Ready(None);
+        };
+        let given = match stage {
+            Stage::Awaited(waker) if !closed => {
+                match waker {
+                    Some(waker) => waker.clone_from(task.waker()),
+                    none => *none = Some(task.waker().clone()),
+                }
+                return Poll::Pending;
+            }
+            Stage::Late => return Poll::Ready(None),
+            stage => mem::replace(stage, Stage::Free),
+        };
+        slots.free(ticket);
+        // Outside of the lock: a waker's drop may run code of others.
+        drop(slots);
+        Poll::Ready(match given {
+            Stage::Given(reply) => Some(reply),
+            Stage::Awaited(_) | Stage::Late | Stage::Free => None,
+        })
+    }
+
+    /// Gives the reply to the caller, if it still waits.
+    pub fn give(&self, ticket: Ticket, reply: R) {
+        let mut slots = self.slots.lock();
+        let before = match slots.stage(ticket) {
+            Some(stage @ Stage::Awaited(_)) => mem::replace(stage, Stage::Given(reply)),
+            Some(Stage::Late) => {
+                self.late.fetch_sub(1, Ordering::Release);
+                slots.free(ticket);
+                return;
+            }
+            Some(Stage::Given(_) | Stage::Free) | None => return,
+        };
+        drop(slots);
+        if let Stage::Awaited(Some(waker)) = before {
+            waker.wake();
+        }
+    }
+
+    /// The caller waits no more. Its message is run all the same.
+    pub fn give_up(&self, ticket: Ticket) {
+        let mut slots = self.slots.lock();
+        let before = match slots.stage(ticket) {
+            Some(Stage::Late) | None => return,
+            Some(stage) => mem::replace(stage, Stage::Free),
+        };
+        slots.free(ticket);
+        drop(slots);
+        drop(before);
+    }
+
+    /// The caller's time has passed: the message is not to be run if its turn has not come yet.
+    pub fn be_late(&self, ticket: Ticket) {
+        let mut slots = self.slots.lock();
+        if let Some(stage @ Stage::Awaited(_)) = slots.stage(ticket) {
+            let before = mem::replace(stage, Stage::Late);
+            self.late.fetch_add(1, Ordering::Release);
+            drop(slots);
+            drop(before);
+        }
+    }
+
+    /// Whether the caller's time has passed.
+    pub fn is_late(&self, ticket: Ticket) -> bool {
+        self.late.load(Ordering::Acquire) > 0
+            && matches!(self.slots.lock().stage(ticket), Some(Stage::Late))
+    }
+
+    /// Nothing is answered any more: those who still wait learn that.
+    pub fn close(&self) {
+        self.slots.lock().closed = true;
+        self.wake_all();
+    }
+
+    /// Has all who wait look again.
+    pub fn wake_all(&self) {
+        let mut slots = self.slots.lock();
+        let wakers = slots
+            .all
+            .iter_mut()
+            .filter_map(|slot| match &mut slot.stage {
+                Stage::Awaited(waker) => waker.take(),
+                Stage::Free | Stage::Late | Stage::Given(_) => None,
+            });
+        let wakers: Vec<_> = wakers.collect();
+        drop(slots);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<R> Slots<R> {
+    /// Where the ask of this ticket is; `None` if it is over.
+    fn stage(&mut self, ticket: Ticket) -> Option<&mut Stage<R>> {
+        let slot = self.all.get_mut(ticket.slot as usize)?;
+        let is_over = slot.used != ticket.used || matches!(slot.stage, Stage::Free);
+        (!is_over).then_some(&mut slot.stage)
+    }
+
+    /// The slot of this ticket, which is in use, is for others.
+    fn free(&mut self, ticket: Ticket) {
+        if let Some(slot) = self.all.get_mut(ticket.slot as usize) {
+            slot.stage = Stage::Free;
+            self.free.push(ticket.slot);
+        }
+    }
+}
+
+impl<R> Default for Replies<R> {
+    fn default() -> Self {
+        Self {
+            slots: Mutex::new(Slots {
+                all: Vec::new(),
+                free: Vec::new(),
+                closed: false,
+            }),
+            late: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl<R> fmt::Debug for Replies<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slots = self.slots.lock();
+        let open = slots.all.len() - slots.free.len();
+        write!(f, "Replies({open} open)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn poll(replies: &Replies<u32>, ticket: Ticket) -> Option<Option<u32>> {
+        poll_fn(|task| replies.poll(ticket, task)).now_or_never()
+    }
+
+    #[test]
+    fn a_reply_reaches_the_ask_that_it_is_for_and_its_slot_is_used_again() {
+        let replies = Replies::default();
+        let (one, two) = (replies.open(None).unwrap(), replies.open(None).unwrap());
+        assert_eq!(poll(&replies, two), None);
+        replies.give(two, 2);
+        replies.give(one, 1);
+        assert_eq!(poll(&replies, two), Some(Some(2)));
+        assert_eq!(poll(&replies, one), Some(Some(1)));
+        let again = [replies.open(None).unwrap(), replies.open(None).unwrap()];
+        assert!(again.iter().all(|ticket| ticket.slot < 2));
+    }
+
+    #[test]
+    fn a_reply_to_an_ask_that_was_given_up_reaches_nobody_else() {
+        let replies = Replies::default();
+        let before = replies.open(None).unwrap();
+        replies.give_up(before);
+        let after = replies.open(None).unwrap();
+        assert_eq!(before.slot, after.slot);
+        replies.give(before, 1);
+        assert_eq!(poll(&replies, after), None);
+        replies.give(after, 2);
+        replies.give(after, 3);
+        assert_eq!(poll(&replies, after), Some(Some(2)));
+        assert_eq!(poll(&replies, after), Some(None));
+    }
+
+    #[test]
+    fn a_late_ask_keeps_its_slot_until_its_message_is_looked_at() {
+        let replies = Replies::default();
+        let late = replies.open(None).unwrap();
+        assert!(!replies.is_late(late));
+        replies.be_late(late);
+        replies.give_up(replies.open(None).unwrap());
+        assert!(replies.is_late(late));
+        replies.give(late, 1);
+        assert!(!replies.is_late(late));
+        assert_eq!(replies.slots.lock().free.len(), 2);
+    }
+
+    #[test]
+    fn whoever_waits_at_the_end_is_woken_and_what_was_given_before_counts() {
+        let replies = Replies::default();
+        let (given, open) = (replies.open(None).unwrap(), replies.open(None).unwrap());
+        replies.give(given, 1);
+        let woken = Arc::new(Woken::default());
+        let waker = Arc::clone(&woken).into();
+        let waiting = replies.poll(open, &mut Context::from_waker(&waker));
+        assert_eq!(waiting, Poll::Pending);
+        replies.close();
+        assert!(woken.0.load(Ordering::Relaxed));
+        assert_eq!(poll(&replies, open), Some(None));
+        assert_eq!(poll(&replies, given), Some(Some(1)));
+        assert_eq!(replies.open(None), None);
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
