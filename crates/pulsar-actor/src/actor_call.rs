@@ -1,7 +1,7 @@
 //! Commands of an actor's own on their way: from a method call to the mailbox or the link.
 
 use std::any::Any;
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::mailbox::{Direct, Messages, Posted, died, settle};
 use crate::owed::Owed;
 use crate::system::{Route, System};
 use crate::try_send::{Sent, Unsent};
+use crate::wire_name::Name;
 use crate::{CallError, Overflow, SendError, Target};
 
 /// A command of an `A`'s own that is to be sent; methods on [`Proxy`](crate::Proxy) make it.
@@ -110,6 +111,11 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
 }
 
 impl<A: Actor, R, E> Reader<A, R, E> {
+    /// What an actor of another process has given.
+    pub(crate) fn read(self, outcome: Outcome) -> Ran<R, E> {
+        (self.read)(outcome)
+    }
+
     /// What an actor of this process has given.
     pub(crate) fn take(self, reply: A::Reply) -> Ran<R, E> {
         (self.take)(reply).ok_or_else(|| SendError::codec("the reply is another command's"))
@@ -133,23 +139,20 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> IntoFuture for ActorCall<A,
     }
 }
 
-/// Takes a message to an actor in another process.
-pub(crate) fn elsewhere<A: Actor, R: Send + 'static, E: Send + 'static>(
+/// Takes a message to an actor in another process, however long that takes.
+pub(crate) async fn elsewhere<A: Actor, R: Send + 'static, E: Send + 'static>(
     system: &'static Arc<dyn System>,
     target: Target,
-    message: &A::Message,
+    parcel: Parcel,
     limit: Duration,
     reader: Reader<A, R, E>,
-) -> Result<impl Future<Output = Result<Arrived<A, R, E>, SendError>> + use<A, R, E>, SendError> {
-    let parcel = parcel::<A>(message)?;
-    Ok(async move {
-        let deadline = Instant::now() + limit;
-        let ran = async {
-            let (asked, _) = send(system, &target, &parcel, deadline).await?;
-            ran(asked, reader).await
-        };
-        bounded(limit, ran).await.map(Arrived::Ran)
-    })
+) -> Result<Arrived<A, R, E>, SendError> {
+    let deadline = Instant::now() + limit;
+    let ran = async {
+        let (asked, _) = send(system, &target, &parcel, deadline).await?;
+        ran(asked, reader).await
+    };
+    bounded(limit, ran).await.map(Arrived::Ran)
 }
 
 pub(crate) fn result<R, E>(ran: Ran<R, E>) -> Result<R, CallError<E>> {
@@ -168,7 +171,7 @@ fn read<R: Portable, E: Portable>(outcome: Outcome) -> Ran<R, E> {
 async fn ran<A: Actor, R: 'static, E>(asked: Asked, reader: Reader<A, R, E>) -> Ran<R, E> {
     match asked {
         Asked::Nothing => nothing().map(Ok),
-        asked => (reader.read)(asked.outcome().await?),
+        asked => reader.read(asked.outcome().await?),
     }
 }
 
@@ -287,10 +290,10 @@ fn method<A: Actor>(message: &A::Message) -> &'static Method {
     &A::METHODS[A::index(message)]
 }
 
-fn parcel<A: Actor>(message: &A::Message) -> Result<Parcel, SendError> {
+pub(crate) fn parcel<A: Actor>(message: &A::Message) -> Result<Parcel, SendError> {
     let method = method::<A>(message);
     Ok(Parcel {
-        command: ActorKind::of::<A>().wire_name(method).into(),
+        command: Name::of(ActorKind::of::<A>(), method),
         codec: NATIVE,
         args: A::write_message(message, NATIVE)?,
         ack: method.ack,

@@ -1,17 +1,16 @@
 //! From a message to what becomes of it: to an actor of this process, or over a link.
 
-use std::borrow::Cow;
 use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::poll;
 use pulsar_link::payload::{NATIVE, Outcome, Payload};
-use pulsar_link::{self as link, AskBody, Body, Fare, Link, PendingReply};
-use pulsar_mailbox::ReplyTo;
+use pulsar_link::{self as link, AskBody, Body, Fare, Link, Reply};
+use pulsar_mailbox::{Deadline, ReplyTo};
 use pulsar_wire::{Aid, Codec};
 use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
@@ -22,6 +21,7 @@ use crate::context::Context;
 use crate::current::{current_aid, holds_back};
 use crate::mailbox::{Envelope, Named, died, settle};
 use crate::system::{self, LONGEST, Route, System, in_a_task};
+use crate::wire_name::Name;
 use crate::{Cause, SendError, Target, panic_message};
 
 /// How long the arbiter's word on how a direct peer ended is waited for.
@@ -196,7 +196,9 @@ impl Outgoing {
             command,
             args,
             reply: ReplyTo::nobody(),
-            deadline: Some(deadline),
+            deadline: Some(Deadline::after(
+                deadline.saturating_duration_since(Instant::now()),
+            )),
             sender: current_aid(),
         };
         Ok((envelope, is_text))
@@ -259,7 +261,7 @@ fn try_put(
 /// A command on its way to another process.
 #[derive(Clone)]
 pub(crate) struct Parcel {
-    pub(crate) command: Cow<'static, str>,
+    pub(crate) command: Name,
     pub(crate) codec: Codec,
     pub(crate) args: Body,
     pub(crate) ack: bool,
@@ -271,7 +273,7 @@ impl Parcel {
         match message {
             Outgoing::Free(command, args) => Self::of_free(command, args),
             Outgoing::Text(name, args) => Ok(Self {
-                command: name.clone().into(),
+                command: Name::Shared(name.as_str().into()),
                 codec: Codec::Json,
                 args: args.clone().into(),
                 ack: true,
@@ -282,7 +284,7 @@ impl Parcel {
 
     fn of_free(command: &CommandDef, args: &Payload) -> Result<Self, SendError> {
         Ok(Self {
-            command: command.signature.name.into(),
+            command: Name::Static(command.signature.name),
             codec: NATIVE,
             args: (command.encode_args)(args, NATIVE)?,
             ack: command.ack,
@@ -290,10 +292,30 @@ impl Parcel {
         })
     }
 
-    fn body(&self, aid: Aid, deadline: Instant) -> Result<AskBody, SendError> {
+    fn body(&self, aid: Aid, deadline: Option<Instant>) -> Result<AskBody, SendError> {
         let Body { bytes, passed } = &self.args;
-        let body = AskBody::new(aid, &self.command, self.codec, bytes, Some(deadline));
-        body.map(|body| body.with(passed.clone()))
+        let body = AskBody::new(aid, self.command.as_str(), self.codec, bytes, deadline)?;
+        Ok(body.with(passed.clone()))
+    }
+
+    /// Sends it over a link at once, if there is credit and room and nobody waits for those; the number of the ask,
+    /// whose caller is woken so.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not sent: then it is to go the long way.
+    pub(crate) fn send_at_once(
+        &self,
+        link: &Arc<Link>,
+        aid: Aid,
+        limit: Duration,
+        caller: &Waker,
+    ) -> Result<Option<u64>, link::Unsent> {
+        let body = self.body(aid, None)?.within(limit);
+        match self.ack {
+            true => link.try_send_ask(body, self.fare(), Some(caller)).map(Some),
+            false => link.try_send_tell(body, self.fare()).map(|()| None),
+        }
     }
 
     fn fare(&self) -> Fare {
@@ -315,7 +337,7 @@ pub(crate) async fn send(
     loop {
         let sent = match system.known(target)? {
             Some(Route::Link(link, aid)) => {
-                let sent = send_over(&link, parcel.body(aid, deadline)?, parcel).await;
+                let sent = send_over(&link, parcel.body(aid, Some(deadline))?, parcel).await;
                 (sent, link, aid)
             }
             // It has moved here meanwhile: a name may.
@@ -352,7 +374,7 @@ async fn send_in_line(
     let Route::Link(link, aid) = route else {
         return Err(unknown(&target));
     };
-    let body = parcel.body(aid, deadline)?;
+    let body = parcel.body(aid, Some(deadline))?;
     let mut sending = Box::pin(send_over(&link, body, &parcel));
     // Polled until it waits for something of the link's own: it lets others go first once.
     for _ in 0..2 {
@@ -382,11 +404,8 @@ async fn send_over(
         link.send_tell(body, parcel.fare()).await?;
         return Ok(Asked::Nothing);
     }
-    let (caller, answer) = oneshot::channel();
-    let reply = PendingReply::Local(caller);
-    let request = link.send_ask(body, parcel.fare(), reply).await?;
-    let entry = Entry::new(link, request);
-    Ok(Asked::Link { answer, entry })
+    let request = link.send_ask(body, parcel.fare()).await?;
+    Ok(Asked::Link(Reply::new(Arc::clone(link), request)))
 }
 
 /// A message that came too late for a direct peer is told how that ended, as those are that were
@@ -407,19 +426,14 @@ pub(crate) fn try_send(
     parcel: &Parcel,
     deadline: Instant,
 ) -> Result<Asked, SendError> {
-    let body = parcel.body(aid, deadline)?;
+    let body = parcel.body(aid, Some(deadline))?;
     let sent = match parcel.ack {
         false => link
             .try_send_tell(body, parcel.fare())
             .map(|()| Asked::Nothing),
         true => {
-            let (caller, answer) = oneshot::channel();
-            let reply = PendingReply::Local(caller);
-            let sent = link.try_send_ask(body, parcel.fare(), reply);
-            sent.map(|request| {
-                let entry = Entry::new(link, request);
-                Asked::Link { answer, entry }
-            })
+            let sent = link.try_send_ask(body, parcel.fare(), None);
+            sent.map(|request| Asked::Link(Reply::new(Arc::clone(link), request)))
         }
     };
     sent.map_err(|unsent| match unsent {
@@ -441,10 +455,7 @@ pub(crate) enum Asked {
         /// The command whose outcome is to be written for a tool.
         written: Option<Named>,
     },
-    Link {
-        answer: oneshot::Receiver<Outcome>,
-        entry: Entry,
-    },
+    Link(Reply),
 }
 
 impl Asked {
@@ -473,13 +484,9 @@ impl Asked {
                     None => Ok(outcome),
                 }
             }
-            Self::Link { answer, entry } => {
-                let answer = answer.await;
-                drop(entry);
-                answer.map_err(|_| SendError::ActorDied {
-                    cause: Cause::Unknown,
-                })
-            }
+            Self::Link(reply) => reply.await.ok_or(SendError::ActorDied {
+                cause: Cause::Unknown,
+            }),
         }
     }
 }

@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker, ready};
 use std::time::Duration;
 
-use pulsar_loop::runtime::{ROUND, Round, look_after};
+use pulsar_link::{Link, Reply};
+use pulsar_loop::runtime::{Awaited, ROUND, Round, look_after};
 use pulsar_wire::Aid;
 use tokio::task::coop::poll_proceed;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use crate::actor::Actor;
-use crate::actor_call::{Ran, Reader, elsewhere, nothing, put, result};
-use crate::ask::{share, within};
-use crate::context::{Cell, Context};
-use crate::near;
+use crate::actor_call::{Ran, Reader, elsewhere, nothing, parcel, put, result};
+use crate::ask::{Parcel, share};
+use crate::context::Context;
+use crate::near::{self, Near};
 use crate::owed::Owed;
 use crate::system::Route;
-use crate::{CallError, SendError, Target};
+use crate::{CallError, Cause, SendError, Target};
 
 /// Whoever waits for longer is looked after by the patrol of the loop, whose rounds matter little then. Others have
 /// timers of their own from the beginning.
@@ -45,6 +46,8 @@ enum Stage<A: Actor, R, E> {
     Unsent,
     /// It is in a mailbox of this process.
     Owed(Owed<A>),
+    /// It has gone over a link.
+    Linked(Reply),
     OnItsWay(Way<A, R, E>),
     Failed(Box<SendError>),
     Over,
@@ -64,10 +67,12 @@ pub(crate) enum Arrived<A: Actor, R, E> {
 
 /// Where a message is that was sent at once.
 pub(crate) enum Begun<A: Actor, R, E> {
-    /// In the mailbox, and nobody waits for what it comes to.
+    /// In the mailbox or on a link, and nobody waits for what it comes to.
     Told,
     /// In the mailbox.
     Owed(Owed<A>),
+    /// On a link.
+    Linked(Reply),
     OnItsWay(Way<A, R, E>),
 }
 
@@ -80,12 +85,18 @@ enum Patience {
 }
 
 impl Patience {
-    /// Ready when a wait for an actor's reply that may take `limit` has taken it.
-    fn poll(&mut self, cell: &Arc<Cell>, limit: Option<Duration>, task: &mut Task<'_>) -> Poll<()> {
+    /// Ready when a wait for a reply of `who` that may take `limit` has taken it.
+    fn poll<W: Awaited + 'static>(
+        &mut self,
+        who: &Arc<W>,
+        limit: Option<Duration>,
+        task: &mut Task<'_>,
+    ) -> Poll<()> {
         if let Self::Timed(timer) = self {
             return timer.as_mut().poll(task);
         }
-        let limit = within(&*cell.system, limit);
+        // There is a system: the message was sent.
+        let limit = share(limit).map_or(Duration::ZERO, |(_, limit)| limit);
         let (since, left) = match self {
             Self::Timed(timer) => return timer.as_mut().poll(task),
             Self::Fresh if limit >= PATIENT => (None, limit),
@@ -96,7 +107,7 @@ impl Patience {
             }
             Self::Patrolled(since) => (Some(*since), limit),
         };
-        match look_after(cell) {
+        match look_after(who) {
             Some(round) => {
                 *self = Self::Patrolled(since.unwrap_or(round));
                 Poll::Pending
@@ -131,21 +142,49 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
     }
 
     fn begin(&self, message: A::Message, caller: &Waker) -> Result<Begun<A, R, E>, SendError> {
-        if let Some(cell) = near::find(self.target) {
-            return put(Context::of(cell), message, self.limit, caller);
+        match near::find(self.target) {
+            Some(Near::Here(cell)) => {
+                return put(Context::of(cell), message, self.limit, caller);
+            }
+            Some(Near::There(link)) => {
+                let parcel = parcel::<A>(&message)?;
+                return self.send(link, parcel, caller);
+            }
+            None => {}
         }
+        let (system, _) = share(self.limit)?;
+        let route = system.known(&Target::Aid(self.target))?;
+        if let Some(route) = &route {
+            near::remember(self.target, route);
+        }
+        match route {
+            Some(Route::Local(cx)) => put(cx, message, self.limit, caller),
+            Some(Route::Link(link, _)) => self.send(link, parcel::<A>(&message)?, caller),
+            None => self.send_later(parcel::<A>(&message)?),
+        }
+    }
+
+    /// Sends a message over a link: at once, if it can be.
+    fn send(
+        &self,
+        link: Arc<Link>,
+        parcel: Parcel,
+        caller: &Waker,
+    ) -> Result<Begun<A, R, E>, SendError> {
+        let (_, limit) = share(self.limit)?;
+        link.touch();
+        match parcel.send_at_once(&link, self.target, limit, caller) {
+            Ok(Some(request)) => Ok(Begun::Linked(Reply::new(link, request))),
+            Ok(None) => Ok(Begun::Told),
+            // It has to wait, or to go another way; or what is wrong is found again there.
+            Err(_) => self.send_later(parcel),
+        }
+    }
+
+    fn send_later(&self, parcel: Parcel) -> Result<Begun<A, R, E>, SendError> {
         let (system, limit) = share(self.limit)?;
-        let target = Target::Aid(self.target);
-        match system.known(&target)? {
-            Some(Route::Local(cx)) => {
-                near::remember(&cx.cell);
-                put(cx, message, self.limit, caller)
-            }
-            Some(Route::Link(..)) | None => {
-                let way = elsewhere(system, target, &message, limit, self.reader)?;
-                Ok(Begun::OnItsWay(Box::pin(way)))
-            }
-        }
+        let way = elsewhere(system, Target::Aid(self.target), parcel, limit, self.reader);
+        Ok(Begun::OnItsWay(Box::pin(way)))
     }
 
     /// The way to the next stage.
@@ -165,6 +204,12 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                             ready!(over);
                             continue;
                         }
+                        Some(Ok(Begun::Linked(reply))) => {
+                            let over = self.patience.poll(reply.link(), self.limit, task);
+                            self.stage = Stage::Linked(reply);
+                            ready!(over);
+                            continue;
+                        }
                         Some(Ok(Begun::OnItsWay(way))) => Stage::OnItsWay(way),
                         Some(Ok(Begun::Told)) => return Poll::Ready(nothing().map(Ok)),
                         Some(Err(error)) => Stage::Failed(Box::new(error)),
@@ -178,8 +223,16 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                     }
                     ready!(self.patience.poll(owed.cell(), self.limit, task));
                     owed.be_late();
-                    let after = within(&*owed.cell().system, self.limit);
-                    return Poll::Ready(Err(SendError::Timeout { after }));
+                    return Poll::Ready(Err(timeout(self.limit)));
+                }
+                Stage::Linked(reply) => {
+                    if let Poll::Ready(outcome) = Pin::new(&mut *reply).poll(task) {
+                        let cause = Cause::Unknown;
+                        let outcome = outcome.ok_or(SendError::ActorDied { cause });
+                        return Poll::Ready(outcome.and_then(|outcome| self.reader.read(outcome)));
+                    }
+                    ready!(self.patience.poll(reply.link(), self.limit, task));
+                    return Poll::Ready(Err(timeout(self.limit)));
                 }
                 Stage::OnItsWay(way) => match ready!(way.as_mut().poll(task)) {
                     Ok(Arrived::Ran(ran)) => return Poll::Ready(Ok(ran)),
@@ -201,6 +254,11 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
             }
         }
     }
+}
+
+fn timeout(limit: Option<Duration>) -> SendError {
+    let after = share(limit).map_or(Duration::ZERO, |(_, limit)| limit);
+    SendError::Timeout { after }
 }
 
 // Nothing in it is ever pinned in its place: the message is moved out, and what has to be pinned is boxed.

@@ -1,8 +1,10 @@
 //! Commands: named remote operations with typed arguments and a typed reply.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::OnceLock;
 
 use linkme::distributed_slice;
@@ -184,7 +186,45 @@ fn builtins() -> impl Iterator<Item = &'static CommandDef> {
 /// # Errors
 ///
 /// [`SendError::UnknownCommand`] with the nearest names that this actor knows.
-pub fn named(kind: &ActorKind, name: &str, codec: Codec) -> Result<Named, SendError> {
+pub fn named(kind: &'static ActorKind, name: &str, codec: Codec) -> Result<Named, SendError> {
+    let key = (ptr::from_ref(kind), codec == Codec::Json);
+    let seat = seat(name);
+    let recognised = RECOGNISED.with_borrow(|recognised| {
+        let (known, its_name, named) = recognised.get(seat)?.as_ref()?;
+        (*known == key && **its_name == *name).then_some(*named)
+    });
+    if let Some(named) = recognised {
+        return Ok(named);
+    }
+    let named = look_up(kind, name, codec)?;
+    RECOGNISED.with_borrow_mut(|recognised| {
+        if let Some(seat) = recognised.get_mut(seat) {
+            *seat = Some((key, name.into(), named));
+        }
+    });
+    Ok(named)
+}
+
+/// Names that a thread recognises at once.
+const SEATS: usize = 16;
+
+/// A command by its name and the actor's type, in a tool's words or in those of the wire. Types are only compared.
+type Recognised = ((*const ActorKind, bool), Box<str>, Named);
+
+thread_local! {
+    /// Those that came last.
+    static RECOGNISED: RefCell<[Option<Recognised>; SEATS]> =
+        const { RefCell::new([const { None }; SEATS]) };
+}
+
+fn seat(name: &str) -> usize {
+    let mix = |sum: usize, byte: &u8| sum.wrapping_mul(31).wrapping_add(usize::from(*byte));
+    // The last letters tell names of one type apart.
+    let last = name.as_bytes().iter().rev().take(8);
+    last.fold(name.len(), mix) % SEATS
+}
+
+fn look_up(kind: &ActorKind, name: &str, codec: Codec) -> Result<Named, SendError> {
     let own = match codec {
         Codec::Json => kind.by_name(name),
         _ => kind.by_wire_name(name),
@@ -222,7 +262,8 @@ fn nearest(kind: &ActorKind, name: &str) -> Vec<String> {
 
 /// True if a built-in has this name.
 pub fn is_builtin(name: &str) -> bool {
-    builtins().any(|def| def.signature.name == name)
+    // The mark of a type is in the name of each command of an actor's own.
+    !name.contains('#') && builtins().any(|def| def.signature.name == name)
 }
 
 /// All commands of an actor of this kind: its own, in their order, then the program's, by name.

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use pulsar_loop::runtime::{Awaited, Listing};
+use pulsar_loop::runtime::{Awaited, Listing, Period, unless_within};
 use pulsar_loop::{AsyncObject, EventLoop, Executor};
 use pulsar_policy::StateCell;
 use pulsar_sys::Occupation;
@@ -23,12 +23,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::ActorKind;
-use crate::amending::unless_within;
 use crate::current::{scope, serve};
 use crate::events::ActorEvents;
 use crate::hooks::Amend;
 use crate::mailbox::{Mailbox, Unrun};
-use crate::period::Period;
 use crate::settings::{Declaration, Settings};
 use crate::system::System;
 use crate::{

@@ -24,7 +24,6 @@
 
 mod actor;
 mod actor_call;
-mod amending;
 mod ask;
 mod asking;
 mod behaviour;
@@ -35,7 +34,6 @@ mod context;
 mod current;
 mod events;
 mod fn_ref;
-mod gate;
 mod hooks;
 mod json_args;
 mod lifecycle;
@@ -43,7 +41,6 @@ mod mailbox;
 mod near;
 mod occupying;
 mod owed;
-mod period;
 mod proxy;
 mod remote;
 mod remote_fn;
@@ -53,6 +50,7 @@ mod settings;
 mod slice;
 mod system;
 mod try_send;
+mod wire_name;
 mod worker;
 
 pub use actor::{Actor, Anyone};
@@ -99,6 +97,7 @@ pub mod runtime {
     pub use crate::mailbox::{
         DEFAULT_CAPACITY, Envelope, Inbox, Mailbox, Named, Posted, Unrun, died, settle,
     };
+    pub use crate::near::{near_here, remember_here};
     pub use crate::remote_fn::RemoteFn;
     pub use crate::reports::{Reports, offer_notify};
     pub use pulsar_loop::runtime::{drives, patrol};

@@ -22,7 +22,6 @@ use crate::builtin;
 use crate::command::{BoxFuture, CommandDef};
 use crate::context::{Cell, Context};
 use crate::current::{in_turn, scope};
-use crate::gate::Gate;
 use crate::hooks::{Hooks, Work};
 use crate::mailbox::{Envelope, Named};
 use crate::occupying::{note_lag, timing};
@@ -30,6 +29,7 @@ use crate::reports::Reports;
 use crate::{Cause, DeadReason, OnStop, Placement, Result, SendError, panic_message};
 use pulsar_link::payload::Outcome;
 use pulsar_loop::EventLoop;
+use pulsar_loop::runtime::Gate;
 use pulsar_mailbox::ReplyTo;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use pulsar_link::Body;
 use pulsar_link::payload::{Outcome, Payload};
-use pulsar_mailbox::{MailboxStats, Put, Queue, Replies, ReplyTo, Ticket};
+use pulsar_loop::runtime::{Replies, Ticket};
+use pulsar_mailbox::{Deadline, MailboxStats, Put, Queue, ReplyTo};
 use pulsar_wire::{Aid, Codec, Kind};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::actor::{Actor, ActorKind, Method};
 use crate::command::CommandDef;
@@ -35,7 +35,7 @@ pub struct Envelope {
     /// Where its outcome goes.
     pub reply: ReplyTo,
     /// Not run after this, if it is acknowledged.
-    pub deadline: Option<Instant>,
+    pub deadline: Option<Deadline>,
     /// Who sent it, as far as this process can tell by itself.
     pub sender: Option<Aid>,
 }
@@ -45,7 +45,7 @@ impl Envelope {
     /// putting only: what was taken is run.
     pub(crate) fn is_expired(&self) -> bool {
         let deadline = self.deadline.filter(|_| self.command.ack());
-        deadline.is_some_and(|deadline| deadline <= Instant::now())
+        deadline.is_some_and(Deadline::is_past)
     }
 }
 

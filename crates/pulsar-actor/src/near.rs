@@ -1,41 +1,82 @@
-//! The actors of this process that a thread has spoken with last.
+//! Whom a thread has spoken with last.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
+use pulsar_link::Link;
 use pulsar_wire::Aid;
 
-use crate::context::Cell;
+use crate::context::{Cell, Context};
+use crate::system::Route;
 
-/// A power of two.
+/// Actors that are remembered at most.
 const SEATS: usize = 16;
 
-/// Whom a thread has spoken with. It keeps none of them.
-type Near = [Option<(Aid, Weak<Cell>)>; SEATS];
+/// Where an actor is.
+pub(crate) enum Near {
+    /// In this process.
+    Here(Arc<Cell>),
+    /// Behind this link.
+    There(Arc<Link>),
+}
+
+/// The same, without keeping it.
+enum Seen {
+    Here(Weak<Cell>),
+    There(Weak<Link>),
+}
+
+type Table = [Option<(Aid, Seen)>; SEATS];
 
 thread_local! {
-    static NEAR: RefCell<Near> = const { RefCell::new([const { None }; SEATS]) };
+    static NEAR: RefCell<Table> = const { RefCell::new([const { None }; SEATS]) };
 }
 
-/// The actor of this id, if this thread has spoken with it not long ago and it has not ended since: so the registry,
-/// which all threads share, need not be asked.
-pub(crate) fn find(aid: Aid) -> Option<Arc<Cell>> {
-    let cell = NEAR.with_borrow(|near| {
-        let (known, cell) = near.get(seat(aid))?.as_ref()?;
-        (*known == aid).then(|| cell.upgrade()).flatten()
+/// The way to the actor of this id, if this thread has spoken with it not long ago and the way is still good: so the
+/// registry, which all threads share, need not be asked.
+pub(crate) fn find(aid: Aid) -> Option<Near> {
+    let near = NEAR.with_borrow(|near| match near.get(seat(aid))?.as_ref()? {
+        (known, _) if *known != aid => None,
+        (_, Seen::Here(cell)) => cell.upgrade().map(Near::Here),
+        (_, Seen::There(link)) => link.upgrade().map(Near::There),
     })?;
-    // From its end on the registry tells what follows.
-    cell.cause.get().is_none().then_some(cell)
+    // From its end on the registry tells what follows; and who leads the way, where a link is used no more.
+    let is_good = match &near {
+        Near::Here(cell) => cell.cause.get().is_none(),
+        Near::There(link) => link.is_in_use(),
+    };
+    is_good.then_some(near)
 }
 
-/// This actor is spoken with.
-pub(crate) fn remember(cell: &Arc<Cell>) {
-    let aid = cell.birth.aid;
+/// This actor is spoken with, and reached so.
+pub(crate) fn remember(aid: Aid, route: &Route) {
+    let seen = match route {
+        Route::Local(cx) => Seen::Here(Arc::downgrade(&cx.cell)),
+        Route::Link(link, _) => Seen::There(Arc::downgrade(link)),
+    };
+    enter(aid, seen);
+}
+
+fn enter(aid: Aid, seen: Seen) {
     let before = NEAR.with_borrow_mut(|near| {
         let seat = near.get_mut(seat(aid))?;
-        seat.replace((aid, Arc::downgrade(cell)))
+        seat.replace((aid, seen))
     });
+    // Outside of the borrow.
     drop(before);
+}
+
+/// The actor of this id in this process, if the thread has had to do with it not long ago and it has not ended.
+pub fn near_here(aid: Aid) -> Option<Context> {
+    match find(aid)? {
+        Near::Here(cell) => Some(Context::of(cell)),
+        Near::There(_) => None,
+    }
+}
+
+/// A message came for this actor, which lives here.
+pub fn remember_here(aid: Aid, cx: &Context) {
+    enter(aid, Seen::Here(Arc::downgrade(&cx.cell)));
 }
 
 fn seat(aid: Aid) -> usize {

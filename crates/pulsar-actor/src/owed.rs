@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use pulsar_mailbox::Ticket;
+use pulsar_loop::runtime::Ticket;
 use tokio::time::Instant;
 
 use crate::SendError;

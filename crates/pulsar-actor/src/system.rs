@@ -13,9 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::command::BoxFuture;
 use crate::{Context, LinksInfo, SendError, SystemInfo, Target};
 
-/// The longest time that anything is given: a year. Longer ones are cut to it, so that adding
-/// them to the time of day never overflows.
-pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub use pulsar_loop::runtime::LONGEST;
 
 /// One process's share of the system, as the actors in it see it.
 pub trait System: Any + Send + Sync {

@@ -8,7 +8,8 @@ use std::task::{Context as Task, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pulsar_link::payload::{Outcome, Payload};
-use pulsar_mailbox::{ReplyTo, Taken, Ticket};
+use pulsar_loop::runtime::Ticket;
+use pulsar_mailbox::{ReplyTo, Taken};
 use pulsar_wire::Codec;
 use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;

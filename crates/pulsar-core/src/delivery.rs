@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use pulsar_link::payload::{NATIVE, Payload};
 use pulsar_link::{Arrivals, Body, Link, Passed, Receipt};
-use pulsar_mailbox::ReplyTo;
+use pulsar_mailbox::{Deadline, ReplyTo};
 use pulsar_wire::{Aid, CommandBody, Frame, Kind};
-use tokio::time::Instant;
 
 use crate::node::Node;
 use crate::{Context, DeadReason, Overflow, SendError};
 use pulsar_actor::runtime::{
-    Envelope, NAMING_CODE, Posted, RUN_POINTER, is_builtin, named, refuse_code, settle,
+    Envelope, NAMING_CODE, Posted, RUN_POINTER, is_builtin, named, near_here, refuse_code,
+    remember_here, settle,
 };
 use pulsar_registry::Reached;
 
@@ -43,7 +43,7 @@ impl Node {
         let body = CommandBody::decode(frame.body.clone()).map_err(|error| error.to_string())?;
         let (request, key) = (frame.request, (frame.place, frame.task));
         // Every command of the user's cost its sender a credit, whatever becomes of it here.
-        let is_users = !is_builtin(&body.command);
+        let is_users = !is_builtin(body.command());
         let mut receipt = is_users.then(|| Receipt::new(from, frame.place, frame.task));
         let (cx, mut envelope) = match self.addressed(from, &frame, body) {
             Ok(addressed) => addressed,
@@ -94,21 +94,19 @@ impl Node {
         body: CommandBody,
     ) -> Result<(Context, Envelope), SendError> {
         let aid = Aid::task_in(self.arbiter_id(), frame.place, frame.task);
-        let reached = self.registry.lock().reach(aid)?;
-        let Some(Reached::Local(cx)) = reached else {
-            // For somebody elsewhere: nobody relays. Its sender would have asked for the way.
-            let target = aid.to_string();
-            return Err(SendError::UnknownActor { target });
+        let cx = match near_here(aid) {
+            Some(cx) => cx,
+            None => self.reach_here(aid)?,
         };
         // Code that is not registered is run for managers only: not for what comes from below or
         // beside, and not for what tools wrote.
-        let names_code = NAMING_CODE.contains(&body.command.as_str());
+        let names_code = NAMING_CODE.contains(&body.command());
         let is_manager = self.master().is_none() && !from.is_direct();
-        let is_spawn = body.command != RUN_POINTER && self.master().is_some();
+        let is_spawn = body.command() != RUN_POINTER && self.master().is_some();
         if names_code && (frame.codec != NATIVE || !(is_manager || is_spawn)) {
             return Err(refuse_code());
         }
-        let command = named(cx.cell().kind, &body.command, frame.codec)?;
+        let command = named(cx.cell().kind, body.command(), frame.codec)?;
         let reply = match frame.kind {
             Kind::Tell => ReplyTo::nobody(),
             _ => ReplyTo::link(Arc::clone(from), frame.request, frame.codec),
@@ -117,11 +115,27 @@ impl Node {
             command,
             args: Payload::Wire(frame.codec, body.args.into()),
             reply,
-            deadline: frame.deadline.map(|left| Instant::now() + left),
+            deadline: frame.deadline.map(Deadline::after),
             // Over the arbiter's link come messages of all who live in its process.
             sender: (self.master().is_some() || from.is_direct()).then(|| from.peer()),
         };
         Ok((cx, envelope))
+    }
+}
+
+impl Node {
+    /// An actor of this process.
+    fn reach_here(&self, aid: Aid) -> Result<Context, SendError> {
+        match self.registry.lock().reach(aid)? {
+            Some(Reached::Local(cx)) => {
+                remember_here(aid, &cx);
+                Ok(cx)
+            }
+            // For somebody elsewhere: nobody relays. Its sender would have asked for the way.
+            _ => Err(SendError::UnknownActor {
+                target: aid.to_string(),
+            }),
+        }
     }
 }
 

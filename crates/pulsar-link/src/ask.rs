@@ -1,5 +1,7 @@
 //! A command on its way to a link.
 
+use std::time::Duration;
+
 use pulsar_model::SendError;
 use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
 use tokio::time::Instant;
@@ -13,7 +15,16 @@ pub struct AskBody {
     /// All but what is only known when it leaves.
     frame: Frame,
     passed: Passed,
-    deadline: Option<Instant>,
+    due: Due,
+}
+
+/// How long a command is worth running.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Never,
+    At(Instant),
+    /// From when it leaves.
+    Within(Duration),
 }
 
 impl AskBody {
@@ -39,8 +50,14 @@ impl AskBody {
                 ..Frame::new(Kind::Ask, body)
             },
             passed: Passed::default(),
-            deadline,
+            due: deadline.map_or(Due::Never, Due::At),
         })
+    }
+
+    /// With a deadline so long after it leaves, for one that is sent at once.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.due = Due::Within(limit);
+        self
     }
 
     /// With the descriptors that its arguments name.
@@ -58,8 +75,11 @@ impl AskBody {
     pub(crate) fn prepare(&mut self, kind: Kind, request: u64) {
         self.frame.kind = kind;
         self.frame.request = request;
-        let left = |at: Instant| at.saturating_duration_since(Instant::now());
-        self.frame.deadline = self.deadline.map(left);
+        self.frame.deadline = match self.due {
+            Due::Never => None,
+            Due::At(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
+            Due::Within(limit) => Some(limit),
+        };
     }
 
     /// The frame, as it was [prepared](Self::prepare), and what goes with it.
@@ -91,8 +111,6 @@ pub enum Unsent {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use pulsar_wire::ArbiterId;
 
     use super::*;

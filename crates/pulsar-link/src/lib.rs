@@ -14,7 +14,7 @@
 //!   (commands, with or without waiting), `seek` (the way to an actor), `retire` (the orderly end
 //!   of a direct link), `verdict` (how the other side died).
 //! * [`AskBody`], [`Fare`]: what is asked of whom, and what it costs; [`Unsent`]: why it did not
-//!   leave; [`PendingReply`]: who waits for the reply.
+//!   leave; [`Reply`]: what it comes to.
 //! * `credit`: how many messages may be on their way to one actor; [`Receipt`]: gives the credit
 //!   back where they arrive; [`Arrivals`]: those that wait there for room.
 //! * [`Peers`]: the direct links of one process, and whose [turn](TurnGuard) it is to seek another.
@@ -49,6 +49,7 @@ mod poller;
 mod pump;
 mod queue;
 mod receipt;
+mod reply;
 mod retire;
 mod ring_inbox;
 mod rings;
@@ -69,9 +70,9 @@ pub use line::{Line, Place};
 pub use link::Link;
 pub use passed::Passed;
 pub use peers::Peers;
-pub use pending::PendingReply;
 pub use pump::{Begun, CloseReason, LinkHandler, pump};
 pub use receipt::Receipt;
+pub use reply::Reply;
 pub use rings::RingSettings;
 pub use seats::{close_seats, open_seats};
 pub use seek::{Seeking, Sought, SoughtReceiver};

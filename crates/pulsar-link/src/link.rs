@@ -4,8 +4,10 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use pulsar_loop::runtime::{Awaited, Listing};
 use pulsar_model::{Cause, SendError};
 use pulsar_sys::descriptors::{MAX_DESCRIPTORS, send_with_descriptors};
 use pulsar_wire::{Aid, Codec, Frame, Incarnation, Kind};
@@ -16,7 +18,7 @@ use crate::changes::Changes;
 use crate::credit::Credits;
 use crate::outbox::{Outbox, PushError};
 use crate::passed::Passed;
-use crate::payload;
+use crate::payload::{self, Outcome};
 use crate::pending::Pending;
 use crate::queue::Waits;
 use crate::receipt::Withheld;
@@ -34,6 +36,8 @@ pub struct Link {
     incarnation: Option<Incarnation>,
     pub(crate) outbox: Outbox,
     pub(crate) pending: Pending,
+    /// Those who wait for replies are looked after.
+    listing: Listing,
     /// For what is sent from here.
     pub(crate) credits: Credits,
     /// For what came from there.
@@ -54,6 +58,16 @@ pub struct Link {
     used: AtomicU64,
 }
 
+impl Awaited for Link {
+    fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    fn wake_all(&self) {
+        self.pending.wake_callers();
+    }
+}
+
 /// How long one without a loop waits before it looks again whether a full ring has room.
 const ROOM_NAP: std::time::Duration = std::time::Duration::from_millis(1);
 
@@ -68,6 +82,7 @@ impl Link {
             incarnation: None,
             outbox: Outbox::default(),
             pending: Pending::default(),
+            listing: Listing::default(),
             credits: Credits::default(),
             withheld: Withheld::default(),
             retirement: Retirement::default(),
@@ -126,6 +141,11 @@ impl Link {
         };
         self.pending.complete(&frame, passed);
         self.try_finish();
+    }
+
+    /// What the ask of this number came to, once it is there; `None` if there is none, as it was told before.
+    pub fn poll_reply(&self, request: u64, task: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        self.pending.poll(request, task)
     }
 
     /// Takes an ask back: its caller has given up.
@@ -262,6 +282,11 @@ impl Link {
         // Relaxed: which of two uses at once was the later one is of no matter.
         let now = CLOCK.fetch_add(1, Ordering::Relaxed);
         self.used.store(now, Ordering::Relaxed);
+    }
+
+    /// True if it is for new messages: neither side retires it, and the other has not ended.
+    pub fn is_in_use(&self) -> bool {
+        !self.is_retiring() && !self.has_verdict() && !self.has_ended() && !self.outbox.is_closed()
     }
 
     pub(crate) fn used(&self) -> u64 {

@@ -165,7 +165,7 @@ impl Peers {
 
 impl Entry {
     fn is_in_use(&self) -> bool {
-        !self.link.is_retiring() && !self.link.outbox.is_closed() && !self.link.has_verdict()
+        self.link.is_in_use()
     }
 }
 

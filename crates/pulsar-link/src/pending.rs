@@ -1,9 +1,12 @@
 //! The asks that wait for a reply from the other side of a link.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
+use pulsar_loop::runtime::{MOST_OPEN, Replies, Ticket};
 use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Codec, Frame, Kind};
 use tokio::sync::oneshot;
@@ -12,49 +15,75 @@ use crate::payload::{self, Outcome, Payload};
 use crate::seek::Sought;
 use crate::{Body, Passed};
 
-/// Asks in flight on one link. Each costs some hundred bytes; past this many the other side is
-/// not keeping up and further asks are refused.
-const MAX_PENDING: usize = 1 << 18;
+/// Those who may seek over one link at once.
+const MAX_PENDING: usize = MOST_OPEN;
+const FULL: SendError = SendError::MailboxFull {
+    capacity: MAX_PENDING,
+};
 
-/// The table of one link.
+/// The numbers of those who seek have this; those of callers are tickets, which do not.
+const SEEKS: u64 = 1 << 63;
+
+/// The tables of one link.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    replies: Mutex<HashMap<u64, PendingReply>>,
+    callers: Replies<Outcome>,
+    seekers: Mutex<HashMap<u64, Seeker>>,
     next: AtomicU64,
     /// Replies that nobody waited for any more.
     strays: AtomicU64,
 }
 
-/// Who waits for a reply. Each takes its entry out when it gives up.
-#[derive(Debug)]
-pub enum PendingReply {
-    /// The caller of a command, in this process.
-    Local(oneshot::Sender<Outcome>),
-    /// Somebody who seeks the way to an actor.
-    Seek(oneshot::Sender<Result<Sought, SendError>>),
-}
+/// Who seeks the way to an actor. Each takes its entry out when it gives up.
+type Seeker = oneshot::Sender<Result<Sought, SendError>>;
 
 impl Pending {
-    /// Enters an ask; its number, from 1.
+    /// Enters an ask, whose caller is woken so; its number is not 0.
     ///
     /// # Errors
     ///
     /// [`SendError::MailboxFull`] if too many wait.
-    pub(crate) fn insert(&self, reply: PendingReply) -> Result<u64, SendError> {
-        let request = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut replies = self.replies.lock();
-        if replies.len() >= MAX_PENDING {
-            let capacity = MAX_PENDING;
-            return Err(SendError::MailboxFull { capacity });
+    pub(crate) fn insert(&self, caller: Option<&Waker>) -> Result<u64, SendError> {
+        let ticket = self.callers.open(caller);
+        ticket.map(Ticket::number).ok_or(FULL)
+    }
+
+    /// Enters one who seeks.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert).
+    pub(crate) fn insert_seeker(&self, seeker: Seeker) -> Result<u64, SendError> {
+        let request = SEEKS | self.next.fetch_add(1, Ordering::Relaxed);
+        let mut seekers = self.seekers.lock();
+        if seekers.len() >= MAX_PENDING {
+            return Err(FULL);
         }
-        replies.insert(request, reply);
+        seekers.insert(request, seeker);
         Ok(request)
     }
 
-    /// Takes an ask out: its caller has given up, or it was never sent.
-    /// `None` if it was not there any more: it has been answered.
-    pub(crate) fn remove(&self, request: u64) -> Option<PendingReply> {
-        self.replies.lock().remove(&request)
+    /// What an ask came to, once it is there; `None` if there is no such ask.
+    pub(crate) fn poll(&self, request: u64, task: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        self.callers.poll(Ticket::of_number(request), task)
+    }
+
+    /// Takes out one that was never sent, or whose caller has given up. False if it was answered before.
+    pub(crate) fn remove(&self, request: u64) -> bool {
+        match request & SEEKS {
+            0 => self.callers.give_up(Ticket::of_number(request)),
+            _ => self.seekers.lock().remove(&request).is_some(),
+        }
+    }
+
+    /// The same, but what was answered stays for its caller.
+    pub(crate) fn take_unanswered(&self, request: u64) -> bool {
+        self.callers.give_up_unanswered(Ticket::of_number(request))
+    }
+
+    /// Has all who wait look at the time.
+    pub(crate) fn wake_callers(&self) {
+        self.callers.wake_all();
     }
 
     /// Replies that nobody waited for.
@@ -63,45 +92,41 @@ impl Pending {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.replies.lock().is_empty()
+        self.callers.waiting() == 0 && self.seekers.lock().is_empty()
     }
 
     /// Gives a reply to whom it belongs, with what came with it. One that nobody waits for is dropped and
     /// counted.
     pub(crate) fn complete(&self, frame: &Frame, passed: Result<Passed, SendError>) {
-        match self.remove(frame.request) {
-            Some(waiter) => waiter.complete(frame, passed),
-            None => {
-                let strays = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
-                tracing::debug!(request = frame.request, strays, "reply to nobody dropped");
+        let request = frame.request;
+        let is_awaited = match request & SEEKS {
+            0 => {
+                let ticket = Ticket::of_number(request);
+                self.callers.give(ticket, outcome(frame, passed))
             }
+            _ => {
+                let seeker = self.seekers.lock().remove(&request);
+                // It may have given up a moment ago.
+                seeker
+                    .map(|seeker| drop(seeker.send(sought(frame))))
+                    .is_some()
+            }
+        };
+        if !is_awaited {
+            let strays = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::debug!(request, strays, "reply to nobody dropped");
         }
     }
 
     /// Answers all that wait: the other side has ended by `cause`.
     pub(crate) fn fail_all(&self, cause: &Cause) {
-        let waiters = std::mem::take(&mut *self.replies.lock());
-        for waiter in waiters.into_values() {
-            let cause = cause.clone();
-            waiter.fail(SendError::ActorDied { cause });
-        }
-    }
-}
-
-impl PendingReply {
-    // In both: the caller may have given up a moment ago.
-
-    fn complete(self, frame: &Frame, passed: Result<Passed, SendError>) {
-        match self {
-            Self::Local(caller) => drop(caller.send(outcome(frame, passed))),
-            Self::Seek(seeker) => drop(seeker.send(sought(frame))),
-        }
-    }
-
-    fn fail(self, error: SendError) {
-        match self {
-            Self::Local(caller) => drop(caller.send(Outcome::Undelivered(error))),
-            Self::Seek(seeker) => drop(seeker.send(Err(error))),
+        let died = || SendError::ActorDied {
+            cause: cause.clone(),
+        };
+        self.callers.give_all(|| Outcome::Undelivered(died()));
+        let seekers = mem::take(&mut *self.seekers.lock());
+        for seeker in seekers.into_values() {
+            drop(seeker.send(Err(died())));
         }
     }
 }
@@ -142,6 +167,8 @@ fn error(frame: &Frame) -> SendError {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use bytes::Bytes;
 
     use super::*;
@@ -152,10 +179,7 @@ mod tests {
 
     fn seeker(pending: &Pending) -> (u64, oneshot::Receiver<Result<Sought, SendError>>) {
         let (sender, receiver) = oneshot::channel();
-        (
-            pending.insert(PendingReply::Seek(sender)).unwrap(),
-            receiver,
-        )
+        (pending.insert_seeker(sender).unwrap(), receiver)
     }
 
     fn answer(request: u64, kind: Kind, body: Bytes) -> Frame {
@@ -199,10 +223,9 @@ mod tests {
             seeking.await.unwrap(),
             Err(SendError::Codec { .. })
         ));
-        let (sender, caller) = oneshot::channel();
-        let request = pending.insert(PendingReply::Local(sender)).unwrap();
+        let request = pending.insert(None).unwrap();
         pending.complete(&answer(request, Kind::Peer, Bytes::new()), nothing());
-        let outcome = caller.await.unwrap();
+        let outcome = poll_fn(|task| pending.poll(request, task)).await.unwrap();
         assert!(matches!(
             outcome,
             Outcome::Undelivered(SendError::Codec { .. })
@@ -213,8 +236,13 @@ mod tests {
     async fn the_end_answers_all() {
         let pending = Pending::default();
         let (_, seeking) = seeker(&pending);
+        let asked = pending.insert(None).unwrap();
         pending.fail_all(&Cause::Stopped);
         let cause = Cause::Stopped;
-        assert_eq!(seeking.await.unwrap(), Err(SendError::ActorDied { cause }));
+        let died = SendError::ActorDied { cause };
+        assert_eq!(seeking.await.unwrap(), Err(died.clone()));
+        assert!(!pending.take_unanswered(asked), "its caller has an answer");
+        let outcome = poll_fn(|task| pending.poll(asked, task)).await;
+        assert!(matches!(outcome, Some(Outcome::Undelivered(error)) if error == died));
     }
 }

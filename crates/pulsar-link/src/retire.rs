@@ -193,10 +193,9 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use pulsar_wire::{Aid, ArbiterId, Codec, Incarnation};
-    use tokio::sync::oneshot;
 
     use super::*;
-    use crate::{AskBody, Fare, PendingReply, Unsent};
+    use crate::{AskBody, Fare, Unsent};
 
     fn peer() -> Aid {
         Aid::new(ArbiterId::from_entropy(1), 1)
@@ -211,8 +210,7 @@ mod tests {
     }
 
     fn ask(link: &Link) -> u64 {
-        let reply = PendingReply::Local(oneshot::channel().0);
-        link.try_send_ask(body(), Fare::Credit, reply).unwrap()
+        link.try_send_ask(body(), Fare::Credit, None).unwrap()
     }
 
     fn exchange(link: &Link) {
@@ -269,8 +267,7 @@ mod tests {
     fn a_message_for_a_retired_link_is_given_back_and_leaves_nothing() {
         let link = link();
         link.retire();
-        let reply = PendingReply::Local(oneshot::channel().0);
-        let unsent = link.try_send_ask(body(), Fare::Free, reply);
+        let unsent = link.try_send_ask(body(), Fare::Free, None);
         assert!(matches!(unsent, Err(Unsent::Retired(_))));
         let unsent = link.try_send_tell(body(), Fare::Credit);
         assert!(matches!(unsent, Err(Unsent::Retired(_))));
@@ -287,8 +284,7 @@ mod tests {
                 scope.spawn(|| {
                     begun.wait();
                     while !link.outbox.is_closed() && !link.retirement.has(ALL) {
-                        let reply = PendingReply::Local(oneshot::channel().0);
-                        if let Ok(request) = link.try_send_ask(body(), Fare::Free, reply) {
+                        if let Ok(request) = link.try_send_ask(body(), Fare::Free, None) {
                             link.take_back(request);
                         }
                     }

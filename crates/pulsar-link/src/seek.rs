@@ -8,7 +8,6 @@ use pulsar_wire::{Aid, Codec, Frame, Incarnation, Kind};
 use tokio::sync::oneshot;
 
 use crate::payload;
-use crate::pending::PendingReply;
 use crate::{Link, Passed};
 
 /// To what a way is sought.
@@ -140,7 +139,7 @@ impl Link {
 
     fn send_seek(&self, frame: Frame) -> Result<(u64, SoughtReceiver), SendError> {
         let (seeker, answer) = oneshot::channel();
-        let request = self.pending.insert(PendingReply::Seek(seeker))?;
+        let request = self.pending.insert_seeker(seeker)?;
         let frame = Frame { request, ..frame };
         let pushed = self.outbox.push_ask(&frame, &Passed::default());
         match pushed {

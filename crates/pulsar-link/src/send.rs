@@ -1,5 +1,7 @@
 //! Sending commands over a link, with or without waiting.
 
+use std::task::Waker;
+
 use pulsar_model::SendError;
 use pulsar_wire::Kind;
 
@@ -7,17 +9,28 @@ use crate::Link;
 use crate::ask::{AskBody, Fare, Unsent};
 use crate::credit::{Credit, NoCredit, WINDOW};
 use crate::outbox::PushError;
-use crate::pending::PendingReply;
 
-/// A command that is to be sent, with who waits for its reply; a tell has nobody.
-struct Letter {
+/// A command that is to be sent, and whether anybody waits for its reply.
+struct Letter<'a> {
     body: AskBody,
-    reply: Option<PendingReply>,
+    is_ask: bool,
+    /// Woken by the reply, if the caller is known already.
+    caller: Option<&'a Waker>,
+}
+
+impl Letter<'_> {
+    fn tell(body: AskBody) -> Self {
+        Self {
+            body,
+            is_ask: false,
+            caller: None,
+        }
+    }
 }
 
 impl Link {
     /// Sends an ask as soon as there is credit and room; its number, by which its caller
-    /// [takes it back](Self::take_back) when it gives up.
+    /// [waits for the reply](Self::poll_reply) and [takes it back](Self::take_back) when it gives up.
     ///
     /// Senders to one target get its credit in the order of their coming. If this is dropped
     /// before its end, nothing was sent.
@@ -25,14 +38,13 @@ impl Link {
     /// # Errors
     ///
     /// [`Unsent`]; with [`SendError::ActorDied`] if the link ends meanwhile.
-    pub async fn send_ask(
-        &self,
-        body: AskBody,
-        fare: Fare,
-        reply: PendingReply,
-    ) -> Result<u64, Unsent> {
-        let reply = Some(reply);
-        self.send(Letter { body, reply }, fare).await
+    pub async fn send_ask(&self, body: AskBody, fare: Fare) -> Result<u64, Unsent> {
+        let letter = Letter {
+            body,
+            is_ask: true,
+            caller: None,
+        };
+        self.send(letter, fare).await
     }
 
     /// As [`send_ask`](Self::send_ask), for a command that nobody waits for.
@@ -41,11 +53,11 @@ impl Link {
     ///
     /// As [`send_ask`](Self::send_ask).
     pub async fn send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
-        let reply = None;
-        self.send(Letter { body, reply }, fare).await.map(drop)
+        self.send(Letter::tell(body), fare).await.map(drop)
     }
 
-    /// Sends an ask now; its number, by which its caller [takes it back](Self::take_back).
+    /// Sends an ask now; its number, as for [`send_ask`](Self::send_ask). `caller` is woken by the reply; without it the
+    /// reply is told to who polls for it.
     ///
     /// # Errors
     ///
@@ -54,10 +66,14 @@ impl Link {
         &self,
         body: AskBody,
         fare: Fare,
-        reply: PendingReply,
+        caller: Option<&Waker>,
     ) -> Result<u64, Unsent> {
-        let reply = Some(reply);
-        self.try_send(Letter { body, reply }, fare)
+        let letter = Letter {
+            body,
+            is_ask: true,
+            caller,
+        };
+        self.try_send(letter, fare)
     }
 
     /// As [`try_send_ask`](Self::try_send_ask), for a command that nobody waits for.
@@ -66,11 +82,10 @@ impl Link {
     ///
     /// As [`try_send_ask`](Self::try_send_ask).
     pub fn try_send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
-        let reply = None;
-        self.try_send(Letter { body, reply }, fare).map(drop)
+        self.try_send(Letter::tell(body), fare).map(drop)
     }
 
-    async fn send(&self, mut letter: Letter, fare: Fare) -> Result<u64, Unsent> {
+    async fn send(&self, mut letter: Letter<'_>, fare: Fare) -> Result<u64, Unsent> {
         let mut credit = match fare {
             Fare::Free => None,
             Fare::Credit => match self.credits.acquire(letter.body.target()).await {
@@ -99,7 +114,7 @@ impl Link {
         }
     }
 
-    fn try_send(&self, mut letter: Letter, fare: Fare) -> Result<u64, Unsent> {
+    fn try_send(&self, mut letter: Letter<'_>, fare: Fare) -> Result<u64, Unsent> {
         let mut credit = match fare {
             Fare::Free => None,
             Fare::Credit => match self.credits.try_acquire(letter.body.target()) {
@@ -112,13 +127,17 @@ impl Link {
     }
 
     /// Pushes the letter. Its credit is spent if that is done, and only then.
-    fn post(&self, letter: &mut Letter, mut credit: Option<&mut Credit>) -> Result<u64, PushError> {
+    fn post(
+        &self,
+        letter: &mut Letter<'_>,
+        mut credit: Option<&mut Credit>,
+    ) -> Result<u64, PushError> {
         if let Some(credit) = &mut credit {
             credit.spend();
         }
-        let posted = match letter.reply.take() {
-            Some(reply) => self.post_ask(letter, reply),
-            None => {
+        let posted = match letter.is_ask {
+            true => self.post_ask(letter),
+            false => {
                 letter.body.prepare(Kind::Tell, 0);
                 let (frame, passed) = letter.body.prepared();
                 self.outbox.push_ask(frame, passed).map(|()| 0)
@@ -134,23 +153,20 @@ impl Link {
 
     /// The entry is made before the frame leaves, so that no reply can come before it; and if
     /// the link ends between the two, either its end finds the entry or the push finds the end.
-    fn post_ask(&self, letter: &mut Letter, reply: PendingReply) -> Result<u64, PushError> {
-        let entered = self.pending.insert(reply);
+    fn post_ask(&self, letter: &mut Letter<'_>) -> Result<u64, PushError> {
+        let entered = self.pending.insert(letter.caller);
         let request = entered.map_err(PushError::Refused)?;
         letter.body.prepare(Kind::Ask, request);
         let (frame, passed) = letter.body.prepared();
         let Err(error) = self.outbox.push_ask(frame, passed) else {
             return Ok(request);
         };
-        match self.pending.remove(request) {
-            Some(reply) => {
-                letter.reply = Some(reply);
-                self.try_finish();
-                Err(error)
-            }
+        if !self.pending.take_unanswered(request) {
             // The link's end has found the entry: its caller has an answer already.
-            None => Ok(request),
+            return Ok(request);
         }
+        self.try_finish();
+        Err(error)
     }
 
     fn no_credit(&self, error: NoCredit, body: AskBody) -> Unsent {
@@ -183,7 +199,6 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use pulsar_wire::{Aid, ArbiterId, Codec, MAX_FRAME_BYTES};
-    use tokio::sync::oneshot;
 
     use super::*;
 
@@ -197,22 +212,18 @@ mod tests {
         AskBody::new(aid, "greet", Codec::Postcard, &args, None).unwrap()
     }
 
-    fn reply() -> PendingReply {
-        PendingReply::Local(oneshot::channel().0)
-    }
-
     #[tokio::test]
     async fn a_message_that_is_not_sent_costs_nothing_and_leaves_no_entry() {
         let link = link();
         for _ in 0..=WINDOW {
             let large = body(MAX_FRAME_BYTES);
-            let unsent = link.try_send_ask(large, Fare::Credit, reply());
+            let unsent = link.try_send_ask(large, Fare::Credit, None);
             let Err(Unsent::Refused(SendError::TooLarge { .. })) = unsent else {
                 panic!("{unsent:?}");
             };
         }
         let large = body(MAX_FRAME_BYTES);
-        let unsent = link.send_ask(large, Fare::Credit, reply()).await;
+        let unsent = link.send_ask(large, Fare::Credit).await;
         assert!(matches!(
             unsent,
             Err(Unsent::Refused(SendError::TooLarge { .. }))
@@ -231,7 +242,7 @@ mod tests {
         while link.try_send_tell(body(large), Fare::Free).is_ok() {}
         let waiting = {
             let link = std::sync::Arc::clone(&link);
-            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit, reply()).await })
+            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit).await })
         };
         tokio::task::yield_now().await;
         waiting.abort();
@@ -251,13 +262,13 @@ mod tests {
         while link.try_send_tell(body(large), Fare::Free).is_ok() {}
         let waiting = {
             let link = std::sync::Arc::clone(&link);
-            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit, reply()).await })
+            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit).await })
         };
         tokio::task::yield_now().await;
         // The other side has read.
         let all = |bytes: &[u8], _: &[std::os::fd::BorrowedFd<'_>]| Ok(bytes.len());
         link.outbox.write_with(all).unwrap();
-        let later = link.try_send_ask(body(1), Fare::Credit, reply());
+        let later = link.try_send_ask(body(1), Fare::Credit, None);
         let first = waiting.await.unwrap().unwrap();
         assert!(later.is_err() || later.unwrap() > first);
     }
@@ -269,7 +280,7 @@ mod tests {
         while link.try_send_tell(body(1), Fare::Credit).is_ok() {}
         let waiting = {
             let link = std::sync::Arc::clone(&link);
-            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit, reply()).await })
+            tokio::spawn(async move { link.send_ask(body(1), Fare::Credit).await })
         };
         tokio::task::yield_now().await;
         let returned = pulsar_wire::Frame {
@@ -278,7 +289,7 @@ mod tests {
             ..pulsar_wire::Frame::new(Kind::Credit, bytes::Bytes::new())
         };
         link.credit_came(&returned).unwrap();
-        let later = link.try_send_ask(body(1), Fare::Credit, reply());
+        let later = link.try_send_ask(body(1), Fare::Credit, None);
         let first = waiting.await.unwrap().unwrap();
         assert!(later.is_err() || later.unwrap() > first);
     }

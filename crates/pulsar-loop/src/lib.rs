@@ -10,7 +10,9 @@
 //! * `async_object`: [`AsyncObject`]; `task`: [`Task`], what its methods return; `waiting`: waiting
 //!   for a task in synchronous code; `delivery`: what runs elsewhere, and how it comes back; `driven`:
 //!   what is awaited elsewhere of a loop of one's own.
-//! * `patrol`: one timer for all that waits for a moment only.
+//! * `amending`: that no amending hook is called within itself; `gate`: which part of a task was woken; `period`: when something periodic is due.
+//! * `replies`: the slots in which replies wait for their callers; `patrol`: one timer for all that waits for a
+//!   moment only.
 //! * `one_time`, `many_times`: events; `handler`: what their handlers return.
 //! * `executor`: [`Executor`], the threads for long computation; `job`: one piece of it;
 //!   `job_queue`: where jobs wait; `request_loop`: what each thread runs.
@@ -37,18 +39,22 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod amending;
 mod async_object;
 mod delivery;
 mod descriptor;
 mod driven;
 mod event_loop;
 mod executor;
+mod gate;
 mod handler;
 mod job;
 mod job_queue;
 mod many_times;
 mod one_time;
 mod patrol;
+mod period;
+mod replies;
 mod request_loop;
 mod seat;
 mod task;
@@ -68,6 +74,10 @@ pub use waiting::{LoopEnded, WaitError};
 
 /// The inside, for the layers of the runtime above.
 pub mod runtime {
+    pub use crate::amending::unless_within;
+    pub use crate::gate::{Due, Gate};
     pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
+    pub use crate::period::{LONGEST, Period};
+    pub use crate::replies::{MOST as MOST_OPEN, Replies, Ticket};
     pub use crate::seat::{Seat, drives, install};
 }

@@ -7,7 +7,7 @@
 //!
 //! * [`Queue`]: bounded, first in first out, with a policy for what finds it full; [`Put`]: what
 //!   became of a message.
-//! * [`Replies`]: the slots in which replies to callers in the same process wait; [`Ticket`]: one ask.
+//! * [`Deadline`]: until when a message is worth running.
 //! * [`ReplyTo`]: where a reply goes; an ask whose `ReplyTo` is dropped is answered all the same.
 //! * [`MailboxStats`]: what has come and gone.
 //!
@@ -23,12 +23,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod deadline;
 mod queue;
-mod replies;
 mod reply_to;
 mod stats;
 
+pub use deadline::Deadline;
 pub use queue::{Put, Queue, Taken};
-pub use replies::{Replies, Ticket};
 pub use reply_to::ReplyTo;
 pub use stats::MailboxStats;

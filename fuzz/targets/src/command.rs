@@ -14,7 +14,7 @@ pub fn command(input: &[u8]) {
     let Ok(body) = CommandBody::decode(Bytes::copy_from_slice(input)) else {
         return;
     };
-    let again = CommandBody::encode(&body.command, &body.args);
+    let again = CommandBody::encode(body.command(), &body.args);
     assert_eq!(again.as_deref(), Ok(input), "a body has one form only");
 }
 

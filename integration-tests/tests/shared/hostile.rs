@@ -93,9 +93,15 @@ async fn never(cx: Context) {
     std::future::pending::<()>().await;
 }
 
-/// More than this process has asked of the arbiter's: its next numbers are among these. Too few for their credit to be
-/// returned, which the runtime here has not spent.
-const NUMBERS: u64 = 32;
+/// Asks in flight at once from this process to the arbiter's, and how often each place among them has been used: more
+/// than have been, so that its next numbers are among these. Too few for their credit to be returned, which the
+/// runtime here has not spent.
+const PLACES: u64 = 2;
+const USES: u64 = 16;
+
+fn numbers() -> impl Iterator<Item = u64> {
+    (0..PLACES).flat_map(|place| (1..=USES).map(move |used| used << 32 | place))
+}
 
 /// Has `to` asked with what is forged, under the number of an ask that `silent` does not answer. What that ask is
 /// answered.
@@ -111,12 +117,12 @@ async fn forge(
     let asking = tokio::spawn(send(&silent, never, ()).into_future());
     while !send(&silent, info, ()).await?.extra.0.contains_key("ready") {}
     let (link, descriptor) = (arbiters_link()?, what.descriptor()?);
-    for request in 1..=NUMBERS {
+    for request in numbers() {
         say(link.as_fd(), &sum_for(&to, request)?, descriptor.as_fd())?;
     }
     let answer = asking.await?.map_err(not_answered).err();
     // Asks with those numbers may be answered by what was forged: none that matters has one.
-    for _ in 0..NUMBERS {
+    for _ in numbers() {
         let _ = send(&to, ping, ()).await;
     }
     Ok(answer)

@@ -8,12 +8,8 @@ use super::tree::{Dependency, Member, Tree};
 const LAYERS: &[&[&str]] = &[
     &["pulsar-wire", "pulsar-sys", "pulsar-macros", "pulsar-ring"],
     &["pulsar-model"],
-    &[
-        "pulsar-policy",
-        "pulsar-loop",
-        "pulsar-link",
-        "pulsar-child",
-    ],
+    &["pulsar-policy", "pulsar-loop", "pulsar-child"],
+    &["pulsar-link"],
     &["pulsar-mailbox"],
     &["pulsar-actor"],
     &["pulsar-registry"],

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pulsar_link::payload::Outcome;
-use pulsar_link::{CloseReason, Fare, Peers, PendingReply};
+use pulsar_link::{CloseReason, Fare, Peers, Reply};
 use pulsar_model::{Cause, SendError};
 use pulsar_wire::Incarnation;
 use tokio::net::UnixStream;
-use tokio::sync::oneshot;
 
 use crate::support::{End, host, message};
 
@@ -20,11 +19,8 @@ async fn outcome(word_first: bool) -> Outcome {
     let one = End::new(2, stream, false);
     let peers = Arc::new(Peers::new(4));
     peers.add(Arc::clone(&one.link));
-    let (caller, answer) = oneshot::channel();
-    let reply = PendingReply::Local(caller);
-    one.link
-        .try_send_ask(message(2, 0), Fare::Credit, reply)
-        .unwrap();
+    let sent = one.link.try_send_ask(message(2, 0), Fare::Credit, None);
+    let answer = Reply::new(Arc::clone(&one.link), sent.unwrap());
     let word = || peers.ended(host(2), Incarnation::FIRST, &Cause::Code(9));
     if word_first {
         word();

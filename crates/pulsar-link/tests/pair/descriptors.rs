@@ -4,16 +4,16 @@ use std::io::{IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pulsar_link::payload::{NATIVE, Outcome};
-use pulsar_link::{AskBody, Body, CloseReason, Fare, Link, PendingReply, SharedBytes};
+use pulsar_link::{AskBody, Body, CloseReason, Fare, Link, Reply, SharedBytes};
 use pulsar_sys::descriptors::{MAX_DESCRIPTORS, send_with_descriptors};
 use pulsar_wire::{CommandBody, Frame, Incarnation, Kind};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use tokio::net::UnixStream;
-use tokio::sync::oneshot;
 
 use crate::support::{End, encoded, host, pair};
 
@@ -144,11 +144,9 @@ async fn shared_bytes_go_with_asks_and_with_their_replies() {
             let shared = SharedBytes::copy_from(text.as_bytes()).unwrap();
             let args = Body::of(NATIVE, &(number, shared)).unwrap();
             let body = AskBody::new(host(2), "shout", NATIVE, &args.bytes, None).unwrap();
-            let (caller, answer) = oneshot::channel();
-            let reply = PendingReply::Local(caller);
             let body = body.with(args.passed);
-            one.link.send_ask(body, Fare::Free, reply).await.unwrap();
-            answers.push(answer);
+            let sent = one.link.send_ask(body, Fare::Free).await;
+            answers.push(Reply::new(Arc::clone(&one.link), sent.unwrap()));
         }
         for (number, answer) in answers.into_iter().enumerate() {
             let Outcome::Reply(reply) = answer.await.unwrap() else {

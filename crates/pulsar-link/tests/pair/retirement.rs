@@ -5,26 +5,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use pulsar_link::payload::{Outcome, Payload};
-use pulsar_link::{CloseReason, Fare, Link, Peers, PendingReply, Unsent};
+use pulsar_link::{CloseReason, Fare, Link, Peers, Reply, Unsent};
 use pulsar_model::Cause;
 use pulsar_wire::{Frame, Kind};
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::support::{Came, End, Handler, direct, host, message, number, pair, start};
 
 /// Asks in flight each way.
 const ASKS: u32 = 20;
 
-fn ask(link: &Link, number: u32) -> oneshot::Receiver<Outcome> {
-    let (caller, answer) = oneshot::channel();
-    let reply = PendingReply::Local(caller);
-    link.try_send_ask(message(7, number), Fare::Credit, reply)
-        .unwrap();
-    answer
+fn ask(link: &Arc<Link>, number: u32) -> Reply {
+    let sent = link.try_send_ask(message(7, number), Fare::Credit, None);
+    Reply::new(Arc::clone(link), sent.unwrap())
 }
 
-async fn replied(answer: oneshot::Receiver<Outcome>, number: u32) {
+async fn replied(answer: Reply, number: u32) {
     let outcome = answer.await.unwrap();
     let Outcome::Reply(Payload::Wire(_, body)) = outcome else {
         panic!("no reply but {outcome:?}");

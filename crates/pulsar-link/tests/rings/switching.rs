@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pulsar_link::payload::Outcome;
-use pulsar_link::{CloseReason, Fare, Link, PendingReply, RingSettings};
+use pulsar_link::{CloseReason, Fare, Link, Reply, RingSettings};
 use pulsar_wire::{Frame, Incarnation, Kind, MAX_FRAME_BYTES};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::support::{End, Handler, host, message, number, pair, start};
 
@@ -124,12 +124,8 @@ async fn replies_that_fill_their_ring_all_come_and_hold_up_no_ask() {
     on_rings(&one.link, &two.link).await;
     let mut answers = Vec::new();
     for count in 0..ASKS {
-        let (caller, answer) = oneshot::channel();
-        let reply = PendingReply::Local(caller);
-        one.link
-            .try_send_ask(message(7, count), Fare::Credit, reply)
-            .unwrap();
-        answers.push(answer);
+        let sent = one.link.try_send_ask(message(7, count), Fare::Credit, None);
+        answers.push(Reply::new(Arc::clone(&one.link), sent.unwrap()));
     }
     for count in 0..ASKS {
         let came = two.next().await;
@@ -167,11 +163,9 @@ async fn many_hot_links_of_one_loop_all_go_on() {
         }));
         tasks.push(tokio::spawn(async move {
             for count in 0..ASKS {
-                let (caller, answer) = oneshot::channel();
-                let reply = PendingReply::Local(caller);
-                let sent = one.link.send_ask(message(7, count), Fare::Credit, reply);
-                sent.await.unwrap();
-                assert!(matches!(answer.await.unwrap(), Outcome::Reply(_)));
+                let sent = one.link.send_ask(message(7, count), Fare::Credit).await;
+                let reply = Reply::new(Arc::clone(&one.link), sent.unwrap());
+                assert!(matches!(reply.await.unwrap(), Outcome::Reply(_)));
             }
             assert!(one.link.is_on_ring());
             one.link.close();
@@ -234,12 +228,9 @@ fn links_that_have_been_hot_and_are_idle_use_no_processor() {
             }
         });
         for count in 0..1_000 {
-            let (caller, answer) = oneshot::channel();
-            let reply = PendingReply::Local(caller);
-            one.link
-                .try_send_ask(message(7, count), Fare::Credit, reply)
-                .unwrap();
-            answer.await.unwrap();
+            let sent = one.link.try_send_ask(message(7, count), Fare::Credit, None);
+            let reply = Reply::new(Arc::clone(&one.link), sent.unwrap());
+            reply.await.unwrap();
         }
         // Longer than any reader polls.
         tokio::time::sleep(Duration::from_millis(20)).await;

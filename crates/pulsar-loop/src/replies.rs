@@ -1,4 +1,4 @@
-//! Replies on their way from an actor to callers in its own process.
+//! Replies on their way to callers in this process.
 
 use std::fmt;
 use std::mem;
@@ -7,7 +7,10 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-/// A slot for each reply that an actor owes to its own process. Slots are used again, so that an ask allocates
+/// Asks that may be open at once, each of some hundred bytes; past this many the other side is not keeping up.
+pub const MOST: usize = 1 << 18;
+
+/// A slot for each reply that an actor, or the other side of a link, owes to this process. Slots are used again, so that an ask allocates
 /// nothing once there are as many as there were ever asks at once.
 ///
 /// A [`Ticket`] stands for one ask. The caller holds one copy and its message the other; each may be used late or
@@ -22,6 +25,8 @@ struct Slots<R> {
     all: Vec<Slot<R>>,
     /// Those that are used for no ask.
     free: Vec<u32>,
+    /// How many wait.
+    awaited: usize,
     closed: bool,
 }
 
@@ -47,8 +52,25 @@ pub struct Ticket {
     used: u32,
 }
 
+impl Ticket {
+    /// As a number that is not 0, and less than 2⁶³.
+    pub fn number(self) -> u64 {
+        u64::from(self.used) << 32 | u64::from(self.slot)
+    }
+
+    /// The ticket of this number. One that was never given is nobody's.
+    pub fn of_number(number: u64) -> Self {
+        let part = |part: u64| u32::try_from(part & u64::from(u32::MAX)).unwrap_or_default();
+        Self {
+            slot: part(number),
+            used: part(number >> 32),
+        }
+    }
+}
+
 impl<R> Replies<R> {
-    /// A ticket for an ask that is about to be sent, whose caller is woken so; `None` once nothing is answered any more.
+    /// A ticket for an ask that is about to be sent, whose caller is woken so; `None` once nothing is answered any more,
+    /// or where [`MOST`] are open.
     pub fn open(&self, caller: Option<&Waker>) -> Option<Ticket> {
         let mut slots = self.slots.lock();
         if slots.closed {
@@ -56,6 +78,7 @@ impl<R> Replies<R> {
         }
         let slot = match slots.free.pop() {
             Some(slot) => slot,
+            None if slots.all.len() >= MOST => return None,
             None => {
                 let slot = u32::try_from(slots.all.len()).ok()?;
                 slots.all.push(Slot {
@@ -66,9 +89,12 @@ impl<R> Replies<R> {
             }
         };
         let place = slots.all.get_mut(slot as usize)?;
-        place.used = place.used.wrapping_add(1);
+        // Never 0: no ticket's number is.
+        place.used = (place.used + 1) % (1 << 31);
+        place.used = place.used.max(1);
         place.stage = Stage::Awaited(caller.cloned());
         let used = place.used;
+        slots.awaited += 1;
         Some(Ticket { slot, used })
     }
 
@@ -90,6 +116,7 @@ impl<R> Replies<R> {
             Stage::Late => return Poll::Ready(None),
             stage => mem::replace(stage, Stage::Free),
         };
+        slots.awaited -= usize::from(matches!(given, Stage::Awaited(_)));
         slots.free(ticket);
         // Outside of the lock: a waker's drop may run code of others.
         drop(slots);
@@ -99,34 +126,74 @@ impl<R> Replies<R> {
         })
     }
 
-    /// Gives the reply to the caller, if it still waits.
-    pub fn give(&self, ticket: Ticket, reply: R) {
+    /// Gives the reply to the caller; false if it waits no more.
+    pub fn give(&self, ticket: Ticket, reply: R) -> bool {
         let mut slots = self.slots.lock();
         let before = match slots.stage(ticket) {
             Some(stage @ Stage::Awaited(_)) => mem::replace(stage, Stage::Given(reply)),
             Some(Stage::Late) => {
                 self.late.fetch_sub(1, Ordering::Release);
                 slots.free(ticket);
-                return;
+                return false;
             }
-            Some(Stage::Given(_) | Stage::Free) | None => return,
+            Some(Stage::Given(_) | Stage::Free) | None => return false,
         };
+        slots.awaited -= 1;
         drop(slots);
         if let Stage::Awaited(Some(waker)) = before {
             waker.wake();
         }
+        true
     }
 
-    /// The caller waits no more. Its message is run all the same.
-    pub fn give_up(&self, ticket: Ticket) {
+    /// Gives all who wait the reply that `reply` makes.
+    pub fn give_all(&self, mut reply: impl FnMut() -> R) {
+        let mut slots = self.slots.lock();
+        slots.awaited = 0;
+        let mut wakers = Vec::new();
+        for slot in &mut slots.all {
+            if let Stage::Awaited(waker) = &mut slot.stage {
+                wakers.extend(waker.take());
+                slot.stage = Stage::Given(reply());
+            }
+        }
+        drop(slots);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many wait: neither given a reply nor late.
+    pub fn waiting(&self) -> usize {
+        self.slots.lock().awaited
+    }
+
+    /// The caller waits no more. Its message is run all the same. False if there was a reply, or it waited no more
+    /// before.
+    pub fn give_up(&self, ticket: Ticket) -> bool {
         let mut slots = self.slots.lock();
         let before = match slots.stage(ticket) {
-            Some(Stage::Late) | None => return,
+            Some(Stage::Late) | None => return false,
             Some(stage) => mem::replace(stage, Stage::Free),
         };
+        let waited = matches!(before, Stage::Awaited(_));
+        slots.awaited -= usize::from(waited);
         slots.free(ticket);
         drop(slots);
         drop(before);
+        waited
+    }
+
+    /// The same, where the message has never left; a reply that was given nevertheless stays for the caller.
+    pub fn give_up_unanswered(&self, ticket: Ticket) -> bool {
+        let mut slots = self.slots.lock();
+        let before = match slots.stage(ticket) {
+            Some(stage @ Stage::Awaited(_)) => mem::replace(stage, Stage::Free),
+            _ => return false,
+        };
+        slots.awaited -= 1;
+        slots.free(ticket);
+        drop(slots);
+        drop(before);
+        true
     }
 
     /// The caller's time has passed: the message is not to be run if its turn has not come yet.
@@ -134,6 +201,7 @@ impl<R> Replies<R> {
         let mut slots = self.slots.lock();
         if let Some(stage @ Stage::Awaited(_)) = slots.stage(ticket) {
             let before = mem::replace(stage, Stage::Late);
+            slots.awaited -= 1;
             self.late.fetch_add(1, Ordering::Release);
             drop(slots);
             drop(before);
@@ -191,6 +259,7 @@ impl<R> Default for Replies<R> {
             slots: Mutex::new(Slots {
                 all: Vec::new(),
                 free: Vec::new(),
+                awaited: 0,
                 closed: false,
             }),
             late: AtomicUsize::new(0),
@@ -226,8 +295,9 @@ mod tests {
         let replies = Replies::default();
         let (one, two) = (replies.open(None).unwrap(), replies.open(None).unwrap());
         assert_eq!(poll(&replies, two), None);
-        replies.give(two, 2);
-        replies.give(one, 1);
+        assert_eq!(replies.waiting(), 2);
+        assert!(replies.give(two, 2) && replies.give(one, 1));
+        assert_eq!(replies.waiting(), 0);
         assert_eq!(poll(&replies, two), Some(Some(2)));
         assert_eq!(poll(&replies, one), Some(Some(1)));
         let again = [replies.open(None).unwrap(), replies.open(None).unwrap()];
@@ -238,13 +308,12 @@ mod tests {
     fn a_reply_to_an_ask_that_was_given_up_reaches_nobody_else() {
         let replies = Replies::default();
         let before = replies.open(None).unwrap();
-        replies.give_up(before);
+        assert!(replies.give_up(before) && !replies.give_up(before));
         let after = replies.open(None).unwrap();
         assert_eq!(before.slot, after.slot);
-        replies.give(before, 1);
+        assert!(!replies.give(before, 1));
         assert_eq!(poll(&replies, after), None);
-        replies.give(after, 2);
-        replies.give(after, 3);
+        assert!(replies.give(after, 2) && !replies.give(after, 3));
         assert_eq!(poll(&replies, after), Some(Some(2)));
         assert_eq!(poll(&replies, after), Some(None));
     }
@@ -257,9 +326,31 @@ mod tests {
         replies.be_late(late);
         replies.give_up(replies.open(None).unwrap());
         assert!(replies.is_late(late));
-        replies.give(late, 1);
+        assert_eq!(replies.waiting(), 0);
+        assert!(!replies.give(late, 1));
         assert!(!replies.is_late(late));
         assert_eq!(replies.slots.lock().free.len(), 2);
+    }
+
+    #[test]
+    fn all_who_wait_are_given_one() {
+        let replies = Replies::default();
+        let tickets = [(); 3].map(|()| replies.open(None).unwrap());
+        replies.give(tickets[0], 1);
+        replies.give_all(|| 7);
+        let given = tickets.map(|ticket| poll(&replies, ticket));
+        assert_eq!(given, [1, 7, 7].map(|reply| Some(Some(reply))));
+    }
+
+    #[test]
+    fn a_ticket_is_a_number() {
+        let replies = Replies::<u32>::default();
+        let ticket = replies.open(None).unwrap();
+        assert!((1..1 << 63).contains(&ticket.number()));
+        assert_eq!(Ticket::of_number(ticket.number()), ticket);
+        for nobodys in [0, u64::MAX, 1 << 63] {
+            assert!(!replies.give(Ticket::of_number(nobodys), 1));
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ const REST: u8 = 2;
 /// Tells two parts of one task apart, the work of an actor and the rest of its life, by giving each a waker of its
 /// own: a message wakes the work, and only that is polled.
 #[derive(Default)]
-pub(crate) struct Gate(Option<Wakers>);
+pub struct Gate(Option<Wakers>);
 
 struct Wakers {
     parts: Arc<Parts>,
@@ -30,15 +30,17 @@ struct Rest(Arc<Parts>);
 
 /// The parts that are to be polled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Due {
-    pub(crate) work: bool,
-    pub(crate) rest: bool,
+pub struct Due {
+    /// The work.
+    pub work: bool,
+    /// The rest.
+    pub rest: bool,
 }
 
 impl Gate {
     /// What is to be polled in this poll of the task: what was woken since the last. Both, where the task was woken
     /// otherwise, or has got another waker.
-    pub(crate) fn due(&mut self, task: &Context<'_>) -> Due {
+    pub fn due(&mut self, task: &Context<'_>) -> Due {
         let woken = match &self.0 {
             Some(wakers) if wakers.parts.task.will_wake(task.waker()) => {
                 wakers.parts.woken.swap(0, Ordering::Acquire)
@@ -55,12 +57,12 @@ impl Gate {
     }
 
     /// The waker of the work. None before the first [`due`](Self::due).
-    pub(crate) fn work(&self) -> Option<&Waker> {
+    pub fn work(&self) -> Option<&Waker> {
         self.0.as_ref().map(|wakers| &wakers.work)
     }
 
     /// The waker of the rest. None before the first [`due`](Self::due).
-    pub(crate) fn rest(&self) -> Option<&Waker> {
+    pub fn rest(&self) -> Option<&Waker> {
         self.0.as_ref().map(|wakers| &wakers.rest)
     }
 }

@@ -6,13 +6,15 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::system::LONGEST;
+/// The longest time that anything is given: a year. Longer ones are cut to it, so that adding
+/// them to the time of day never overflows.
+pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The shortest period: a task that is due again at once would only heat the processor.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How often the periodic task runs, and when it runs next.
-pub(crate) struct Period {
+pub struct Period {
     timing: Mutex<Timing>,
     changed: Notify,
 }
@@ -27,7 +29,9 @@ struct Timing {
 }
 
 impl Period {
-    pub(crate) fn new(period: Duration) -> Self {
+    /// Of this length, between a millisecond and [`LONGEST`]. Nothing is due before it is
+    /// [counted from](Self::count_from) somewhere.
+    pub fn new(period: Duration) -> Self {
         let timing = Timing {
             period: period.clamp(SHORTEST, LONGEST),
             ended: None,
@@ -39,12 +43,13 @@ impl Period {
         }
     }
 
-    pub(crate) fn get(&self) -> Duration {
+    /// How long it is.
+    pub fn get(&self) -> Duration {
         self.timing.lock().period
     }
 
     /// Another period, counted from the end of the last run.
-    pub(crate) fn set(&self, period: Duration) {
+    pub fn set(&self, period: Duration) {
         let mut timing = self.timing.lock();
         timing.period = period.clamp(SHORTEST, LONGEST);
         if let (Some(ended), Some(next)) = (timing.ended, &mut timing.next) {
@@ -55,24 +60,24 @@ impl Period {
     }
 
     /// Waits until the period has been set anew.
-    pub(crate) async fn changed(&self) {
+    pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
     /// When the task runs next; `None` if nobody has decided that.
-    pub(crate) fn next(&self) -> Option<Instant> {
+    pub fn next(&self) -> Option<Instant> {
         self.timing.lock().next
     }
 
     /// A run has ended: the next is counted from here, so that a slow one delays and never piles up.
-    pub(crate) fn count_from(&self, now: Instant) {
+    pub fn count_from(&self, now: Instant) {
         let mut timing = self.timing.lock();
         timing.ended = Some(now);
         timing.next = Some(now + timing.period);
     }
 
     /// No run is to come, until the next [`count_from`](Self::count_from).
-    pub(crate) fn suspend(&self) {
+    pub fn suspend(&self) {
         self.timing.lock().next = None;
     }
 }

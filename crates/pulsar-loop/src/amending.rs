@@ -3,17 +3,15 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::context::Cell;
-
 thread_local! {
     /// The hooks that run on this thread now, the innermost last: whose, and which.
-    static RUNNING: RefCell<Vec<(*const Cell, &'static str)>> = const { RefCell::new(Vec::new()) };
+    static RUNNING: RefCell<Vec<(*const (), &'static str)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls the hook `name` of the actor of `cell`; `None` if that runs here already: an `on_info` hook
+/// Calls the hook `name` of `owner`; `None` if that runs here already: an `on_info` hook
 /// that looks at the info would be called without end.
-pub(crate) fn unless_within<R>(
-    cell: &Arc<Cell>,
+pub fn unless_within<T, R>(
+    owner: &Arc<T>,
     name: &'static str,
     call: impl FnOnce() -> R,
 ) -> Option<R> {
@@ -24,7 +22,7 @@ pub(crate) fn unless_within<R>(
         }
     }
     // Only compared, never followed.
-    let hook = (Arc::as_ptr(cell), name);
+    let hook = (Arc::as_ptr(owner).cast::<()>(), name);
     if RUNNING.with_borrow(|running| running.contains(&hook)) {
         return None;
     }
