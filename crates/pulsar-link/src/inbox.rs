@@ -17,6 +17,9 @@ use crate::rings::Inbound;
 
 /// Room for one read: what a socketpair holds by default, so that one read can empty it.
 const READ_BYTES: usize = 64 << 10;
+/// The room at first, which becomes that once a read has filled it: most processes are never sent so much at once, and each
+/// would have pages of its own for it.
+const FIRST_READ_BYTES: usize = 2 << 10;
 
 thread_local! {
     /// What was read last: one buffer for all links of the thread, since an idle link holds no memory.
@@ -37,13 +40,16 @@ pub(crate) fn read(
     let read = READ.with_borrow_mut(|buffer| {
         // The system layer writes to bytes that are there already.
         if buffer.is_empty() {
-            *buffer = vec![0; READ_BYTES];
+            *buffer = vec![0; FIRST_READ_BYTES];
         }
-        let buffer = &mut buffer[..most.min(READ_BYTES)];
+        let room = most.min(buffer.len());
         let received = stream.try_io(Interest::READABLE, || {
-            recv_with_descriptors(stream, buffer, descriptors)
+            recv_with_descriptors(stream, &mut buffer[..room], descriptors)
         })?;
         take(&buffer[..received.bytes]);
+        if received.bytes == buffer.len() && buffer.len() < READ_BYTES {
+            *buffer = vec![0; READ_BYTES];
+        }
         Ok::<_, std::io::Error>(received)
     });
     match read {
