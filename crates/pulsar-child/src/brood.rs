@@ -112,6 +112,11 @@ impl Brood {
         self.children.lock().contains(pid)
     }
 
+    /// The children that have not been reaped.
+    pub fn pids(&self) -> HashSet<Pid> {
+        self.children.lock().pids().collect()
+    }
+
     /// Signals a child. One that has been reaped gets nothing: its pid may be a stranger's.
     pub fn signal(&self, pid: Pid, signal: Signal) {
         if let Err(error) = self.children.lock().signal(pid, signal) {

@@ -29,16 +29,29 @@ pub struct Confinement {
 
 impl Confinement {
     /// Prepares for one life: makes its control group, if it is to have one and can.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError::Limit`] if the actor could not even be given its descriptors.
     pub fn prepare(
         memory: &Arc<Memory>,
         limits: Limits,
-        descriptors: usize,
         (aid, incarnation): (Aid, Incarnation),
-    ) -> Result<Self, SpawnError> {
+    ) -> Self {
+        let group = group(memory, aid, incarnation, &limits);
+        if group.is_none() {
+            memory.watch_kills();
+        }
+        Self {
+            memory: Arc::clone(memory),
+            limits: of_process(&limits, group.is_some()),
+            group,
+            is_best_effort: limits.best_effort,
+        }
+    }
+
+    /// Whether the process can have so many descriptors beside its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::Limit`] if the actor could not even be given them.
+    pub fn check_room(limits: &Limits, descriptors: usize) -> Result<(), SpawnError> {
         let needed = LEAST_OPEN_FILES + descriptors as u64;
         if let Some(count) = limits.open_files_max.filter(|count| *count < needed) {
             return Err(SpawnError::Limit {
@@ -47,19 +60,10 @@ impl Confinement {
                 ),
             });
         }
-        let group = group(memory, aid, incarnation, &limits);
-        if group.is_none() {
-            memory.watch_kills();
-        }
-        Ok(Self {
-            memory: Arc::clone(memory),
-            limits: of_process(&limits, group.is_some()),
-            group,
-            is_best_effort: limits.best_effort,
-        })
+        Ok(())
     }
 
-    /// Confines the process, which runs nothing of the user's before it is sent its boot record.
+    /// Confines the process, which runs nothing of the user's before its [`Letter`](crate::Letter) is released.
     ///
     /// # Errors
     ///

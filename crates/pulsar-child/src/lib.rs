@@ -7,8 +7,9 @@
 //!
 //! * [`Brood`]: the child processes, and their exits, of which [`exits`] learns by SIGCHLD; [`LastWords`]: that an actor has
 //!   ended, before its process has.
-//! * [`SetAside`], [`Templates`] and [`keep`]: the process from which children are forked; [`Desk`]: where it is asked;
-//!   [`make`]: by it, or by exec.
+//! * [`SetAside`], [`Templates`] and [`keep`]: the process from which children are forked; [`Ordered`]: a fork to be;
+//!   [`make`]: by it, or by exec; [`Letter`]: what the process is told first.
+//! * [`Surroundings`]: the world of a child, as it is told of it; [`LogConfig`]: what it logs.
 //! * [`Aside`]: what may block for a moment, beside the loop.
 //! * [`Confinement`]: what holds one process to its limits, and tells whether it died of them.
 //! * [`Memory`]: control groups for memory: those of processes, and the own one.
@@ -21,20 +22,26 @@ mod brood;
 mod confinement;
 pub mod exits;
 mod last_words;
+mod letter;
+mod log;
 mod make;
 mod memory;
 mod relay;
 mod set_aside;
 mod stderr;
+mod surroundings;
 mod templates;
 
 pub use aside::Aside;
 pub use brood::Brood;
 pub use confinement::{Confinement, LEAST_OPEN_FILES};
 pub use last_words::LastWords;
+pub use letter::Letter;
+pub use log::LogConfig;
 pub use make::make;
 pub use memory::Memory;
 pub use relay::{RELAY, Relay};
 pub use set_aside::{Entered, SetAside, Way};
 pub use stderr::{Last, Stderr};
-pub use templates::{Desk, Made, Templates, Unforked, keep};
+pub use surroundings::{MARK, Surroundings, marked, settle};
+pub use templates::{Made, Ordered, Templates, Unforked, keep};

@@ -1,24 +1,24 @@
 //! How a child process comes to be.
 
-use std::sync::Arc;
-
 use pulsar_model::SpawnError;
 use pulsar_sys::{ExecSpec, exec};
 
-use crate::{Brood, Desk, Made, Unforked};
+use crate::{Brood, Letter, Made, Ordered, Unforked};
 
-/// Forks the process from the template, if there is one; else executes the program's file. On the main thread.
+/// Waits for the fork, if one was ordered; else executes the program's file, as this says. On the main thread. The letter is
+/// sent to the process, as far as its link has room and it may be sent: what is left is the caller's to send.
 ///
 /// # Errors
 ///
 /// [`SpawnError::Exec`].
 pub async fn make(
     brood: &Brood,
-    desk: Option<Arc<Desk>>,
-    spec: &ExecSpec,
+    ordered: Option<Ordered>,
+    spec: impl FnOnce() -> ExecSpec,
+    letter: &mut Letter,
 ) -> Result<Made, SpawnError> {
-    if let Some(desk) = desk {
-        match desk.fork(brood, spec.pipes_stderr).await {
+    if let Some(ordered) = ordered {
+        match ordered.made(brood, letter).await {
             Ok(made) => return Ok(made),
             Err(Unforked::Refused(error)) => {
                 return Err(SpawnError::Exec {
@@ -29,12 +29,15 @@ pub async fn make(
             Err(Unforked::Gone) => tracing::debug!("no answer of the template process: by exec"),
         }
     }
-    let spawned = exec::spawn(spec).map_err(|error| SpawnError::Exec {
+    letter.begin_anew();
+    let spawned = exec::spawn(&spec()).map_err(|error| SpawnError::Exec {
         errno: error.errno(),
         message: error.to_string(),
     })?;
     // In the same step: nobody looks for exits in between.
     let exit = brood.adopt(spawned.pid);
+    // A failure is seen again by who sends the rest.
+    let _ = letter.send(&spawned.link);
     Ok(Made {
         pid: spawned.pid,
         exit,

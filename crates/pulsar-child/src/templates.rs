@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use parking_lot::Mutex;
 use pulsar_sys::template::{self, Answer, Answers, Template, Ticket};
 use pulsar_sys::{ExecSpec, Exit, Inheritance, Pid, Signal, usage};
 use tokio::io::Interest;
-use tokio::net::UnixStream;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::{Brood, SetAside};
+use crate::{Brood, Letter, SetAside};
 
 /// A fork takes a fraction of a millisecond. A template that does not answer for so long is stopped, or lost.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,7 +58,7 @@ pub struct Made {
     /// Resolves when it has exited.
     pub exit: oneshot::Receiver<Exit>,
     /// This process's end of its link.
-    pub link: std::os::unix::net::UnixStream,
+    pub link: UnixStream,
     /// Where its standard error stream is read, if that is a pipe.
     pub stderr: Option<OwnedFd>,
 }
@@ -71,21 +72,35 @@ pub enum Unforked {
 }
 
 impl Templates {
-    /// Where to ask for a fork, if there is a template that has what children are to inherit.
-    pub fn desk(&self, inheritance: Inheritance) -> Option<Arc<Desk>> {
-        let mut state = self.state.lock();
-        let State::There(desk) = &*state else {
-            return None;
+    /// Orders a fork, if there is a template: before it is known whether that has what children are to inherit, so that it
+    /// forks meanwhile. Say that by [`Ordered::if_inherits`] before anything is sent to the fork.
+    pub fn order(&self, brood: &Brood, pipes_stderr: bool) -> Option<Ordered> {
+        let desk = match &*self.state.lock() {
+            State::There(desk) => Arc::clone(desk),
+            State::Absent | State::Closed => return None,
         };
-        if desk.inheritance == inheritance {
-            return Some(Arc::clone(desk));
-        }
+        let is_early = *desk.stage.borrow() == Stage::Preparing;
+        let sent = match is_early {
+            true => None,
+            false => Some(desk.send(brood, pipes_stderr)),
+        };
+        Some(Ordered {
+            desk,
+            pipes_stderr,
+            sent,
+        })
+    }
+
+    /// What children are to inherit is not what this template has: it is made anew.
+    fn outdated(&self, desk: &Arc<Desk>) {
         tracing::debug!(
             "what children inherit has changed since the template process was made: it is made anew"
         );
         desk.dismiss();
-        *state = State::Absent;
-        None
+        let mut state = self.state.lock();
+        if matches!(&*state, State::There(there) if Arc::ptr_eq(there, desk)) {
+            *state = State::Absent;
+        }
     }
 
     /// The template and the descriptor over which it is asked.
@@ -223,11 +238,74 @@ async fn end(brood: &Brood, pid: Pid, exit: oneshot::Receiver<Exit>) {
     let _ = timeout(END_PATIENCE, exit).await;
 }
 
+/// A fork that has been ordered. Dropped, it is for nobody: a process that was made for it finds the end of its link, and
+/// ends.
+pub struct Ordered {
+    desk: Arc<Desk>,
+    pipes_stderr: bool,
+    /// Nothing while the template prepares.
+    sent: Option<Result<Sent, Unforked>>,
+}
+
+/// An order on its way.
+struct Sent {
+    answer: oneshot::Receiver<Answered>,
+    link: UnixStream,
+    stderr: Option<OwnedFd>,
+}
+
+impl Ordered {
+    /// The same if the fork inherits this; else nothing, and the template is made anew.
+    pub fn if_inherits(self, templates: &Templates, inheritance: Inheritance) -> Option<Self> {
+        if self.desk.inheritance == inheritance {
+            return Some(self);
+        }
+        templates.outdated(&self.desk);
+        None
+    }
+
+    /// Sends the letter to the fork, as far as it may be sent and has room, and waits until the fork is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Unforked`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A process that was made for nobody finds the end of its link, and ends.
+    pub async fn made(self, brood: &Brood, letter: &mut Letter) -> Result<Made, Unforked> {
+        let desk = &self.desk;
+        let sent = match self.sent {
+            Some(sent) => sent?,
+            None if desk.serves().await => desk.send(brood, self.pipes_stderr)?,
+            None => return Err(Unforked::Gone),
+        };
+        // While the template forks. A failure is seen again by who sends the rest.
+        let _ = letter.send(&sent.link);
+        match timeout(ANSWER_TIMEOUT, sent.answer).await {
+            Ok(Ok(Ok((pid, exit)))) => Ok(Made {
+                pid,
+                exit,
+                link: sent.link,
+                stderr: sent.stderr,
+            }),
+            Ok(Ok(Err(error))) => Err(Unforked::Refused(error)),
+            Ok(Err(_)) => Err(Unforked::Gone),
+            Err(_) => {
+                tracing::warn!(pid = %desk.pid, "the template process does not answer: it is made anew");
+                desk.dismiss();
+                Err(Unforked::Gone)
+            }
+        }
+    }
+}
+
 /// Where one template is asked, and answers.
 #[derive(Debug)]
-pub struct Desk {
+struct Desk {
     pid: Pid,
-    control: UnixStream,
+    /// Only what can be read wakes its reader: requests are sent whether there is room or not.
+    control: AsyncFd<UnixStream>,
     /// What its forks inherit.
     inheritance: Inheritance,
     made: Instant,
@@ -252,49 +330,19 @@ struct Waiting {
 type Answered = Result<(Pid, oneshot::Receiver<Exit>), io::Error>;
 
 impl Desk {
+    #[expect(
+        deprecated,
+        reason = "its successor is `unsafe` and asks for what `UnixStream` promises: it stays open"
+    )]
     fn new(template: Template, inheritance: Inheritance) -> io::Result<Self> {
         Ok(Self {
             pid: template.pid,
-            control: UnixStream::from_std(template.control)?,
+            control: AsyncFd::with_interest(template.control, Interest::READABLE)?,
             inheritance,
             made: Instant::now(),
             stage: watch::Sender::new(Stage::Preparing),
             waiting: Mutex::default(),
         })
-    }
-
-    /// Has the template fork a process.
-    ///
-    /// # Errors
-    ///
-    /// [`Unforked`].
-    ///
-    /// # Cancel safety
-    ///
-    /// A process that was made for nobody finds the end of its link, and ends.
-    pub async fn fork(&self, brood: &Brood, pipes_stderr: bool) -> Result<Made, Unforked> {
-        if !self.serves().await {
-            return Err(Unforked::Gone);
-        }
-        let ticket = Ticket::new(pipes_stderr).map_err(Unforked::Refused)?;
-        let answer = self.ask(brood, &ticket).ok_or(Unforked::Gone)?;
-        // The child's ends are closed here, so that the link ends with the child.
-        let (link, stderr) = ticket.into_ends();
-        match timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(Ok(Ok((pid, exit)))) => Ok(Made {
-                pid,
-                exit,
-                link,
-                stderr,
-            }),
-            Ok(Ok(Err(error))) => Err(Unforked::Refused(error)),
-            Ok(Err(_)) => Err(Unforked::Gone),
-            Err(_) => {
-                tracing::warn!(pid = %self.pid, "the template process does not answer: it is made anew");
-                self.dismiss();
-                Err(Unforked::Gone)
-            }
-        }
     }
 
     /// Waits until the template serves. False if it has gone, or takes too long.
@@ -308,6 +356,19 @@ impl Desk {
         stage.is_ok_and(|stage| stage.is_ok_and(|stage| *stage == Stage::Serves))
     }
 
+    /// Orders a fork of a template that serves.
+    fn send(&self, brood: &Brood, pipes_stderr: bool) -> Result<Sent, Unforked> {
+        let ticket = Ticket::new(pipes_stderr).map_err(Unforked::Refused)?;
+        let answer = self.ask(brood, &ticket).ok_or(Unforked::Gone)?;
+        // The child's ends are closed here, so that the link ends with the child.
+        let (link, stderr) = ticket.into_ends();
+        Ok(Sent {
+            answer,
+            link,
+            stderr,
+        })
+    }
+
     /// Sends a request. Under the lock, so that requests and those who wait are in the same order.
     fn ask(&self, brood: &Brood, ticket: &Ticket) -> Option<oneshot::Receiver<Answered>> {
         let mut waiting = self.waiting.lock();
@@ -315,7 +376,7 @@ impl Desk {
             return None;
         }
         // No room is as good as no template: there never are more requests than processes that may boot.
-        ticket.send(&self.control).ok()?;
+        ticket.send(self.control.get_ref()).ok()?;
         brood.expect();
         let (sender, answer) = oneshot::channel();
         waiting.senders.push_back(sender);
@@ -327,8 +388,8 @@ impl Desk {
         let (mut answers, mut came) = (Answers::default(), Vec::new());
         let mut is_there = true;
         while is_there {
-            let read = self.control.async_io(Interest::READABLE, || {
-                answers.read(&self.control, &mut came)
+            let read = self.control.async_io(Interest::READABLE, |control| {
+                answers.read(control, &mut came)
             });
             is_there = read.await.unwrap_or(false);
             for answer in came.drain(..) {
@@ -369,7 +430,7 @@ impl Desk {
     /// The template ends, by itself.
     fn dismiss(&self) {
         // It may have gone.
-        let _ = template::dismiss(&self.control);
+        let _ = template::dismiss(self.control.get_ref());
     }
 
     /// The template has ended, and makes nothing more: who waits is told, and what it has made without telling is ended.

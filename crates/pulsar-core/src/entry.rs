@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
 use pulsar_sys::boot::{Errand, SingleThread};
 use pulsar_sys::template::{Seat, Served};
-use pulsar_sys::{BootSocket, World, boot, descriptors, occupation, trusting};
+use pulsar_sys::{BootSocket, CodeOffset, boot, descriptors, occupation, trusting};
 use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,7 +23,6 @@ use crate::delivery::Held;
 use crate::hosting::host;
 use crate::last_word::tell_before_abort;
 use crate::link_policy::LinkPolicy;
-use crate::log::LogConfig;
 use crate::node::{Node, Timing, Upward};
 use crate::placement::ChildIdentity;
 use crate::ways::Ways;
@@ -31,12 +30,15 @@ use crate::{Cause, Context, Error, EventLoop, Result, Role};
 use pulsar_actor::runtime::{
     Behaviour, Hooks, Identity, Life, Mailbox, Reports, drives, own_thread, patrol,
 };
-use pulsar_child::{SetAside, Way};
-use pulsar_link::payload::{NATIVE, decode};
+use pulsar_child::LogConfig;
+use pulsar_child::{Letter, MARK, SetAside, Surroundings, Way, settle};
+use pulsar_link::payload::{NATIVE, decode, encode};
 use pulsar_link::{Arrivals, Begun, Body, Link, LinkHandler, pump};
 
-/// The boot record is there before the child is: what takes longer than this never comes.
+/// The boot record is there before the child is, and the word to go on soon after: what takes longer than this never comes.
 const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The room for one read of the boot record.
+const BOOT_PIECE_BYTES: usize = 4 << 10;
 /// How long the last word may take to leave, at most, and as a part of the exit timeout: what is
 /// left of that when the drain timeout is over has room for it.
 const LAST_WORD_TIMEOUT: Duration = Duration::from_millis(300);
@@ -131,10 +133,23 @@ fn end(lived: Result<i32>) -> ! {
 fn serve(seat: Seat) -> Result<i32> {
     // Here, so that its forks need not.
     raise_oom_score();
+    if let Err(error) = boot::raise_open_files() {
+        tracing::debug!(%error, "limit of open files stays as it is");
+    }
+    settle();
+    warm_up();
     match seat.serve()? {
         Served::Child(socket, alone) => run(socket, Some(alone)),
         Served::Over => Ok(0),
     }
+}
+
+/// Does once what each fork would do anew: symbols are looked up by the loader when they are first used, and the program's
+/// image is looked for.
+fn warm_up() {
+    let written = encode(NATIVE, &LinkPolicy::default()).unwrap_or_default();
+    let _ = decode::<LinkPolicy>(NATIVE, &written);
+    let _ = CodeOffset::of(warm_up as fn());
 }
 
 fn raise_oom_score() {
@@ -145,13 +160,18 @@ fn raise_oom_score() {
 
 /// A child's whole life; its exit code. A fork of a template comes with the proof that it has one thread.
 fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
-    let received = receive(&socket)?;
-    let world: World = decode(NATIVE, &received.record.world)?;
-    let warnings = match &forked {
-        Some(alone) => boot::apply_alone(&world, alone),
-        None => boot::apply(&world),
-    };
+    // All that is not the user's, while the arbiter does its part. First what needs no word of it.
     boot::ignore_terminal_signals();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let Some(mut received) = receive(&socket)? else {
+        // Nobody wants this process any more.
+        return Ok(0);
+    };
+    let identity: ChildIdentity = decode(NATIVE, &received.record.identity)?;
+    let surroundings = Surroundings::read(&received.record.world).map_err(Error::from)?;
+    let warnings = surroundings.apply(&orphans::mark(&identity.birth), forked.as_ref())?;
     let log: Option<LogConfig> = decode(NATIVE, &received.record.log)?;
     if let Some(log) = &log {
         log.init();
@@ -162,33 +182,31 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
     if forked.is_none() {
         raise_oom_score();
     }
+    if forked.is_some() {
+        show(&identity.birth);
+    }
+    let _seat = drives(&EventLoop::from(runtime.handle().clone()));
+    let _patrolled = patrol();
+    received.await_go(&socket)?;
+    // From here on it is no fork that nobody knows of.
+    if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
+        tracing::debug!(%error, "the process keeps its name");
+    }
+    // To the limit that it is to have.
     if let Err(error) = boot::raise_open_files() {
         tracing::debug!(%error, "limit of open files stays as it is");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let _seat = drives(&EventLoop::from(runtime.handle().clone()));
-    let _patrolled = patrol();
-    let is_forked = forked.is_some();
-    let cause = runtime.block_on(live(socket, received, log, is_forked))?;
+    // Boxed, here and below: the loop moves what it is given from frame to frame, and each would have pages of the stack.
+    let cause = runtime.block_on(Box::pin(live(socket, received, identity, log)))?;
     runtime.shutdown_timeout(Duration::from_millis(100));
     Ok(exit_code(&cause))
 }
 
-/// Has tools show the process by the name of its actor; a fork, as they show one that was executed: by its arguments and its
-/// mark too.
-fn show(birth: &Identity, is_forked: bool) {
-    if let Err(error) = boot::name_process(birth.process_name().as_ref()) {
-        tracing::debug!(%error, "the process keeps its name");
-    }
-    if !is_forked {
-        return;
-    }
+/// Has tools show a fork as they show a process that was executed: by its arguments and its mark.
+fn show(birth: &Identity) {
     let program = std::env::args_os().next().unwrap_or_default();
     let name: OsString = format!("[{}]", birth.process_name()).into();
-    let (variable, mark) = orphans::mark(birth);
-    let mark: OsString = format!("{variable}={mark}").into();
+    let mark: OsString = format!("{MARK}={}", orphans::mark(birth)).into();
     if let Err(error) = boot::retitle(&[&program, &name], &[&mark]) {
         tracing::debug!(%error, "tools show this process as its template");
     }
@@ -213,23 +231,61 @@ struct Received {
     rest: Begun,
 }
 
-/// Reads the boot record and the descriptors that come with it.
-fn receive(socket: &BootSocket) -> Result<Received> {
+impl Received {
+    /// Waits until this process may go on: its limits are set then. What follows that word stays.
+    fn await_go(&mut self, socket: &BootSocket) -> Result<()> {
+        let rest = &mut self.rest;
+        if rest.bytes.is_empty() {
+            let mut chunk = [0; 512];
+            let read = read_some(socket, &mut chunk, &mut rest.descriptors, &mut rest.lost)?;
+            if read == 0 {
+                return Err(ended_early());
+            }
+            rest.bytes.extend_from_slice(&chunk[..read]);
+        }
+        match rest.bytes.get_u8() {
+            Letter::GO => Ok(()),
+            _ => Err(Error::msg(
+                "what follows the boot record is not the word to go on",
+            )),
+        }
+    }
+}
+
+/// Reads some bytes, none at the end, and the descriptors that come with them; counts reads that have lost some.
+fn read_some(
+    socket: &BootSocket,
+    piece: &mut [u8],
+    fds: &mut Vec<OwnedFd>,
+    lost: &mut usize,
+) -> Result<usize> {
+    let received = descriptors::recv_with_descriptors(&socket.link, piece, fds)?;
+    *lost += usize::from(received.lost_descriptors);
+    Ok(received.bytes)
+}
+
+fn ended_early() -> Error {
+    Error::msg("the arbiter has gone before this process could begin")
+}
+
+/// Reads the boot record and the descriptors that come with it. `None` if the link ends before: the process was made for a
+/// spawn that has come to nothing.
+fn receive(socket: &BootSocket) -> Result<Option<Received>> {
     socket.link.set_read_timeout(Some(BOOT_RECORD_TIMEOUT))?;
     let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
     let (mut buffer, mut fds, mut lost) = (BytesMut::new(), Vec::new(), 0);
-    // Most records fit. Of a larger one each piece costs a call; a larger buffer would cost each child its pages.
-    let mut chunk = [0; 8 << 10];
     let frame: Frame = loop {
-        let received = descriptors::recv_with_descriptors(&socket.link, &mut chunk, &mut fds)?;
-        lost += usize::from(received.lost_descriptors);
-        let read = received.bytes;
-        if read == 0 {
-            return Err(Error::msg(
-                "the arbiter has gone before it sent a boot record",
-            ));
+        // Most records fit at once. Of a larger one each piece costs a call; more room would cost each child its pages.
+        let begun = buffer.len();
+        buffer.resize(begun + BOOT_PIECE_BYTES, 0);
+        let read = read_some(socket, &mut buffer[begun..], &mut fds, &mut lost)?;
+        buffer.truncate(begun + read);
+        if buffer.is_empty() {
+            return Ok(None);
         }
-        buffer.extend_from_slice(&chunk[..read]);
+        if read == 0 {
+            return Err(ended_early());
+        }
         if let Some(frame) = decoder.decode(&mut buffer)? {
             break frame;
         }
@@ -245,7 +301,7 @@ fn receive(socket: &BootSocket) -> Result<Received> {
     // The others belong to frames behind it.
     let descriptors = fds.split_off(all);
     let shared = fds.split_off(named);
-    Ok(Received {
+    Ok(Some(Received {
         record,
         fds,
         shared,
@@ -254,14 +310,14 @@ fn receive(socket: &BootSocket) -> Result<Received> {
             descriptors,
             lost,
         },
-    })
+    }))
 }
 
 async fn live(
     socket: BootSocket,
     received: Received,
+    identity: ChildIdentity,
     log: Option<LogConfig>,
-    is_forked: bool,
 ) -> Result<Cause> {
     let Received {
         record,
@@ -269,11 +325,15 @@ async fn live(
         shared,
         rest,
     } = received;
-    let identity: ChildIdentity = decode(NATIVE, &record.identity)?;
+    // The rest of the record is let go of: it lies in one buffer with what the link goes on to read into.
     let (timing, links): (Timing, LinkPolicy) = decode(NATIVE, &record.timing)?;
-    let behaviour = read_behaviour(record.behaviour, shared)?;
+    let BootRecord {
+        behaviour,
+        descriptors,
+        ..
+    } = record;
+    let behaviour = read_behaviour(behaviour, shared)?;
     let aid = identity.birth.aid;
-    show(&identity.birth, is_forked);
     let link = Link::new(Aid::new(aid.arbiter(), Aid::ARBITER_PLACE));
     let link = Arc::new(links.apply(link, false));
     let upward = Upward::Child {
@@ -298,7 +358,7 @@ async fn live(
     };
     let (capacity, overflow) = (identity.mailbox_capacity, identity.overflow);
     let mailbox = Mailbox::new(hooks.kind, capacity, overflow);
-    let descriptors: HashMap<_, _> = record.descriptors.into_iter().zip(fds).collect();
+    let descriptors: HashMap<_, _> = descriptors.into_iter().zip(fds).collect();
     let cx = Context::new(
         identity.birth.into(),
         hooks.kind,
@@ -311,10 +371,9 @@ async fn live(
     occupation::show(cx.cell().occupation());
     stop_on_term(&cx)?;
     tell_before_abort(Arc::clone(&link), socket.link.as_fd().try_clone_to_owned()?);
-    let reports = Reports::Link(Arc::clone(&link));
     // Before the link is read: the first thing that the arbiter hears is the hello.
-    reports.hello(&cx);
-    let pump = tokio::spawn(speak(cx.clone(), Arc::clone(&link), socket, rest));
+    Reports::Link(Arc::clone(&link)).hello(&cx);
+    let pump = tokio::spawn(Box::pin(speak(cx.clone(), Arc::clone(&link), socket, rest)));
     let cause = match mistake {
         None => {
             let reports = Reports::Link(Arc::clone(&link));
@@ -322,15 +381,24 @@ async fn live(
         }
         Some(error) => Cause::Failed(error.to_string()),
     };
-    let last_word = LAST_WORD_TIMEOUT.min(cx.cell().birth.exit_timeout.mul_f64(LAST_WORD_SHARE));
+    say_end(&cx, &node, &link, &cause).await;
+    let _ = timeout(last_word(&cx), pump).await;
+    Ok(cause)
+}
+
+/// The actor has ended: its manager is told, after all that it owes.
+async fn say_end(cx: &Context, node: &Node, link: &Arc<Link>, cause: &Cause) {
     // The replies that it owes before the news of its end.
     if let Upward::Child { ways, .. } = &node.upward {
-        ways.close(last_word).await;
+        ways.close(last_word(cx)).await;
     }
-    reports.ended(&cause).await;
+    Reports::Link(Arc::clone(link)).ended(cause).await;
     link.close();
-    let _ = timeout(last_word, pump).await;
-    Ok(cause)
+}
+
+/// How long the last word may take to leave.
+fn last_word(cx: &Context) -> Duration {
+    LAST_WORD_TIMEOUT.min(cx.cell().birth.exit_timeout.mul_f64(LAST_WORD_SHARE))
 }
 
 /// Reads what the actor is to be. Of the descriptors that come with it, those that nothing takes are closed here.

@@ -50,7 +50,6 @@ mod entry;
 mod hosting;
 mod last_word;
 mod link_policy;
-mod log;
 mod node;
 mod placement;
 mod route;
@@ -62,7 +61,6 @@ mod ways;
 pub use arbiter::{Arbiter, Ended, HaltError, ScaleError, StartError, arbiter, halt};
 pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
 pub use link_policy::LinkPolicy;
-pub use log::LogConfig;
 pub use pulsar_actor::{
     Actor, ActorCall, ActorEvents, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError,
     Cause, Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Ending, Error,
@@ -78,6 +76,7 @@ pub use pulsar_actor::{
     LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Runner, Task, Timer, TooManyHandlers,
     Unrun, WaitError, Waiter, Watch, Watching,
 };
+pub use pulsar_child::LogConfig;
 pub use pulsar_macros::{actor, command, main, remote, task};
 pub use pulsar_sys::FnPointer;
 pub use spawn::{Spawn, Spawning, is_name, spawn};

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::arbiter::Master;
 use crate::link_policy::LinkPolicy;
-use crate::log::LogConfig;
 use crate::ways::Ways;
 use crate::{Context, LinksInfo, SpawnError, SystemInfo};
+use pulsar_child::LogConfig;
 use pulsar_link::{Link, close_seats};
 use pulsar_registry::{Reached, Registry};
 

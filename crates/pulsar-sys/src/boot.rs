@@ -26,7 +26,7 @@ pub use crate::{
     },
     single_thread::{NotSingleThread, SingleThread},
     title::retitle,
-    world::{World, apply, apply_alone},
+    world::{World, apply, apply_alone, apply_place},
 };
 
 /// The variable that tells a child its descriptor and its parent, and what it is for if that is no actor:

@@ -80,6 +80,11 @@ impl Children {
         self.pids.contains(&pid)
     }
 
+    /// Those that have not been reaped.
+    pub fn pids(&self) -> impl Iterator<Item = Pid> {
+        self.pids.iter().copied()
+    }
+
     /// Reaps all of ours that have ended; never waits.
     ///
     /// A stranger's child (one that another part of the program made) is left alone, unless this process is PID 1,

@@ -144,6 +144,20 @@ pub fn open_descriptors() -> io::Result<Vec<i32>> {
     Ok(open)
 }
 
+/// How many descriptors of this process are open. Since Linux 6.2 it costs one call; before, as much as the list.
+///
+/// # Errors
+///
+/// If `/proc/self/fd` can't be read.
+pub fn count_open_descriptors() -> io::Result<usize> {
+    let told = rustix::fs::stat("/proc/self/fd")?.st_size;
+    match usize::try_from(told) {
+        // Older kernels say so of any directory there; at least the standard streams' numbers are mostly taken.
+        Ok(0) | Err(_) => Ok(open_descriptors()?.len()),
+        Ok(count) => Ok(count),
+    }
+}
+
 fn invalid_input(message: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
@@ -159,6 +173,14 @@ mod tests {
     use rustix::{io::FdFlags, net::SendFlags};
 
     use super::*;
+
+    #[test]
+    fn as_many_are_counted_as_are_listed() {
+        // Other tests of this process open and close some meanwhile.
+        let agree = || count_open_descriptors().unwrap() == open_descriptors().unwrap().len();
+        let _more = [(); 8].map(|()| File::open("/dev/null").unwrap());
+        assert!((0..1_000).any(|_| agree()));
+    }
 
     #[test]
     fn a_descriptor_arrives_with_its_bytes() {

@@ -4,7 +4,11 @@ use std::{fs, io, os::unix::fs::MetadataExt};
 
 use rustix::process::{Resource, getpriority_process, getrlimit};
 
-use crate::{fnv::fnv128, status::Status, world::World};
+use crate::{
+    fnv::fnv128,
+    status::{Status, read_all},
+    world::World,
+};
 
 /// Lines of the kernel's account: whose the process is, what it may do, and where it may run.
 const INHERITED: [&str; 7] = [
@@ -16,7 +20,7 @@ const INHERITED: [&str; 7] = [
     "Seccomp:",
     "Cpus_allowed:",
 ];
-/// All limits but the soft one of open files, which is a part of the [`World`].
+/// All limits but the soft one of open files, which each child raises to the hard one.
 const LIMITS: [Resource; 15] = [
     Resource::Cpu,
     Resource::Fsize,
@@ -98,7 +102,7 @@ impl Inheritance {
         note(root.st_dev);
         note(root.st_ino);
         // A system without control groups has none to change.
-        facts.extend(fs::read("/proc/self/cgroup").unwrap_or_default());
+        facts.extend(read_all("/proc/self/cgroup").unwrap_or_default());
         Ok(Self(fnv128(&facts)))
     }
 }

@@ -6,7 +6,7 @@ use std::{
     io::Read,
 };
 
-use crate::pid::Pid;
+use crate::{pid::Pid, status::read_text};
 
 /// Of longer environments only the beginning is looked at.
 const LONGEST_ENVIRONMENT_BYTES: u64 = 1 << 20;
@@ -66,16 +66,19 @@ impl Marked {
 }
 
 /// The processes that were started with this variable in their environment, by whomever it was inherited, and whose
-/// parents weren't. Of others' processes it may not be seen.
+/// parents weren't. Of others' processes it may not be seen. Those that are known to be marked are neither looked at nor
+/// told.
 ///
-/// It looks at every process of the system: some tens of microseconds for each.
-pub fn marked_by(variable: &str) -> Vec<Marked> {
-    let found: Vec<Marked> = all()
+/// It looks at every other process of the system: some tens of microseconds for each.
+pub fn marked_by(variable: &str, mut known: HashSet<Pid>) -> Vec<Marked> {
+    let (them, others): (Vec<_>, Vec<_>) = all().partition(|process| known.contains(&process.pid));
+    drop(them);
+    let mut found: Vec<Marked> = others
+        .into_iter()
         .filter_map(|process| marked(process, variable))
         .collect();
-    let pids: HashSet<Pid> = found.iter().map(|marked| marked.process.pid).collect();
-    let mut found = found;
-    found.retain(|marked| !pids.contains(&marked.process.parent));
+    known.extend(found.iter().map(|marked| marked.process.pid));
+    found.retain(|marked| !known.contains(&marked.process.parent));
     found
 }
 
@@ -126,9 +129,7 @@ fn read(pid: Pid) -> Option<Process> {
 }
 
 fn stat(pid: Pid) -> Option<String> {
-    // A name need not be UTF-8.
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    Some(String::from_utf8_lossy(&stat).into_owned())
+    read_text(&format!("/proc/{pid}/stat")).ok()
 }
 
 /// Reads `pid (name) state parent …`. The name may itself hold spaces and brackets, so its end is the *last* bracket.
@@ -170,13 +171,15 @@ mod tests {
             .unwrap();
         let pid = Pid::new(marked.id().cast_signed()).unwrap();
         while processes_below(pid).is_empty() {}
-        let found = marked_by(VARIABLE);
+        let found = marked_by(VARIABLE, HashSet::new());
         // Not its child, which has it of its parent.
         let [found] = &found[..] else {
             panic!("{found:?}");
         };
         assert_eq!((found.process.pid, &*found.mark), (pid, "here I am"));
         assert!(found.lives());
+        // One that is known is not told, nor what it has made.
+        assert_eq!(marked_by(VARIABLE, HashSet::from([pid])), []);
         let below = processes_below(pid);
         marked.kill().unwrap();
         marked.wait().unwrap();

@@ -22,7 +22,11 @@ impl SingleThread {
     }
 
     /// Sets a variable of the environment.
-    pub(crate) fn set_variable(&self, name: &OsStr, value: &OsStr) {
+    ///
+    /// # Panics
+    ///
+    /// If the name is empty or holds `=`, or either holds a zero byte.
+    pub fn set_variable(&self, name: &OsStr, value: &OsStr) {
         // SAFETY: the environment must not be read or written by another thread meanwhile, and there is none.
         unsafe { env::set_var(name, value) };
     }

@@ -1,25 +1,46 @@
 //! The kernel's accounts of processes in `/proc`.
 
-use std::{fs, io};
+use std::{
+    fs::File,
+    io::{self, Read},
+};
 
 use crate::pid::Pid;
+
+/// Room for what most files there hold, so that one read brings all of it; and far more than any holds.
+const USUAL_BYTES: usize = 2 << 10;
+const MOST_BYTES: u64 = 1 << 20;
+
+/// All that a file of the kernel's tells. It has no length that could be asked for first.
+pub(crate) fn read_all(path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same of a file that is text. A name in it need not be UTF-8.
+pub(crate) fn read_text(path: &str) -> io::Result<String> {
+    let bytes = read_all(path)?;
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
 
 /// The account at one moment.
 pub(crate) struct Status(String);
 
 impl Status {
     pub(crate) fn read() -> io::Result<Self> {
-        fs::read_to_string("/proc/self/status").map(Self)
+        read_text("/proc/self/status").map(Self)
     }
 
     /// That of another process.
     pub(crate) fn of(pid: Pid) -> io::Result<Self> {
-        fs::read_to_string(format!("/proc/{pid}/status")).map(Self)
+        read_text(&format!("/proc/{pid}/status")).map(Self)
     }
 
     /// The sums over all its memory. The kernel looks at each page: a millisecond for a few gigabytes.
     pub(crate) fn of_memory() -> io::Result<Self> {
-        fs::read_to_string("/proc/self/smaps_rollup").map(Self)
+        read_text("/proc/self/smaps_rollup").map(Self)
     }
 
     /// The lines whose names begin so.

@@ -9,10 +9,7 @@ use std::{
     path::PathBuf,
 };
 
-use rustix::{
-    fs::Mode,
-    process::{Resource, Rlimit, getrlimit, setrlimit, umask},
-};
+use rustix::{fs::Mode, process::umask};
 use serde::{Deserialize, Serialize};
 
 use crate::{boot, single_thread::SingleThread, status::Status};
@@ -22,7 +19,7 @@ const OWN_VARIABLES: [&str; 2] = ["NOTIFY_SOCKET", boot::VARIABLE];
 /// All variables that begin so: the listeners of socket activation.
 const OWN_PREFIX: &[u8] = b"LISTEN_";
 
-/// Environment, working directory, creation mask and limit of open files.
+/// Environment, working directory and creation mask.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct World {
     /// All variables of the environment.
@@ -32,8 +29,6 @@ pub struct World {
     pub directory: Option<PathBuf>,
     /// The permission bits that new files don't get.
     pub umask: u32,
-    /// The soft limit of open files; nothing if there is none.
-    pub open_files_soft: Option<u64>,
 }
 
 impl World {
@@ -57,7 +52,6 @@ impl World {
             environment,
             directory: env::current_dir().ok(),
             umask: umask_of(status)?,
-            open_files_soft: getrlimit(Resource::Nofile).current,
         })
     }
 }
@@ -85,7 +79,14 @@ pub fn apply_alone(world: &World, alone: &SingleThread) -> Vec<String> {
     warnings
 }
 
-/// All but the environment.
+/// All but the environment. It returns a warning for each thing that couldn't be done.
+#[must_use = "the warnings tell what could not be done"]
+pub fn apply_place(world: &World) -> Vec<String> {
+    let mut warnings = Vec::new();
+    apply_rest(world, &mut warnings);
+    warnings
+}
+
 fn apply_rest(world: &World, warnings: &mut Vec<String>) {
     if let Some(directory) = &world.directory
         && let Err(error) = env::set_current_dir(directory)
@@ -96,9 +97,6 @@ fn apply_rest(world: &World, warnings: &mut Vec<String>) {
         ));
     }
     umask(Mode::from_raw_mode(world.umask as rustix::fs::RawMode));
-    if let Err(error) = apply_open_files(world.open_files_soft) {
-        warnings.push(format!("the limit of open files was not set: {error}"));
-    }
 }
 
 fn apply_environment(
@@ -129,23 +127,6 @@ fn apply_environment(
 /// Whether the standard library takes the name; it panics at any other.
 fn is_settable(name: &OsStr) -> bool {
     !name.is_empty() && !name.as_bytes().iter().any(|byte| matches!(byte, 0 | b'='))
-}
-
-fn apply_open_files(soft: Option<u64>) -> io::Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    // This process may have been given fewer than its parent has. No limit is more than any.
-    let soft = match (soft, limit.maximum) {
-        (Some(soft), Some(hard)) => Some(soft.min(hard)),
-        (soft, hard) => soft.or(hard),
-    };
-    if limit.current == soft {
-        return Ok(());
-    }
-    let wanted = Rlimit {
-        current: soft,
-        ..limit
-    };
-    Ok(setrlimit(Resource::Nofile, wanted)?)
 }
 
 /// Reads the mask where the kernel shows it: the system call can only change it, and for an instant every file that
@@ -190,7 +171,6 @@ mod tests {
             environment: vec![("NAME".into(), odd.clone())],
             directory: Some(odd.into()),
             umask: 0o27,
-            open_files_soft: None,
         };
         let bytes = postcard::to_stdvec(&world).unwrap();
         assert_eq!(postcard::from_bytes::<World>(&bytes).unwrap(), world);

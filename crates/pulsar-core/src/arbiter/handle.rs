@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::{HaltError, ScaleError, listing, shutdown, start, steering};
 use crate::link_policy::LinkPolicy;
-use crate::log::LogConfig;
 use crate::node::Node;
 use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target, get_actor};
+use pulsar_child::LogConfig;
 
 /// The arbiter's handle in this process. Before the arbiter runs it is there too, and
 /// [`is_running`](Arbiter::is_running) is false.

@@ -19,10 +19,8 @@ use tokio::time::sleep;
 use super::Master;
 use crate::node::Node;
 use pulsar_actor::runtime::Identity;
-use pulsar_child::Aside;
+use pulsar_child::{Aside, MARK};
 
-/// The variable that marks what descends from an actor: `<id>:<name>`.
-const VARIABLE: &str = "PULSAR_ACTOR";
 /// What dies together is looked at together.
 const COLLECT: Duration = Duration::from_millis(200);
 /// A look goes over all processes of the machine: not more often than this.
@@ -50,9 +48,9 @@ pub(crate) struct Orphans {
     told: Mutex<HashSet<(Pid, u64)>>,
 }
 
-/// What marks the process of an actor, and all that descends from it.
-pub(crate) fn mark(birth: &Identity) -> (&'static str, String) {
-    (VARIABLE, format!("{}:{}", birth.aid, birth.name))
+/// What marks the process of an actor, and all that descends from it: `<id>:<name>`.
+pub(crate) fn mark(birth: &Identity) -> String {
+    format!("{}:{}", birth.aid, birth.name)
 }
 
 impl Orphans {
@@ -71,6 +69,10 @@ pub(super) async fn watch(node: Arc<Node>) {
     loop {
         master.orphans.died.notified().await;
         sleep(COLLECT).await;
+        if master.is_stopping() {
+            // There is a last look when all have ended; one before would only take time from that.
+            return;
+        }
         for _ in 0..MOST_TRIES {
             let looked = look(&node).await;
             sleep(LOOK_EVERY).await;
@@ -92,7 +94,10 @@ pub(super) async fn look(node: &Node) -> bool {
     if !orphans.has_died.swap(false, Ordering::Relaxed) {
         return true;
     }
-    let Some(marked) = SCANS.look(LOOK_TIMEOUT, || marked_by(VARIABLE)).await else {
+    // Our own children are marked, and are no orphans.
+    let children = master.brood.pids();
+    let look = move || marked_by(MARK, children);
+    let Some(marked) = SCANS.look(LOOK_TIMEOUT, look).await else {
         tracing::debug!("processes cannot be looked at in time");
         orphans.has_died.store(true, Ordering::Relaxed);
         return false;

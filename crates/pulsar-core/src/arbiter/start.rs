@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::{Arbiter, Ended, program};
-use crate::log::LogConfig;
 use crate::node::Node;
 use crate::{Context, HookOutput, Result, entry};
 use pulsar_actor::runtime::duplicates;
+use pulsar_child::LogConfig;
 
 /// Functions that a program may say before the start. A program has a few; more are a mistake, such as
 /// a loop that does not end.

@@ -1,12 +1,12 @@
 //! An actor in a process of its own: the manager's side.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use pulsar_sys::descriptors::{self, MAX_DESCRIPTORS};
+use pulsar_sys::descriptors::MAX_DESCRIPTORS;
 use pulsar_sys::{Build, ExecSpec, Inheritance, Signal, World};
 use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
 use crate::{Overflow, SendError, SpawnError};
 use pulsar_actor::runtime::{Identity, offer_notify};
-use pulsar_child::{Confinement, Stderr, make};
+use pulsar_child::{Confinement, Letter, Stderr, Surroundings, make, marked};
 use pulsar_link::payload::{NATIVE, decode, encode};
 use pulsar_link::{Arrivals, Begun, Body, CloseReason, Link, LinkHandler, pump};
 use pulsar_policy::ChildEvent;
@@ -51,35 +51,28 @@ pub(super) async fn launch(node: &Arc<Node>, commission: Commission) -> Result<V
         let message = "processes are made in the arbiter's process".to_owned();
         return Err(SpawnError::Unsupported { message }.into());
     };
-    let (inheritance, mut world) = Inheritance::with_world()
-        .map_err(|error| exec_error(&error, "the world cannot be read"))?;
-    // In place of a mark that this process may itself have.
-    let (variable, mark) = orphans::mark(&commission.birth);
-    world.environment.retain(|(name, _)| name != variable);
-    world.environment.push((variable.into(), mark.into()));
-    let (boot, descriptors) = boot_frame(node, &commission, &world)?;
-    let expected = hello(&commission.birth)?;
-    let name = commission.birth.process_name();
+    let spec = &commission.order.spec;
+    let keep_lines = spec.stderr_lines;
     let confinement = Confinement::prepare(
         &master.memory,
-        commission.order.spec.limits,
-        descriptors.len(),
+        spec.limits,
         (commission.birth.aid, commission.birth.incarnation),
-    )?;
-    let keep_lines = commission.order.spec.stderr_lines;
-    let spec = ExecSpec {
-        environment: world.environment,
-        program_name: std::env::args_os()
-            .next()
-            .unwrap_or_else(|| OsString::from("pulsar")),
-        arguments: vec![format!("[{name}]").into()],
-        pipes_stderr: keep_lines.is_some() || confinement.needs_stderr(),
-    };
-    let desk = match commission.order.spec.by_exec {
+    );
+    let pipes_stderr = keep_lines.is_some() || confinement.needs_stderr();
+    // First, so that the template forks while the rest is made ready. What fails then drops it, and the fork with it.
+    let ordered = match spec.by_exec {
         true => None,
-        false => master.templates.desk(inheritance),
+        false => master.templates.order(&master.brood, pipes_stderr),
     };
-    let made = make(&master.brood, desk, &spec).await?;
+    let (inheritance, world) = Inheritance::with_world()
+        .map_err(|error| exec_error(&error, "the world cannot be read"))?;
+    let ordered = ordered.and_then(|fork| fork.if_inherits(&master.templates, inheritance));
+    let (record, descriptors) = boot_frame(node, &commission, &world)?;
+    Confinement::check_room(&spec.limits, descriptors.len())?;
+    let expected = hello(&commission.birth)?;
+    let mut letter = Letter::new(record.into(), descriptors);
+    let by_exec = || exec_spec(world, &commission.birth, pipes_stderr);
+    let made = make(&master.brood, ordered, by_exec, &mut letter).await?;
     let stderr = made.stderr.and_then(|pipe| read_stderr(pipe, keep_lines));
     let aid = commission.birth.aid;
     let link = Arc::new(node.links.lock().apply(Link::new(aid), true));
@@ -94,6 +87,9 @@ pub(super) async fn launch(node: &Arc<Node>, commission: Commission) -> Result<V
             doomed: Some(Box::new(doomed)),
         });
     }
+    letter.release();
+    // What finds no room is sent by who speaks with it, who sees a failure again too.
+    let _ = letter.send(&made.link);
     let speaker = Speaker {
         handler: FromChild {
             node: Arc::clone(node),
@@ -102,8 +98,7 @@ pub(super) async fn launch(node: &Arc<Node>, commission: Commission) -> Result<V
             control: commission.control,
             arrivals: Arc::default(),
         },
-        boot,
-        descriptors,
+        letter,
     };
     tokio::spawn(speaker.run(Arc::clone(&link), made.link));
     Ok(Vessel::Process {
@@ -113,6 +108,18 @@ pub(super) async fn launch(node: &Arc<Node>, commission: Commission) -> Result<V
         confinement,
         stderr,
     })
+}
+
+/// How the process is executed, where it is not forked.
+fn exec_spec(world: World, birth: &Identity, pipes_stderr: bool) -> ExecSpec {
+    ExecSpec {
+        environment: marked(world.environment, &orphans::mark(birth)),
+        program_name: std::env::args_os()
+            .next()
+            .unwrap_or_else(|| OsString::from("pulsar")),
+        arguments: vec![format!("[{}]", birth.process_name()).into()],
+        pipes_stderr,
+    }
 }
 
 /// Reads what the process says on its standard error stream. If that cannot be it is lost, and the process gets an error
@@ -146,7 +153,7 @@ fn boot_frame(
     node: &Node,
     commission: &Commission,
     world: &World,
-) -> Result<(Bytes, Vec<Arc<OwnedFd>>), SpawnError> {
+) -> Result<(BytesMut, Vec<Arc<OwnedFd>>), SpawnError> {
     let Hooking::Portable(behaviour) = &commission.order.hooking else {
         return Err(SpawnError::Unsupported {
             message: "this actor's hooks belong to this process; spawn it as a task".to_owned(),
@@ -173,7 +180,10 @@ fn boot_frame(
     let record = BootRecord {
         version: PROTOCOL_VERSION,
         identity: encode(NATIVE, &identity).map_err(hook_error)?,
-        world: encode(NATIVE, world).map_err(hook_error)?,
+        world: Surroundings::of(world)
+            .and_then(|world| world.written())
+            .map_err(SendError::codec)
+            .map_err(hook_error)?,
         timing: encode(NATIVE, &(&node.timing, *node.links.lock())).map_err(hook_error)?,
         log: encode(NATIVE, &node.log.get()).map_err(hook_error)?,
         settings: Bytes::new(),
@@ -194,7 +204,7 @@ fn boot_frame(
         .encode(&mut bytes, MAX_FRAME_BYTES)
         .map_err(SendError::codec)
         .map_err(hook_error)?;
-    Ok((bytes.freeze(), descriptors))
+    Ok((bytes, descriptors))
 }
 
 /// What the child should say: the same executable as this one is now.
@@ -213,18 +223,13 @@ fn hello(birth: &Identity) -> Result<Hello, SpawnError> {
 /// Speaks with one child, from the boot record to the end of the link.
 struct Speaker {
     handler: FromChild,
-    boot: Bytes,
-    descriptors: Vec<Arc<OwnedFd>>,
+    letter: Letter,
 }
 
 impl Speaker {
     async fn run(self, link: Arc<Link>, stream: std::os::unix::net::UnixStream) {
-        let Self {
-            handler,
-            boot,
-            descriptors,
-        } = self;
-        let reason = match begin(stream, boot, descriptors).await {
+        let Self { handler, letter } = self;
+        let reason = match begin(stream, letter).await {
             Ok(stream) => pump(&link, stream, Begun::default(), &handler).await,
             Err(error) => CloseReason::Io(error),
         };
@@ -244,24 +249,19 @@ impl Speaker {
     }
 }
 
-/// Writes the boot record; the descriptors go with its first bytes. Both are dropped then: a
-/// listener that this process goes on holding would not close when its workers close it.
+/// Sends what is left of the letter. Then its descriptors are dropped: a listener that this process goes on holding would not
+/// close when its workers close it.
 async fn begin(
     stream: std::os::unix::net::UnixStream,
-    boot: Bytes,
-    descriptors: Vec<Arc<OwnedFd>>,
+    mut letter: Letter,
 ) -> std::io::Result<UnixStream> {
     let stream = UnixStream::from_std(stream)?;
-    let fds: Vec<BorrowedFd<'_>> = descriptors.iter().map(|fd| fd.as_fd()).collect();
-    let (mut left, mut fds) = (&boot[..], &fds[..]);
-    while !left.is_empty() {
-        let sent = stream
-            .async_io(Interest::WRITABLE, || {
-                descriptors::send_with_descriptors(&stream, left, fds)
-            })
-            .await?;
-        left = &left[sent..];
-        fds = &[];
+    if !letter.send(&stream)? {
+        let sending = stream.async_io(Interest::WRITABLE, || match letter.send(&stream)? {
+            true => Ok(()),
+            false => Err(std::io::ErrorKind::WouldBlock.into()),
+        });
+        sending.await?;
     }
     Ok(stream)
 }

@@ -61,7 +61,7 @@ fn run(cx: &Context, life: Life, reports: &Reports) {
     own_thread(cx.clone());
     let _seat = drives(&EventLoop::from(runtime.handle().clone()));
     let _patrolled = patrol();
-    let cause = runtime.block_on(host(cx, life));
+    let cause = runtime.block_on(async { host(cx, life).await });
     release_thread();
     // Blocking jobs may go on: the news of the end do not wait for them.
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN);

@@ -51,8 +51,8 @@ pub(crate) const CHECKS: &[Check] = &[
     ),
     ("a_world_is_applied_exactly", a_world_is_applied_exactly),
     (
-        "a_world_is_applied_within_the_childs_own_limit",
-        a_world_is_applied_within_the_childs_own_limit,
+        "a_limit_that_the_parent_sets_is_the_childs_highest",
+        a_limit_that_the_parent_sets_is_the_childs_highest,
     ),
     (
         "what_cannot_be_applied_is_a_warning",
@@ -193,7 +193,6 @@ fn a_world_is_applied_exactly() {
         environment: vec![("A".into(), "1".into()), ("B".into(), "x=y".into())],
         directory: Some("/proc".into()),
         umask: 0o037,
-        open_files_soft: Some(123),
     };
     let mut applied = applied(&world);
     applied.world.environment.sort();
@@ -201,18 +200,15 @@ fn a_world_is_applied_exactly() {
     assert_eq!(applied.warnings, [""; 0]);
 }
 
-fn a_world_is_applied_within_the_childs_own_limit() {
-    for soft in [Some(123), None] {
-        let world = World {
-            environment: Vec::new(),
-            directory: Some("/".into()),
-            umask: 0o022,
-            open_files_soft: soft,
-        };
-        let applied = applied_within(&world, &[ProcessLimit::OpenFiles(40)]);
-        assert_eq!(applied.world.open_files_soft, Some(40));
-        assert_eq!(applied.warnings, [""; 0]);
-    }
+fn a_limit_that_the_parent_sets_is_the_childs_highest() {
+    let world = World {
+        environment: Vec::new(),
+        directory: Some("/".into()),
+        umask: 0o022,
+    };
+    let applied = applied_within(&world, &[ProcessLimit::OpenFiles(40)]);
+    assert_eq!(applied.open_files, 40);
+    assert_eq!(applied.warnings, [""; 0]);
 }
 
 fn what_cannot_be_applied_is_a_warning() {
@@ -220,7 +216,6 @@ fn what_cannot_be_applied_is_a_warning() {
         environment: vec![("GOOD".into(), "1".into()), ("BAD=".into(), "2".into())],
         directory: Some("/no/such/directory".into()),
         umask: 0o022,
-        open_files_soft: None,
     };
     let applied = applied(&world);
     assert_eq!(applied.world.environment, [("GOOD".into(), "1".into())]);

@@ -77,6 +77,8 @@ pub(crate) struct Report {
 pub(crate) struct Applied {
     pub(crate) world: World,
     pub(crate) warnings: Vec<String>,
+    /// The limit that it could raise itself to.
+    pub(crate) open_files: u64,
 }
 
 /// What became of limits that were raised.
@@ -228,8 +230,16 @@ fn call(mut link: UnixStream) {
 fn apply(mut link: UnixStream) {
     let wanted: World = read(&mut link);
     let warnings = boot::apply(&wanted);
+    let open_files = boot::raise_open_files().unwrap();
     let world = World::current().unwrap();
-    answer(link, &Applied { world, warnings });
+    answer(
+        link,
+        &Applied {
+            world,
+            warnings,
+            open_files,
+        },
+    );
 }
 
 fn limits() -> Limits {
