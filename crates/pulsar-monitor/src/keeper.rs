@@ -109,18 +109,31 @@ impl Keeper {
             }
         };
         let chance = self.chance.draw();
+        let mut came = Vec::new();
         tokio::select! {
             // What has come is heard before time passes a verdict on it.
             biased;
-            // Never `None`: this holds a sender of its own.
-            Some(report) = self.news.recv() => {
-                let Report { child, incarnation, news } = report;
-                self.roster.news(child, incarnation, news, Instant::now(), chance)
-            }
+            // Never none: this holds a sender of its own. All that have come are heard in one turn.
+            _ = self.news.recv_many(&mut came, WAITING) => self.hear(came),
             () = self.cx.stop_asked(), if !self.stopping => self.stop(chance),
             Some(word) = self.steering.recv() => self.steer(word, chance),
             () = time_came => self.roster.time_came(Instant::now(), chance),
         }
+    }
+
+    /// Decides on news one after the other; what is decided is carried out for all of them together, in its order.
+    fn hear(&mut self, came: Vec<Report>) -> Vec<RosterDecision> {
+        let mut decisions = Vec::new();
+        for report in came {
+            let Report {
+                child,
+                incarnation,
+                news,
+            } = report;
+            let (now, chance) = (Instant::now(), self.chance.draw());
+            decisions.extend(self.roster.news(child, incarnation, news, now, chance));
+        }
+        decisions
     }
 
     fn stop(&mut self, chance: f64) -> Vec<RosterDecision> {
