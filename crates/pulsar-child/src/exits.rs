@@ -4,12 +4,13 @@ use std::io;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, timeout_at};
 
 use crate::Brood;
 
-/// Among very many children, exits of which nothing but the signal tells are learnt so much later: looking for them goes
+/// Exits of which nothing but the signal tells may be learnt so much later, where others have ended too: looking for any goes
 /// over all children, and each of very many that end at once brings a signal.
-const CROWD_PAUSE: Duration = Duration::from_millis(5);
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Begins to listen. To be called before the first child is made, so that no exit is missed.
 ///
@@ -21,16 +22,27 @@ pub fn listen() -> io::Result<Signal> {
 }
 
 /// Reaps for as long as the loop turns, and calls `died` when somebody has exited. One signal may stand for many exits: each
-/// time all that have exited are reaped.
+/// time all that have exited are reaped, at once or a moment later.
 pub async fn watch(brood: &Brood, mut exits: Signal, died: impl Fn()) {
-    while exits.recv().await.is_some() {
+    let mut look_at: Option<Instant> = None;
+    loop {
+        let came = match look_at {
+            Some(at) => timeout_at(at, exits.recv()).await,
+            None => Ok(exits.recv().await),
+        };
+        if came == Ok(None) {
+            return;
+        }
+        // Also where signals come without a pause.
+        let is_time = look_at.is_some_and(|at| Instant::now() >= at);
         // Most exits are of those whose links have ended; that costs little for each.
         let mut any = brood.reap_ending();
-        if brood.is_crowded() {
-            tokio::time::sleep(CROWD_PAUSE).await;
-            any |= brood.reap_ending();
+        if is_time || !(any || brood.is_crowded()) {
+            any |= brood.reap();
+            look_at = None;
+        } else if look_at.is_none() {
+            look_at = Some(Instant::now() + LOOK_PAUSE);
         }
-        any |= brood.reap();
         if any {
             died();
         }

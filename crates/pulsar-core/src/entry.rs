@@ -133,6 +133,7 @@ fn end(lived: Result<i32>) -> ! {
 fn serve(seat: Seat) -> Result<i32> {
     // Here, so that its forks need not.
     raise_oom_score();
+    boot::ignore_terminal_signals();
     if let Err(error) = boot::raise_open_files() {
         tracing::debug!(%error, "limit of open files stays as it is");
     }
@@ -161,7 +162,10 @@ fn raise_oom_score() {
 /// A child's whole life; its exit code. A fork of a template comes with the proof that it has one thread.
 fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
     // All that is not the user's, while the arbiter does its part. First what needs no word of it.
-    boot::ignore_terminal_signals();
+    if forked.is_none() {
+        raise_oom_score();
+        boot::ignore_terminal_signals();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -178,9 +182,6 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
     }
     for warning in warnings {
         tracing::warn!(warning, "the world of this process is not as it should be");
-    }
-    if forked.is_none() {
-        raise_oom_score();
     }
     if forked.is_some() {
         show(&identity.birth);

@@ -23,6 +23,8 @@ pub struct Children {
     pids: HashSet<Pid>,
     /// Children that somebody else may have made by now, and has not told of.
     expected: usize,
+    /// All that had ended were reaped while some were expected: those may have been among them, or were left as strangers.
+    looked: bool,
     /// As PID 1: strangers that were reaped while some were expected, and may have been those.
     unclaimed: HashMap<Pid, Exit>,
 }
@@ -48,12 +50,14 @@ impl Children {
         self.expected = self.expected.saturating_sub(1);
         if self.expected == 0 {
             self.unclaimed.clear();
+            self.looked = false;
         }
     }
 
-    /// Adds a child that was expected; how it has ended, if it has.
+    /// Adds a child that was expected; how it has ended, if it had when [`reap`](Self::reap) last looked.
     pub fn insert_expected(&mut self, pid: Pid) -> Option<Exit> {
         let reaped = self.unclaimed.remove(&pid);
+        let looked = self.looked;
         self.expect_less();
         // If a child of this pid is there, then it is this one, and who was reaped had the pid before it.
         if let Some(exit) = reaped
@@ -62,7 +66,8 @@ impl Children {
             return Some(exit);
         }
         self.pids.insert(pid);
-        self.reap_one(pid)
+        // If nobody has looked for the ended meanwhile, its end is still to be learnt as all others are.
+        if looked { self.reap_one(pid) } else { None }
     }
 
     /// How many have not been reaped.
@@ -94,6 +99,7 @@ impl Children {
     /// for, it costs one for each child of ours.
     pub fn reap(&mut self) -> Vec<(Pid, Exit)> {
         let mut ended = Vec::new();
+        self.looked = self.expected > 0;
         loop {
             match wait(Whom::Any, Then::Leave) {
                 Seen::Ended(pid, _) if self.pids.contains(&pid) => {
