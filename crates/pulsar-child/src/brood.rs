@@ -1,6 +1,7 @@
 //! Child processes: who they are, and how they have exited.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use pulsar_sys::{Children, Exit, Pid, Signal, template};
@@ -8,6 +9,9 @@ use tokio::sync::oneshot;
 
 /// To find one that has exited among so many children the kernel takes some tens of microseconds.
 const CROWD: usize = 1_000;
+/// Exits of which nothing but the signal tells may be learnt so much later, for each crowd of children: looking for any goes
+/// over all of them, and each of very many that end at once brings a signal.
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The children of this process, each with somebody who is told of its exit. A process has one.
 #[derive(Debug, Default)]
@@ -90,8 +94,14 @@ impl Brood {
     }
 
     /// Whether there are so many children that the kernel should not be asked for any too often.
-    pub fn is_crowded(&self) -> bool {
+    pub(crate) fn is_crowded(&self) -> bool {
         self.children.lock().len() > CROWD
+    }
+
+    /// How long to wait before it is asked for any.
+    pub(crate) fn look_pause(&self) -> Duration {
+        let crowds = self.children.lock().len() / CROWD;
+        LOOK_PAUSE * u32::try_from(crowds.max(1)).unwrap_or(u32::MAX)
     }
 
     /// False if nobody has adopted it.

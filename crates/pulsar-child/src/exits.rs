@@ -1,16 +1,12 @@
 //! Learns of exits by SIGCHLD.
 
 use std::io;
-use std::time::Duration;
+use std::pin::pin;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::Brood;
-
-/// Exits of which nothing but the signal tells may be learnt so much later, where others have ended too: looking for any goes
-/// over all children, and each of very many that end at once brings a signal.
-const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Begins to listen. To be called before the first child is made, so that no exit is missed.
 ///
@@ -24,24 +20,25 @@ pub fn listen() -> io::Result<Signal> {
 /// Reaps for as long as the loop turns, and calls `died` when somebody has exited. One signal may stand for many exits: each
 /// time all that have exited are reaped, at once or a moment later.
 pub async fn watch(brood: &Brood, mut exits: Signal, died: impl Fn()) {
-    let mut look_at: Option<Instant> = None;
+    // When to look for any that has exited, if that is still to be done.
+    let mut look = pin!(sleep_until(Instant::now()));
+    let mut is_due = false;
     loop {
-        let came = match look_at {
-            Some(at) => timeout_at(at, exits.recv()).await,
-            None => Ok(exits.recv().await),
-        };
-        if came == Ok(None) {
-            return;
+        tokio::select! {
+            came = exits.recv() => if came.is_none() {
+                return;
+            },
+            () = &mut look, if is_due => {}
         }
-        // Also where signals come without a pause.
-        let is_time = look_at.is_some_and(|at| Instant::now() >= at);
         // Most exits are of those whose links have ended; that costs little for each.
         let mut any = brood.reap_ending();
-        if is_time || !(any || brood.is_crowded()) {
+        let is_late = is_due && look.deadline() <= Instant::now();
+        if is_late || !(any || brood.is_crowded()) {
             any |= brood.reap();
-            look_at = None;
-        } else if look_at.is_none() {
-            look_at = Some(Instant::now() + LOOK_PAUSE);
+            is_due = false;
+        } else if !is_due {
+            look.as_mut().reset(Instant::now() + brood.look_pause());
+            is_due = true;
         }
         if any {
             died();

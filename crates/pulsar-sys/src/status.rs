@@ -9,13 +9,26 @@ use crate::pid::Pid;
 
 /// Room for what most files there hold, so that one read brings all of it; and far more than any holds.
 const USUAL_BYTES: usize = 2 << 10;
-const MOST_BYTES: u64 = 1 << 20;
+const MOST_BYTES: usize = 1 << 20;
 
-/// All that a file of the kernel's tells. It has no length that could be asked for first.
+/// All that a file of the kernel's tells which it writes at once, as those of one process's numbers: the file has no length
+/// that could be asked for first, and a read that is not filled has brought all of it.
 pub(crate) fn read_all(path: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
-    File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let mut file = File::open(path)?;
+    let mut bytes = vec![0; USUAL_BYTES];
+    let mut end = 0;
+    loop {
+        let read = match file.read(&mut bytes[end..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        end += read;
+        if end < bytes.len() || end >= MOST_BYTES {
+            bytes.truncate(end);
+            return Ok(bytes);
+        }
+        bytes.resize(2 * end, 0);
+    }
 }
 
 /// The same of a file that is text. A name in it need not be UTF-8.
