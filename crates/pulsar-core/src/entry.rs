@@ -183,16 +183,11 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
     for warning in warnings {
         tracing::warn!(warning, "the world of this process is not as it should be");
     }
-    if forked.is_some() {
-        show(&identity.birth);
-    }
     let _seat = drives(&EventLoop::from(runtime.handle().clone()));
     let _patrolled = patrol();
     received.await_go(&socket)?;
-    // From here on it is no fork that nobody knows of.
-    if let Err(error) = boot::name_process(identity.birth.process_name().as_ref()) {
-        tracing::debug!(%error, "the process keeps its name");
-    }
+    // From here on it is no fork that nobody knows of: who looks for those, or for orphans, sees that.
+    show(&identity.birth, forked.is_some());
     // To the limit that it is to have.
     if let Err(error) = boot::raise_open_files() {
         tracing::debug!(%error, "limit of open files stays as it is");
@@ -203,10 +198,18 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
     Ok(exit_code(&cause))
 }
 
-/// Has tools show a fork as they show a process that was executed: by its arguments and its mark.
-fn show(birth: &Identity) {
+/// Has tools show the process by the name of its actor; a fork, as they show one that was executed: by its arguments and its
+/// mark too.
+fn show(birth: &Identity, is_forked: bool) {
+    let name = birth.process_name();
+    if let Err(error) = boot::name_process(name.as_ref()) {
+        tracing::debug!(%error, "the process keeps its name");
+    }
+    if !is_forked {
+        return;
+    }
     let program = std::env::args_os().next().unwrap_or_default();
-    let name: OsString = format!("[{}]", birth.process_name()).into();
+    let name: OsString = format!("[{name}]").into();
     let mark: OsString = format!("{MARK}={}", orphans::mark(birth)).into();
     if let Err(error) = boot::retitle(&[&program, &name], &[&mark]) {
         tracing::debug!(%error, "tools show this process as its template");
