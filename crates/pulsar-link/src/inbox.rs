@@ -6,14 +6,13 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 
 use bytes::BytesMut;
-use pulsar_sys::descriptors::{MAX_DESCRIPTORS, Received, recv_with_descriptors};
+use pulsar_sys::descriptors::{MAX_DESCRIPTORS, Received};
 use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, MAX_FRAME_BYTES};
-use tokio::io::Interest;
-use tokio::net::UnixStream;
 
 use crate::pump::{BATCH_FRAMES, Begun, CloseReason, Reader};
 use crate::ring_inbox::RingInbox;
 use crate::rings::Inbound;
+use crate::socket::Socket;
 
 /// Room for one read: what a socketpair holds by default, so that one read can empty it.
 const READ_BYTES: usize = 64 << 10;
@@ -32,7 +31,7 @@ thread_local! {
 ///
 /// [`CloseReason::PeerClosed`] at the end of the stream, or the socket's failure.
 pub(crate) fn read(
-    stream: &UnixStream,
+    socket: &Socket,
     most: usize,
     descriptors: &mut Vec<OwnedFd>,
     take: impl FnOnce(&[u8]),
@@ -43,9 +42,7 @@ pub(crate) fn read(
             *buffer = vec![0; FIRST_READ_BYTES];
         }
         let room = most.min(buffer.len());
-        let received = stream.try_io(Interest::READABLE, || {
-            recv_with_descriptors(stream, &mut buffer[..room], descriptors)
-        })?;
+        let received = socket.receive(&mut buffer[..room], descriptors)?;
         take(&buffer[..received.bytes]);
         if received.bytes == buffer.len() && buffer.len() < READ_BYTES {
             *buffer = vec![0; READ_BYTES];
@@ -99,9 +96,9 @@ impl Inbox {
         }
     }
 
-    pub(crate) fn read(&mut self, stream: &UnixStream) -> Result<(), CloseReason> {
+    pub(crate) fn read(&mut self, socket: &Socket) -> Result<(), CloseReason> {
         let mut descriptors = Vec::new();
-        let received = read(stream, READ_BYTES, &mut descriptors, |bytes| {
+        let received = read(socket, READ_BYTES, &mut descriptors, |bytes| {
             self.bytes.extend_from_slice(bytes);
         })?;
         self.descriptors.extend(descriptors);

@@ -59,6 +59,7 @@ mod send;
 mod shared_bytes;
 mod side_table;
 mod signal;
+mod socket;
 mod turns;
 mod verdict;
 

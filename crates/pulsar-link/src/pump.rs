@@ -1,7 +1,7 @@
 //! Moves bytes between a link's socket and rings, its outbox and its handler.
 
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -9,7 +9,6 @@ use bytes::BytesMut;
 use pulsar_ring::Corrupt;
 use pulsar_sys::descriptors::send_with_descriptors;
 use pulsar_wire::{Frame, FrameError, Kind};
-use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 use crate::Link;
@@ -19,6 +18,7 @@ use crate::queue::Waits;
 use crate::ring_inbox::{Progress, RingInbox};
 use crate::rings::{Agreement, Inbound, carries_memory, is_own, seats_came};
 use crate::signal::send_signal;
+use crate::socket::Socket;
 
 /// Frames handled before others on the loop get their turn.
 pub(crate) const BATCH_FRAMES: usize = 64;
@@ -88,7 +88,10 @@ pub async fn pump(
     begun: Begun,
     handler: &dyn LinkHandler,
 ) -> CloseReason {
-    let socket = Arc::new(stream);
+    let socket = match Socket::new(stream) {
+        Ok(socket) => Arc::new(socket),
+        Err(error) => return error.into(),
+    };
     let reader = Reader {
         link,
         socket: &socket,
@@ -114,7 +117,7 @@ impl Drop for LeavesRing<'_> {
 /// Who reads, and what is done with frames.
 pub(crate) struct Reader<'a> {
     pub(crate) link: &'a Arc<Link>,
-    pub(crate) socket: &'a Arc<UnixStream>,
+    pub(crate) socket: &'a Arc<Socket>,
     handler: &'a dyn LinkHandler,
     agreement: Agreement,
 }
@@ -183,8 +186,8 @@ async fn run(mut reader: Reader<'_>, begun: Begun) -> Result<(), CloseReason> {
             return Ok(());
         };
         tokio::select! {
-            ready = reader.socket.ready(interest(waits)) => {
-                if ready?.is_readable() {
+            ready = reader.socket.ready(waits) => {
+                if ready? {
                     inbox.read(reader.socket)?;
                     ring = inbox.dispatch(&mut reader).await?;
                 }
@@ -195,13 +198,6 @@ async fn run(mut reader: Reader<'_>, begun: Begun) -> Result<(), CloseReason> {
     match ring {
         Some(ring) => run_ring(reader, ring).await,
         None => Ok(()),
-    }
-}
-
-fn interest(waits: Waits) -> Interest {
-    match waits {
-        Waits::Socket => Interest::READABLE | Interest::WRITABLE,
-        Waits::Nothing | Waits::Room => Interest::READABLE,
     }
 }
 
@@ -274,7 +270,7 @@ async fn sleep(
     }
     outbox.dozes(true);
     tokio::select! {
-        ready = reader.socket.ready(interest(waits)) => drop(ready?),
+        ready = reader.socket.ready(waits) => drop(ready?),
         // A reply may be on its way soon.
         () = outbox.filled() => poller.renew(),
     }
@@ -296,15 +292,11 @@ async fn read_out(mut reader: Reader<'_>, mut ring: RingInbox) -> CloseReason {
 }
 
 /// Writes what waits: first what goes to the socket, then what goes into the ring.
-fn flush(link: &Link, stream: &UnixStream) -> std::io::Result<Waits> {
+fn flush(link: &Link, socket: &Socket) -> std::io::Result<Waits> {
     while link.outbox.has_bytes_for_socket() {
-        let written = link.outbox.write_with(|bytes, descriptors| {
-            let send = || send_with_descriptors(stream, bytes, descriptors);
-            match descriptors {
-                [] => stream.try_write(bytes),
-                _ => stream.try_io(Interest::WRITABLE, send),
-            }
-        });
+        let written = link
+            .outbox
+            .write_with(|bytes, passed| send_with_descriptors(socket.as_fd(), bytes, passed));
         match written {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Waits::Socket),
             written => written?,
@@ -313,11 +305,8 @@ fn flush(link: &Link, stream: &UnixStream) -> std::io::Result<Waits> {
     if !link.outbox.is_on_ring() {
         return Ok(Waits::Nothing);
     }
-    link.outbox.forward_with(|signal, descriptors| {
-        stream.try_io(Interest::WRITABLE, || {
-            send_signal(stream, signal, descriptors)
-        })
-    })
+    link.outbox
+        .forward_with(|signal, passed| send_signal(socket.as_fd(), signal, passed))
 }
 
 /// Counts an ask, before it can be answered. On a link that the peer has retired there are none.

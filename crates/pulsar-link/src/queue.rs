@@ -8,11 +8,11 @@ use bytes::{Buf, BytesMut};
 use pulsar_model::SendError;
 use pulsar_ring::{Corrupt, Producer};
 use pulsar_wire::{DESCRIPTORS_AT, DESCRIPTORS_LOST, Frame, FrameError, MAX_FRAME_BYTES};
-use tokio::net::UnixStream;
 
 use crate::Passed;
 use crate::mapped::Mapped;
 use crate::outbox::{ASKS_LIMIT_BYTES, PushError};
+use crate::socket::Socket;
 
 /// An empty buffer larger than this is given back: an idle link costs next to nothing.
 const KEEP_BYTES: usize = 64 << 10;
@@ -50,7 +50,7 @@ enum Way {
 pub(crate) struct RingWay {
     producer: Producer<Mapped>,
     /// For the bell. The pump owns it: when that ends it is closed.
-    socket: Weak<UnixStream>,
+    socket: Weak<Socket>,
     /// The descriptors of the frame that has just gone into the ring. Nothing follows it before they do.
     due: Option<Mark>,
     /// Times that something was written and the other side not told.
@@ -85,7 +85,7 @@ pub(crate) struct Mark {
 #[must_use = "the other side may sleep until the bell is rung"]
 pub(crate) struct Forwarded {
     /// Where to ring.
-    pub(crate) bell: Option<Arc<UnixStream>>,
+    pub(crate) bell: Option<Arc<Socket>>,
     /// Asks find room again.
     pub(crate) made_room: bool,
     /// Something is left for the pump to do.
@@ -104,7 +104,7 @@ pub(crate) enum Waits {
 }
 
 impl RingWay {
-    pub(crate) fn new(producer: Producer<Mapped>, socket: Weak<UnixStream>) -> Self {
+    pub(crate) fn new(producer: Producer<Mapped>, socket: Weak<Socket>) -> Self {
         Self {
             producer,
             socket,

@@ -10,13 +10,13 @@ use std::os::fd::OwnedFd;
 use bytes::BytesMut;
 use pulsar_ring::{Consumer, Sleeper};
 use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, MAX_FRAME_BYTES};
-use tokio::net::UnixStream;
 
 use crate::inbox::{check_allowed, read, unannounced};
 use crate::mapped::{Mapped, RING_BYTES};
 use crate::pump::{BATCH_FRAMES, CloseReason, Reader};
 use crate::rings::Inbound;
 use crate::signal::{BELL, DESCRIPTORS, LOST, ring_bell};
+use crate::socket::Socket;
 
 /// What is copied out of the ring at once: some batches of small frames. Its room is given back then,
 /// so that the writer goes on while they are handled.
@@ -98,13 +98,13 @@ impl RingInbox {
     ///
     /// No more is read while descriptors are here that wait for their frame, which is there: so no more
     /// than those of one read gather.
-    pub(crate) fn hear(&mut self, stream: &UnixStream) -> Result<(), CloseReason> {
+    pub(crate) fn hear(&mut self, socket: &Socket) -> Result<(), CloseReason> {
         if !self.arrived.is_empty() {
             return Ok(());
         }
         let mut signals = [BELL; SIGNALS];
         let mut descriptors = Vec::new();
-        let received = read(stream, SIGNALS, &mut descriptors, |bytes| {
+        let received = read(socket, SIGNALS, &mut descriptors, |bytes| {
             signals[..bytes.len()].copy_from_slice(bytes);
         })?;
         let Some(received) = received else {

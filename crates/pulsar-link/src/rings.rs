@@ -28,11 +28,11 @@ use bytes::Bytes;
 use pulsar_ring::{Consumer, Side, Sleeper, ends};
 use pulsar_sys::sealed::NotSealed;
 use pulsar_wire::{Aid, Frame, Kind};
-use tokio::net::UnixStream;
 
 use crate::mapped::{Mapped, RING_BYTES};
 use crate::queue::RingWay;
 use crate::seats::Seats;
+use crate::socket::Socket;
 use crate::{Link, Passed};
 
 /// How an end of a link goes on through rings.
@@ -239,7 +239,7 @@ impl Agreement {
     pub(crate) fn frame_came(
         &mut self,
         link: &Link,
-        socket: &Arc<UnixStream>,
+        socket: &Arc<Socket>,
         frame: &Frame,
         descriptors: &[OwnedFd],
     ) -> Result<Option<Inbound>, String> {
@@ -272,7 +272,7 @@ impl Agreement {
     fn take(
         &mut self,
         link: &Link,
-        socket: &Arc<UnixStream>,
+        socket: &Arc<Socket>,
         frame: &Frame,
         descriptors: &[OwnedFd],
     ) -> Result<(), String> {
@@ -301,7 +301,7 @@ impl Agreement {
     }
 }
 
-fn both_ends(memory: &Mapped, side: Side, socket: &Arc<UnixStream>) -> (Inbound, RingWay) {
+fn both_ends(memory: &Mapped, side: Side, socket: &Arc<Socket>) -> (Inbound, RingWay) {
     let (producer, consumer, sleeper) = ends(memory, RING_BYTES, side);
     let inbound = Inbound { consumer, sleeper };
     (inbound, RingWay::new(producer, Arc::downgrade(socket)))

@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
 
 use pulsar_sys::descriptors::send_with_descriptors;
-use tokio::net::UnixStream;
+
+use crate::socket::Socket;
 
 /// Wake up: there is something in the ring, or room.
 pub(crate) const BELL: u8 = 0;
@@ -19,7 +20,7 @@ pub(crate) const LOST: u8 = 2;
 /// The socket is asked and not what the event loop knows of it, which may be old: if it takes no
 /// byte, then because bytes lie there that the other side has not read; so it is woken, or awake, and
 /// needs no further one. If the other side is gone there is nobody to wake, and the reader learns it.
-pub(crate) fn ring_bell(socket: &UnixStream) {
+pub(crate) fn ring_bell(socket: &Socket) {
     let rung = send_with_descriptors(socket, &[BELL], &[]);
     if let Err(error) = rung
         && error.kind() != ErrorKind::WouldBlock
