@@ -22,7 +22,7 @@ use crate::mailbox::{Direct, Messages, Posted, died, settle};
 use crate::owed::Owed;
 use crate::system::{Route, System};
 use crate::try_send::{Sent, Unsent};
-use crate::wire_name::Name;
+use crate::wire_name::lead;
 use crate::{CallError, Overflow, SendError, Target};
 
 /// A command of an `A`'s own that is to be sent; methods on [`Proxy`](crate::Proxy) make it.
@@ -293,7 +293,7 @@ fn method<A: Actor>(message: &A::Message) -> &'static Method {
 pub(crate) fn parcel<A: Actor>(message: &A::Message) -> Result<Parcel, SendError> {
     let method = method::<A>(message);
     Ok(Parcel {
-        command: Name::of(ActorKind::of::<A>(), method),
+        command: lead(ActorKind::of::<A>(), method)?,
         codec: NATIVE,
         args: A::write_message(message, NATIVE)?,
         ack: method.ack,

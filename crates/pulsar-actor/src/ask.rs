@@ -11,7 +11,7 @@ use futures_util::poll;
 use pulsar_link::payload::{NATIVE, Outcome, Payload};
 use pulsar_link::{self as link, AskBody, Body, Fare, Link, Reply};
 use pulsar_mailbox::{Deadline, ReplyTo};
-use pulsar_wire::{Aid, Codec};
+use pulsar_wire::{Aid, Codec, CommandBody};
 use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -21,7 +21,6 @@ use crate::context::Context;
 use crate::current::{current_aid, holds_back};
 use crate::mailbox::{Envelope, Named, died, settle};
 use crate::system::{self, LONGEST, Route, System, in_a_task};
-use crate::wire_name::Name;
 use crate::{Cause, SendError, Target, panic_message};
 
 /// How long the arbiter's word on how a direct peer ended is waited for.
@@ -261,7 +260,8 @@ fn try_put(
 /// A command on its way to another process.
 #[derive(Clone)]
 pub(crate) struct Parcel {
-    pub(crate) command: Name,
+    /// Its name, as it leads the frame.
+    pub(crate) command: Bytes,
     pub(crate) codec: Codec,
     pub(crate) args: Body,
     pub(crate) ack: bool,
@@ -273,7 +273,7 @@ impl Parcel {
         match message {
             Outgoing::Free(command, args) => Self::of_free(command, args),
             Outgoing::Text(name, args) => Ok(Self {
-                command: Name::Shared(name.as_str().into()),
+                command: CommandBody::lead(name).map_err(SendError::codec)?,
                 codec: Codec::Json,
                 args: args.clone().into(),
                 ack: true,
@@ -284,7 +284,7 @@ impl Parcel {
 
     fn of_free(command: &CommandDef, args: &Payload) -> Result<Self, SendError> {
         Ok(Self {
-            command: Name::Static(command.signature.name),
+            command: CommandBody::lead(command.signature.name).map_err(SendError::codec)?,
             codec: NATIVE,
             args: (command.encode_args)(args, NATIVE)?,
             ack: command.ack,
@@ -292,10 +292,9 @@ impl Parcel {
         })
     }
 
-    fn body(&self, aid: Aid, deadline: Option<Instant>) -> Result<AskBody, SendError> {
-        let Body { bytes, passed } = &self.args;
-        let body = AskBody::new(aid, self.command.as_str(), self.codec, bytes, deadline)?;
-        Ok(body.with(passed.clone()))
+    fn body(&self, aid: Aid, deadline: Option<Instant>) -> AskBody {
+        let Body { bytes, passed } = self.args.clone();
+        AskBody::in_pieces(aid, self.command.clone(), self.codec, bytes, deadline).with(passed)
     }
 
     /// Sends it over a link at once, if there is credit and room and nobody waits for those; the number of the ask,
@@ -311,7 +310,7 @@ impl Parcel {
         limit: Duration,
         caller: &Waker,
     ) -> Result<Option<u64>, link::Unsent> {
-        let body = self.body(aid, None)?.within(limit);
+        let body = self.body(aid, None).within(limit);
         match self.ack {
             true => link.try_send_ask(body, self.fare(), Some(caller)).map(Some),
             false => link.try_send_tell(body, self.fare()).map(|()| None),
@@ -337,7 +336,7 @@ pub(crate) async fn send(
     loop {
         let sent = match system.known(target)? {
             Some(Route::Link(link, aid)) => {
-                let sent = send_over(&link, parcel.body(aid, Some(deadline))?, parcel).await;
+                let sent = send_over(&link, parcel.body(aid, Some(deadline)), parcel).await;
                 (sent, link, aid)
             }
             // It has moved here meanwhile: a name may.
@@ -374,7 +373,7 @@ async fn send_in_line(
     let Route::Link(link, aid) = route else {
         return Err(unknown(&target));
     };
-    let body = parcel.body(aid, Some(deadline))?;
+    let body = parcel.body(aid, Some(deadline));
     let mut sending = Box::pin(send_over(&link, body, &parcel));
     // Polled until it waits for something of the link's own: it lets others go first once.
     for _ in 0..2 {
@@ -426,7 +425,7 @@ pub(crate) fn try_send(
     parcel: &Parcel,
     deadline: Instant,
 ) -> Result<Asked, SendError> {
-    let body = parcel.body(aid, Some(deadline))?;
+    let body = parcel.body(aid, Some(deadline));
     let sent = match parcel.ack {
         false => link
             .try_send_tell(body, parcel.fare())

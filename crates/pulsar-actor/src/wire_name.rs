@@ -1,50 +1,42 @@
 //! Names of commands on the wire.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
+use bytes::Bytes;
+use pulsar_wire::CommandBody;
+
+use crate::SendError;
 use crate::actor::{ActorKind, Method};
 
-/// A command's name, as it goes with each of its messages.
-#[derive(Clone)]
-pub(crate) enum Name {
-    Static(&'static str),
-    Shared(Arc<str>),
-}
-
-impl Name {
-    /// Of a command of an actor's own. It takes some time to make, so each thread remembers those that it has
-    /// used last.
-    pub(crate) fn of(kind: &'static ActorKind, method: &'static Method) -> Self {
-        let key: (*const ActorKind, *const Method) = (kind, method);
-        let known = USED.with_borrow(|used| {
-            let (known, name) = used.get(seat(method))?.as_ref()?;
-            (*known == key).then(|| Arc::clone(name))
-        });
-        Self::Shared(known.unwrap_or_else(|| {
-            let name: Arc<str> = kind.wire_name(method).into();
-            USED.with_borrow_mut(|used| {
-                if let Some(seat) = used.get_mut(seat(method)) {
-                    *seat = Some((key, Arc::clone(&name)));
-                }
-            });
-            name
-        }))
+/// The name of a command of an actor's own, as it [leads](CommandBody::lead) each of its messages. It takes some time to
+/// make, so each thread remembers those that it has used last.
+///
+/// # Errors
+///
+/// [`SendError::Codec`] if it is too long for a frame.
+pub(crate) fn lead(kind: &'static ActorKind, method: &'static Method) -> Result<Bytes, SendError> {
+    let key: (*const ActorKind, *const Method) = (kind, method);
+    let known = USED.with_borrow(|used| {
+        let (known, name) = used.get(seat(method))?.as_ref()?;
+        (*known == key).then(|| name.clone())
+    });
+    if let Some(known) = known {
+        return Ok(known);
     }
-
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Static(name) => name,
-            Self::Shared(name) => name,
+    let name = CommandBody::lead(&kind.wire_name(method)).map_err(SendError::codec)?;
+    USED.with_borrow_mut(|used| {
+        if let Some(seat) = used.get_mut(seat(method)) {
+            *seat = Some((key, name.clone()));
         }
-    }
+    });
+    Ok(name)
 }
 
 /// Names that a thread remembers at most.
 const SEATS: usize = 16;
 
 /// A name, by the type's description and the command's. They are constants of the program, and only compared.
-type Used = ((*const ActorKind, *const Method), Arc<str>);
+type Used = ((*const ActorKind, *const Method), Bytes);
 
 thread_local! {
     static USED: RefCell<[Option<Used>; SEATS]> =
@@ -84,8 +76,8 @@ mod tests {
             .collect();
         for method in methods.iter().chain(&methods) {
             for _ in 0..2 {
-                let name = Name::of(kind, method);
-                assert_eq!(name.as_str(), kind.wire_name(method));
+                let body = CommandBody::decode(lead(kind, method).unwrap()).unwrap();
+                assert_eq!(body.command(), kind.wire_name(method));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use pulsar_model::SendError;
 use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
 use tokio::time::Instant;
@@ -41,17 +42,30 @@ impl AskBody {
         args: &[u8],
         deadline: Option<Instant>,
     ) -> Result<Self, SendError> {
-        let body = CommandBody::encode(command, args).map_err(SendError::codec)?;
-        Ok(Self {
+        let lead = CommandBody::lead(command).map_err(SendError::codec)?;
+        let args = Bytes::copy_from_slice(args);
+        Ok(Self::in_pieces(target, lead, codec, args, deadline))
+    }
+
+    /// The same, of what is there already: the command by its [`lead`](CommandBody::lead), and the arguments.
+    pub fn in_pieces(
+        target: Aid,
+        lead: Bytes,
+        codec: Codec,
+        args: Bytes,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self {
             frame: Frame {
                 codec,
                 place: target.place(),
                 task: target.task(),
-                ..Frame::new(Kind::Ask, body)
+                lead,
+                ..Frame::new(Kind::Ask, args)
             },
             passed: Passed::default(),
             due: deadline.map_or(Due::Never, Due::At),
-        })
+        }
     }
 
     /// With a deadline so long after it leaves, for one that is sent at once.

@@ -115,6 +115,14 @@ impl RingWay {
     }
 }
 
+/// What a frame that cannot be written is to its sender.
+fn refused(error: FrameError) -> PushError {
+    PushError::Refused(match error {
+        FrameError::TooLarge { size, limit } => SendError::TooLarge { size, limit },
+        other => SendError::codec(other),
+    })
+}
+
 impl Queue {
     pub(crate) fn push_with(
         &mut self,
@@ -124,33 +132,81 @@ impl Queue {
         limit_bytes: usize,
     ) -> Result<(), PushError> {
         let position = self.left + self.bytes.len() as u64;
-        self.push(frame, limit_bytes)?;
-        if !passed.is_empty() {
-            self.marks.push_back(Mark {
-                position,
-                end: self.left + self.bytes.len() as u64,
-                passed: passed.clone(),
-                is_system,
-                lost: false,
-            });
+        if passed.is_empty() {
+            return self.push(frame, limit_bytes);
+        }
+        self.append(frame, limit_bytes)?;
+        self.marks.push_back(Mark {
+            position,
+            end: self.left + self.bytes.len() as u64,
+            passed: passed.clone(),
+            is_system,
+            lost: false,
+        });
+        Ok(())
+    }
+
+    /// Appends a frame without descriptors. If nothing waits before it, what the ring has room for of its body goes
+    /// there straight away, which saves a copy.
+    pub(crate) fn push(&mut self, frame: &Frame, limit_bytes: usize) -> Result<(), PushError> {
+        self.check_open(limit_bytes)?;
+        let is_first = self.bytes.is_empty();
+        let encoded = frame.encode_head(&mut self.bytes, MAX_FRAME_BYTES);
+        encoded.map_err(refused)?;
+        let written = match is_first {
+            true => self.write_through(&frame.body),
+            false => 0,
+        };
+        if let Some(rest) = frame.body.get(written..) {
+            self.bytes.extend_from_slice(rest);
         }
         Ok(())
     }
 
-    pub(crate) fn push(&mut self, frame: &Frame, limit_bytes: usize) -> Result<(), PushError> {
+    /// Writes the head of a frame, which is all that waits, and then its body; how much of that.
+    fn write_through(&mut self, body: &[u8]) -> usize {
+        let Way::Ring(ring) = &mut self.way else {
+            return 0;
+        };
+        if ring.due.is_some() || ring.fault.is_some() {
+            return 0;
+        }
+        let written = ring.producer.write(&self.bytes).and_then(|head| {
+            let is_whole = head == self.bytes.len();
+            let body = match is_whole {
+                true => ring.producer.write(body)?,
+                false => 0,
+            };
+            Ok((head, body))
+        });
+        match written {
+            Ok((head, body)) => {
+                self.advance(head);
+                self.left += body as u64;
+                body
+            }
+            Err(corrupt) => {
+                ring.fault = Some(corrupt);
+                0
+            }
+        }
+    }
+
+    fn append(&mut self, frame: &Frame, limit_bytes: usize) -> Result<(), PushError> {
+        self.check_open(limit_bytes)?;
+        frame
+            .encode(&mut self.bytes, MAX_FRAME_BYTES)
+            .map_err(refused)
+    }
+
+    fn check_open(&self, limit_bytes: usize) -> Result<(), PushError> {
         if self.closed {
             return Err(PushError::Closed);
         }
-        if self.bytes.len() > limit_bytes {
-            return Err(PushError::Full { limit_bytes });
+        match self.bytes.len() > limit_bytes {
+            true => Err(PushError::Full { limit_bytes }),
+            false => Ok(()),
         }
-        let encoded = frame.encode(&mut self.bytes, MAX_FRAME_BYTES);
-        encoded.map_err(|error| {
-            PushError::Refused(match error {
-                FrameError::TooLarge { size, limit } => SendError::TooLarge { size, limit },
-                other => SendError::codec(other),
-            })
-        })
     }
 
     /// What is pushed from now on goes into the ring, once all that was pushed before has gone to the

@@ -21,11 +21,20 @@ impl CommandBody {
     ///
     /// [`CommandBodyError`] if the name is over 65,535 bytes.
     pub fn encode(command: &str, args: &[u8]) -> Result<Bytes, CommandBodyError> {
-        let length = u16::try_from(command.len()).map_err(|_| CommandBodyError)?;
         let mut out = BytesMut::with_capacity(2 + command.len() + args.len());
-        out.put_u16_le(length);
-        out.put_slice(command.as_bytes());
+        put_name(&mut out, command)?;
         out.put_slice(args);
+        Ok(out.freeze())
+    }
+
+    /// What stands before the arguments: the [`lead`](crate::Frame::lead) of a frame of which those are the body.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn lead(command: &str) -> Result<Bytes, CommandBodyError> {
+        let mut out = BytesMut::with_capacity(2 + command.len());
+        put_name(&mut out, command)?;
         Ok(out.freeze())
     }
 
@@ -47,6 +56,13 @@ impl CommandBody {
         // It was looked at as it was read.
         str::from_utf8(&self.command).unwrap_or_default()
     }
+}
+
+fn put_name(out: &mut BytesMut, name: &str) -> Result<(), CommandBodyError> {
+    let length = u16::try_from(name.len()).map_err(|_| CommandBodyError)?;
+    out.put_u16_le(length);
+    out.put_slice(name.as_bytes());
+    Ok(())
 }
 
 /// A name in UTF-8, which is no copy.

@@ -48,6 +48,8 @@ pub struct Frame {
     pub deadline: Option<Duration>,
     /// Tracing context, at most 255 bytes.
     pub trace: Bytes,
+    /// The first part of the message, where that is in two pieces. What is read has one.
+    pub lead: Bytes,
     /// The message.
     pub body: Bytes,
 }
@@ -65,6 +67,7 @@ impl Frame {
             incarnation: None,
             deadline: None,
             trace: Bytes::new(),
+            lead: Bytes::new(),
             body,
         }
     }
@@ -76,8 +79,20 @@ impl Frame {
     /// [`FrameError::TooLarge`] if it would be over `limit_bytes`, [`FrameError::Trace`] if its
     /// trace is over 255 bytes; nothing is written then.
     pub fn encode(&self, out: &mut BytesMut, limit_bytes: usize) -> Result<(), FrameError> {
+        out.reserve(HEADER_BYTES + self.trace.len() + self.lead.len() + self.body.len());
+        self.encode_head(out, limit_bytes)?;
+        out.put_slice(&self.body);
+        Ok(())
+    }
+
+    /// Appends all of the frame but its `body`, which is to follow.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_head(&self, out: &mut BytesMut, limit_bytes: usize) -> Result<(), FrameError> {
         let trace = u8::try_from(self.trace.len()).map_err(|_| FrameError::Trace)?;
-        let size = HEADER_BYTES + self.trace.len() + self.body.len();
+        let size = HEADER_BYTES + self.trace.len() + self.lead.len() + self.body.len();
         let too_large = FrameError::TooLarge {
             size,
             limit: limit_bytes,
@@ -86,7 +101,6 @@ impl Frame {
             Ok(length) if size <= limit_bytes => length,
             _ => return Err(too_large),
         };
-        out.reserve(size);
         out.put_u32_le(length);
         out.put_u8(self.kind as u8);
         out.put_u8(self.codec as u8);
@@ -98,7 +112,7 @@ impl Frame {
         out.put_u32_le(self.incarnation.map_or(0, |life| life.0));
         out.put_u32_le(self.deadline.map_or(NO_DEADLINE, deadline_ms));
         out.put_slice(&self.trace);
-        out.put_slice(&self.body);
+        out.put_slice(&self.lead);
         Ok(())
     }
 }
@@ -302,6 +316,7 @@ fn parse(mut bytes: Bytes) -> Result<Frame, FrameError> {
         incarnation: (incarnation != 0).then_some(Incarnation(incarnation)),
         deadline: (deadline != NO_DEADLINE).then(|| Duration::from_millis(deadline.into())),
         trace: bytes.split_to(trace_bytes),
+        lead: Bytes::new(),
         body: bytes,
     })
 }
@@ -368,6 +383,7 @@ mod tests {
                 incarnation: life.map(Incarnation),
                 deadline: deadline_ms.map(|ms| Duration::from_millis(ms.into())),
                 trace: trace.into(),
+                lead: Bytes::new(),
                 body: body.into(),
             }
         }
