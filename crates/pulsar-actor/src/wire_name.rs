@@ -76,8 +76,9 @@ mod tests {
             .collect();
         for method in methods.iter().chain(&methods) {
             for _ in 0..2 {
-                let body = CommandBody::decode(lead(kind, method).unwrap()).unwrap();
-                assert_eq!(body.command(), kind.wire_name(method));
+                let lead = lead(kind, method).unwrap();
+                let body = CommandBody::decode(&lead).unwrap();
+                assert_eq!(body.command, kind.wire_name(method));
             }
         }
     }

@@ -341,7 +341,10 @@ impl<A: Actor> Turn<'_, A> {
             Ok(reply) => reply,
             Err(message) => return self.panicked(message),
         };
-        if let Some(Answer::General(_, codec)) = self.answer {
+        if let Some(Answer::General(caller, codec)) = &self.answer
+            && !caller.is_nobody()
+        {
+            let codec = *codec;
             return match unwound_at_once(|| written::<A>(&reply, codec)) {
                 Ok(outcome) => self.ended(outcome),
                 Err(message) => self.panicked(message),

@@ -40,10 +40,10 @@ impl Node {
         descriptors: Vec<OwnedFd>,
         arrivals: &Arc<Arrivals<Held>>,
     ) -> Result<(), String> {
-        let body = CommandBody::decode(frame.body.clone()).map_err(|error| error.to_string())?;
+        let body = CommandBody::decode(&frame.body).map_err(|error| error.to_string())?;
         let (request, key) = (frame.request, (frame.place, frame.task));
         // Every command of the user's cost its sender a credit, whatever becomes of it here.
-        let is_users = !is_builtin(body.command());
+        let is_users = !is_builtin(body.command);
         let mut receipt = is_users.then(|| Receipt::new(from, frame.place, frame.task));
         let (cx, mut envelope) = match self.addressed(from, &frame, body) {
             Ok(addressed) => addressed,
@@ -91,7 +91,7 @@ impl Node {
         &self,
         from: &Arc<Link>,
         frame: &Frame,
-        body: CommandBody,
+        body: CommandBody<'_>,
     ) -> Result<(Context, Envelope), SendError> {
         let aid = Aid::task_in(self.arbiter_id(), frame.place, frame.task);
         let cx = match near_here(aid) {
@@ -100,13 +100,13 @@ impl Node {
         };
         // Code that is not registered is run for managers only: not for what comes from below or
         // beside, and not for what tools wrote.
-        let names_code = NAMING_CODE.contains(&body.command());
+        let names_code = NAMING_CODE.contains(&body.command);
         let is_manager = self.master().is_none() && !from.is_direct();
-        let is_spawn = body.command() != RUN_POINTER && self.master().is_some();
+        let is_spawn = body.command != RUN_POINTER && self.master().is_some();
         if names_code && (frame.codec != NATIVE || !(is_manager || is_spawn)) {
             return Err(refuse_code());
         }
-        let command = named(cx.cell().kind, body.command(), frame.codec)?;
+        let command = named(cx.cell().kind, body.command, frame.codec)?;
         let reply = match frame.kind {
             Kind::Tell => ReplyTo::nobody(),
             _ => ReplyTo::link(Arc::clone(from), frame.request, frame.codec),

@@ -31,6 +31,11 @@ impl ReplyTo {
         Self(None)
     }
 
+    /// True if nobody waits: then no outcome need be written.
+    pub fn is_nobody(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// A caller in this process.
     pub fn local(caller: oneshot::Sender<Outcome>) -> Self {
         Self(Some(Waiter::Local(caller)))

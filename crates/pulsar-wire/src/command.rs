@@ -1,20 +1,20 @@
 //! The body of an ask or a tell.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 /// A command's name and its arguments. Whom it is for, the frame's header says.
 ///
 /// Layout: length of the name (2 bytes, little endian), the name, then the arguments in the
 /// frame's codec.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CommandBody {
+pub struct CommandBody<'a> {
     /// The command.
-    command: Bytes,
+    pub command: &'a str,
     /// The arguments.
     pub args: Bytes,
 }
 
-impl CommandBody {
+impl<'a> CommandBody<'a> {
     /// The bytes of the body.
     ///
     /// # Errors
@@ -43,18 +43,14 @@ impl CommandBody {
     /// # Errors
     ///
     /// [`CommandBodyError`] if it ends within the name or the name is no UTF-8.
-    pub fn decode(mut body: Bytes) -> Result<Self, CommandBodyError> {
-        let command = take_name(&mut body)?;
+    pub fn decode(body: &'a Bytes) -> Result<Self, CommandBodyError> {
+        let (length, rest) = body.split_first_chunk().ok_or(CommandBodyError)?;
+        let length = usize::from(u16::from_le_bytes(*length));
+        let (command, _) = rest.split_at_checked(length).ok_or(CommandBodyError)?;
         Ok(Self {
-            command,
-            args: body,
+            command: str::from_utf8(command).map_err(|_| CommandBodyError)?,
+            args: body.slice(length + size_of::<u16>()..),
         })
-    }
-
-    /// The command's name.
-    pub fn command(&self) -> &str {
-        // It was looked at as it was read.
-        str::from_utf8(&self.command).unwrap_or_default()
     }
 }
 
@@ -63,22 +59,6 @@ fn put_name(out: &mut BytesMut, name: &str) -> Result<(), CommandBodyError> {
     out.put_u16_le(length);
     out.put_slice(name.as_bytes());
     Ok(())
-}
-
-/// A name in UTF-8, which is no copy.
-fn take_name(body: &mut Bytes) -> Result<Bytes, CommandBodyError> {
-    if body.remaining() < 2 {
-        return Err(CommandBodyError);
-    }
-    let length = usize::from(body.get_u16_le());
-    if body.remaining() < length {
-        return Err(CommandBodyError);
-    }
-    let name = body.split_to(length);
-    match str::from_utf8(&name) {
-        Ok(_) => Ok(name),
-        Err(_) => Err(CommandBodyError),
-    }
 }
 
 /// Bytes that are no command.
@@ -96,14 +76,14 @@ mod tests {
         #[test]
         fn a_command_survives_the_wire(command: String, args: Vec<u8>) {
             let body = CommandBody::encode(&command, &args).unwrap();
-            let read = CommandBody::decode(body).unwrap();
-            prop_assert_eq!(read.command(), command);
+            let read = CommandBody::decode(&body).unwrap();
+            prop_assert_eq!(read.command, command);
             prop_assert_eq!(read.args, args);
         }
 
         #[test]
         fn garbage_is_read_without_a_panic(bytes: Vec<u8>) {
-            let _ = CommandBody::decode(bytes.into());
+            let _ = CommandBody::decode(&bytes.into());
         }
     }
 

@@ -11,10 +11,11 @@ use crate::Seed;
 ///
 /// If they are not.
 pub fn command(input: &[u8]) {
-    let Ok(body) = CommandBody::decode(Bytes::copy_from_slice(input)) else {
+    let bytes = Bytes::copy_from_slice(input);
+    let Ok(body) = CommandBody::decode(&bytes) else {
         return;
     };
-    let again = CommandBody::encode(body.command(), &body.args);
+    let again = CommandBody::encode(body.command, &body.args);
     assert_eq!(again.as_deref(), Ok(input), "a body has one form only");
 }
 

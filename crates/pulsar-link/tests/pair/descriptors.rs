@@ -159,7 +159,7 @@ async fn shared_bytes_go_with_asks_and_with_their_replies() {
     let answering = async {
         for number in 0..ASKS {
             let came = two.next().await;
-            let command = CommandBody::decode(came.frame.body.clone()).unwrap();
+            let command = CommandBody::decode(&came.frame.body).unwrap();
             let passed = came.link.admit(&came.frame, came.descriptors, &mut None);
             let args = Body {
                 bytes: command.args,

@@ -22,7 +22,7 @@ pub(crate) fn message(place: u32, number: u32) -> AskBody {
 
 /// The argument of [`message`].
 pub(crate) fn number(frame: &Frame) -> u32 {
-    let body = CommandBody::decode(frame.body.clone()).unwrap();
+    let body = CommandBody::decode(&frame.body).unwrap();
     u32::from_le_bytes(body.args[..].try_into().unwrap())
 }
 
