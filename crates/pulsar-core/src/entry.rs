@@ -183,8 +183,8 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
     for warning in warnings {
         tracing::warn!(warning, "the world of this process is not as it should be");
     }
-    let _seat = drives(&EventLoop::from(runtime.handle().clone()));
-    let _patrolled = patrol();
+    let event_loop = EventLoop::from(runtime.handle().clone());
+    let (_seat, _patrolled) = (drives(&event_loop), patrol(&event_loop));
     received.await_go(&socket)?;
     // From here on it is no fork that nobody knows of: who looks for those, or for orphans, sees that.
     show(&identity.birth, forked.is_some());

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::time::sleep;
+
+use crate::EventLoop;
 
 /// How often a patrol goes round while anybody waits.
 pub const ROUND: Duration = Duration::from_millis(10);
@@ -32,6 +33,8 @@ thread_local! {
 static PATROLS: AtomicU32 = AtomicU32::new(0);
 
 struct Patrol {
+    /// The loop that this thread drives.
+    event_loop: EventLoop,
     /// What is waited for in this round.
     listed: Vec<Arc<dyn Awaited>>,
     task: Task,
@@ -113,13 +116,12 @@ fn list(what: Arc<dyn Awaited>) -> bool {
         None => return false,
         Some(Task::UnderWay) => {}
         Some(Task::Resting(waker)) => waker.wake(),
-        Some(Task::NotBegun) => match Handle::try_current() {
-            Ok(here) => drop(here.spawn(go_round(Round(CURRENT.get()).parts().0))),
-            Err(_) => {
-                with_patrol(|patrol| patrol.task = Task::NotBegun);
-                return false;
-            }
-        },
+        Some(Task::NotBegun) => {
+            let (number, _) = Round(CURRENT.get()).parts();
+            // On that loop, whatever runtime may have been entered here.
+            let event_loop = with_patrol(|patrol| patrol.event_loop.clone());
+            drop(event_loop.map(|event_loop| event_loop.spawn(go_round(number))));
+        }
     }
     true
 }
@@ -172,11 +174,12 @@ pub struct Patrolled {
     not_send: PhantomData<*const ()>,
 }
 
-/// Gives this thread a patrol. For threads that drive a loop that no other ever drives.
-pub fn patrol() -> Patrolled {
+/// Gives this thread a patrol, for as long as it drives this loop, which no other thread ever drives.
+pub fn patrol(event_loop: &EventLoop) -> Patrolled {
     let number = PATROLS.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
     CURRENT.set(Round::of(number, 0).0);
     let patrol = Patrol {
+        event_loop: event_loop.clone(),
         listed: Vec::new(),
         task: Task::NotBegun,
     };
@@ -228,10 +231,15 @@ mod tests {
         builder.enable_time().start_paused(true).build().unwrap()
     }
 
+    fn patrolled(runtime: &Runtime) -> Patrolled {
+        patrol(&EventLoop::from(runtime.handle().clone()))
+    }
+
     #[test]
     fn what_is_awaited_wakes_once_in_each_round_in_which_it_was_listed() {
-        let _patrolled = patrol();
-        stopped_clock().block_on(async {
+        let runtime = stopped_clock();
+        let _patrolled = patrolled(&runtime);
+        runtime.block_on(async {
             let what = Arc::new(Counted::default());
             let since = look_after(&what).unwrap();
             assert_eq!(look_after(&what), Some(since));
@@ -251,8 +259,9 @@ mod tests {
 
     #[test]
     fn the_task_rests_where_nobody_waits_and_begins_again() {
-        let _patrolled = patrol();
-        stopped_clock().block_on(async {
+        let runtime = stopped_clock();
+        let _patrolled = patrolled(&runtime);
+        runtime.block_on(async {
             let what = Arc::new(Counted::default());
             look_after(&what).unwrap();
             sleep(5 * ROUND).await;
@@ -269,24 +278,39 @@ mod tests {
     fn there_is_none_without_a_loop_and_one_ends_with_its_thread() {
         let what = Arc::new(Counted::default());
         assert_eq!(look_after(&what), None);
-        let patrolled = patrol();
-        assert_eq!(look_after(&what), None, "no loop runs here");
-        drop(patrolled);
-        let _patrolled = patrol();
-        let since = stopped_clock().block_on(async { look_after(&what) });
-        let since = since.unwrap();
+        let runtime = stopped_clock();
+        let before = patrolled(&runtime);
+        let since = look_after(&what).unwrap();
         assert!(!since.is_past());
+        drop(before);
+        assert!(since.is_past());
+        assert_eq!(look_after(&what), None);
+        let _patrolled = patrolled(&runtime);
+        let since = look_after(&what).unwrap();
         let elsewhere = std::thread::spawn(move || {
-            let _patrolled = patrol();
+            let _patrolled = patrolled(&stopped_clock());
             since.is_past()
         });
         assert!(elsewhere.join().unwrap());
     }
 
     #[test]
+    fn it_goes_round_on_its_own_loop_wherever_its_thread_has_entered() {
+        let (runtime, other) = (stopped_clock(), stopped_clock());
+        let _patrolled = patrolled(&runtime);
+        let what = Arc::new(Counted::default());
+        let entered = other.enter();
+        look_after(&what).unwrap();
+        drop(entered);
+        runtime.block_on(async { sleep(3 * ROUND).await });
+        assert_eq!(what.count(), 1);
+    }
+
+    #[test]
     fn nothing_is_listed_without_end() {
-        let _patrolled = patrol();
-        stopped_clock().block_on(async {
+        let runtime = stopped_clock();
+        let _patrolled = patrolled(&runtime);
+        runtime.block_on(async {
             let listed = |_: &usize| look_after(&Arc::new(Counted::default())).is_some();
             assert_eq!((0..MOST_LISTED + 1).filter(listed).count(), MOST_LISTED);
         });

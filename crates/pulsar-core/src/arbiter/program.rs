@@ -79,8 +79,8 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let seat = drives(&EventLoop::from(runtime.handle().clone()));
-    let _patrolled = patrol();
+    let event_loop = EventLoop::from(runtime.handle().clone());
+    let (seat, _patrolled) = (drives(&event_loop), patrol(&event_loop));
     let code = runtime.block_on(async {
         let (cx, life) = begin()?;
         let keeper = tokio::spawn(keep_template(Node::of(&cx), entry::take_set_aside()));

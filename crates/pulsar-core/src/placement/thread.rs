@@ -59,8 +59,8 @@ fn run(cx: &Context, life: Life, reports: &Reports) {
         Err(error) => return say_end(reports, &Cause::Failed(format!("no event loop: {error}"))),
     };
     own_thread(cx.clone());
-    let _seat = drives(&EventLoop::from(runtime.handle().clone()));
-    let _patrolled = patrol();
+    let event_loop = EventLoop::from(runtime.handle().clone());
+    let (_seat, _patrolled) = (drives(&event_loop), patrol(&event_loop));
     let cause = runtime.block_on(async { host(cx, life).await });
     release_thread();
     // Blocking jobs may go on: the news of the end do not wait for them.
