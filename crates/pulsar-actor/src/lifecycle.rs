@@ -120,13 +120,13 @@ impl Life {
 
     /// Lives from hello to end. The cause is also left in the actor's cell, so that whoever
     /// still holds its mailbox learns it.
-    pub async fn live(mut self) -> Cause {
+    // No `async fn`: that would keep room for the life beside the future that it goes into.
+    pub fn live(mut self) -> impl Future<Output = Cause> + Send {
         let cx = self.cx.clone();
         scope(cx, async move {
             let cause = self.run().await;
             self.finish(cause)
         })
-        .await
     }
 
     async fn run(&mut self) -> Cause {
@@ -185,14 +185,18 @@ impl Life {
     /// After an event all is polled once; from then on only what was woken is. So a message costs a poll of the
     /// work, and none of all the rest.
     async fn next(&mut self) -> Event {
+        let mut work_first = self.own_first;
+        if work_first && let Some(event) = self.asked() {
+            return event;
+        }
         let (mut work, mut gate) = (self.work.take(), std::mem::take(&mut self.gate));
-        let work_first = self.own_first;
         let event = {
             let mut rest = pin!(self.next_of_rest(work.is_some()));
             let mut is_first = true;
             poll_fn(|task| {
                 let due = gate.due(task);
                 let all = std::mem::take(&mut is_first);
+                let work_first = std::mem::take(&mut work_first);
                 let (Some(work_waker), Some(rest_waker)) = (gate.work(), gate.rest()) else {
                     return Poll::Pending;
                 };
@@ -222,6 +226,20 @@ impl Life {
         (self.work, self.gate) = (work, gate);
         self.own_first = matches!(event, Event::BuiltinCame(_) | Event::BuiltinEnded(_));
         event
+    }
+
+    /// What has been asked of the actor, and comes before all that it does.
+    fn asked(&self) -> Option<Event> {
+        let cell = &self.cx.cell;
+        match self.phase {
+            _ if cell.kill.is_cancelled() => Some(Event::KillAsked),
+            Phase::Stopping { deadline } => {
+                (deadline <= Instant::now()).then_some(Event::DrainTimeout)
+            }
+            Phase::Starting | Phase::Running => {
+                cell.stop.is_cancelled().then_some(Event::StopAsked)
+            }
+        }
     }
 
     async fn next_of_rest(&mut self, works: bool) -> Event {

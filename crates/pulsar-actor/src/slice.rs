@@ -1,7 +1,7 @@
 //! How long an actor's work holds its loop at a time.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -52,9 +52,8 @@ impl<'a> Slice<'a> {
     }
 
     /// Runs `work`, each poll of which begins anew.
-    pub(crate) async fn bounding<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn bounding<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         let occupation = self.cx.cell.occupation();
-        let mut work = pin!(work);
         poll_fn(|task| {
             let tick_us = coarse_us();
             self.tick_us.store(tick_us, Ordering::Relaxed);

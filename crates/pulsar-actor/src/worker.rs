@@ -26,7 +26,8 @@ const MAX_CONCURRENT: usize = 1024;
 /// Runs commands one after the other, until the mailbox is closed and empty.
 pub async fn in_turn<A: Actor>(state: A, cx: Context) -> Worked {
     let slice = Slice::new(&cx);
-    slice.bounding(each_alone(state, &cx, &slice)).await
+    // Pinned here: moved into another future, there would be room for it in both.
+    slice.bounding(pin!(each_alone(state, &cx, &slice))).await
 }
 
 async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice<'_>) -> Worked {
@@ -46,7 +47,7 @@ async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice<'_>) -> 
 /// which they came.
 pub async fn side_by_side<A: Concurrent>(state: A, cx: Context) -> Worked {
     let slice = Slice::new(&cx);
-    slice.bounding(some_beside(state, &cx, &slice)).await
+    slice.bounding(pin!(some_beside(state, &cx, &slice))).await
 }
 
 async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &Slice<'_>) -> Worked {

@@ -5,7 +5,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context as TaskContext;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::{end_here, local_life};
 use crate::arbiter::{Order, Raised, Tenure, enter, identity, spawn_error};
 use crate::node::Node;
 use crate::{Cause, Context, SpawnError, panic_message};
-use pulsar_actor::runtime::{Life, Reports};
+use pulsar_actor::runtime::Reports;
 use pulsar_registry::{Control, Reached};
 
 /// Begins a life on the current loop.
@@ -43,6 +43,8 @@ pub(crate) fn raise_task(node: &Arc<Node>, mut order: Order) -> Result<Raised, S
     };
     let boot_timeout = order.spec.boot_timeout.unwrap_or(node.timing.boot_timeout);
     let carried = Carried { tenure, cx };
+    // In a place of its own: it is large, and would be moved with each step of the task's making.
+    let life = Box::pin(life.live());
     if node.claims(order.aid, &order.spec.name) {
         tokio::spawn(carried.claim_and_live(life, boot_timeout, to_ended));
     } else {
@@ -69,7 +71,7 @@ impl Carried {
 
     async fn claim_and_live(
         mut self,
-        life: Life,
+        life: Pin<Box<impl Future<Output = Cause>>>,
         boot_timeout: Duration,
         to_ended: oneshot::Sender<Cause>,
     ) {
@@ -82,12 +84,17 @@ impl Carried {
         self.live(life, boot_timeout, to_ended).await;
     }
 
-    async fn live(mut self, life: Life, boot_timeout: Duration, to_ended: oneshot::Sender<Cause>) {
+    async fn live(
+        mut self,
+        life: Pin<Box<impl Future<Output = Cause>>>,
+        boot_timeout: Duration,
+        to_ended: oneshot::Sender<Cause>,
+    ) {
         let mut boot = Boot::Within(boot_timeout);
         // What the user wrote can panic past the lifecycle's own guard, by a `Drop`.
-        let mut life = pin!(AssertUnwindSafe(life.live()).catch_unwind());
+        let mut life = AssertUnwindSafe(life).catch_unwind();
         let ended = poll_fn(|task| {
-            let polled = life.as_mut().poll(task);
+            let polled = life.poll_unpin(task);
             if self.tenure.is_unresolved() {
                 self.look_whether_ready(&mut boot, polled.is_pending(), task);
             }
