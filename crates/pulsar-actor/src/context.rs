@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use pulsar_loop::runtime::{Awaited, Listing, Period, unless_within};
+use pulsar_loop::runtime::{Awaited, LazyToken, Listing, Period, unless_within};
 use pulsar_loop::{AsyncObject, EventLoop, Executor};
 use pulsar_policy::StateCell;
 use pulsar_sys::Occupation;
@@ -61,7 +61,7 @@ pub struct Cell {
     /// Asked to stop, by whomever. Only ever set.
     pub(crate) stop: CancellationToken,
     /// Nobody will answer any more for this incarnation.
-    pub gone: CancellationToken,
+    pub gone: LazyToken,
     /// The loop it runs on, once it does.
     pub(crate) event_loop: OnceLock<EventLoop>,
     /// Its CPU threads, once they were asked for.
@@ -71,7 +71,7 @@ pub struct Cell {
     /// To end now: what is in flight is cut.
     pub kill: CancellationToken,
     /// The end of the actor: what it spawned on its loop ends too.
-    pub(crate) end: CancellationToken,
+    pub(crate) end: LazyToken,
     /// What it spawned on its loop.
     pub(crate) tasks: TaskTracker,
     /// Why it is to end as failed, whatever else ends it.
@@ -205,12 +205,12 @@ impl Context {
             on_params: OnceLock::new(),
             state: StateCell::default(),
             stop: CancellationToken::new(),
-            gone: CancellationToken::new(),
+            gone: LazyToken::default(),
             event_loop: OnceLock::new(),
             executor: OnceLock::new(),
             events: Mutex::default(),
             kill: CancellationToken::new(),
-            end: CancellationToken::new(),
+            end: LazyToken::default(),
             tasks: TaskTracker::new(),
             failure: OnceLock::new(),
             cause: OnceLock::new(),
@@ -341,7 +341,7 @@ impl Context {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let end = self.cell.end.clone();
+        let end = self.cell.end.token().clone();
         let future = async move { end.run_until_cancelled(future).await };
         let future = scope(self.clone(), future);
         let future = self.cell.tasks.track_future(future);

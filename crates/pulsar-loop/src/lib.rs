@@ -11,6 +11,7 @@
 //!   for a task in synchronous code; `delivery`: what runs elsewhere, and how it comes back; `driven`:
 //!   what is awaited elsewhere of a loop of one's own.
 //! * `amending`: that no amending hook is called within itself; `gate`: which part of a task was woken; `period`: when something periodic is due.
+//! * `lazy_token`: a cancellation token that most never wait for.
 //! * `replies`: the slots in which replies wait for their callers; `patrol`: one timer for all that waits for a
 //!   moment only.
 //! * `one_time`, `many_times`: events; `handler`: what their handlers return.
@@ -50,6 +51,7 @@ mod gate;
 mod handler;
 mod job;
 mod job_queue;
+mod lazy_token;
 mod many_times;
 mod one_time;
 mod patrol;
@@ -76,6 +78,7 @@ pub use waiting::{LoopEnded, WaitError};
 pub mod runtime {
     pub use crate::amending::unless_within;
     pub use crate::gate::{Due, Gate};
+    pub use crate::lazy_token::LazyToken;
     pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
     pub use crate::period::{LONGEST, Period};
     pub use crate::replies::{MOST as MOST_OPEN, Replies, Ticket};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -22,8 +22,9 @@ pub struct Queue<T> {
     overflow: Overflow,
     /// Room that was promised to those in the line, until they fetch it. Only under [`Overflow::Wait`].
     promises: Semaphore,
-    /// Who waits for room, or has been promised it and not put its message in yet. Joined under the lock.
-    line: Arc<Line>,
+    /// Who waits for room, or has been promised it and not put its message in yet. Joined under the lock, and made with the
+    /// first.
+    line: OnceLock<Arc<Line>>,
 }
 
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl<T> Queue<T> {
             capacity: capacity.clamp(1, Semaphore::MAX_PERMITS),
             overflow,
             promises: Semaphore::new(0),
-            line: Arc::default(),
+            line: OnceLock::new(),
         }
     }
 
@@ -121,7 +122,7 @@ impl<T> Queue<T> {
             return Put::Closed(message);
         }
         let (has_room, oldest) = match self.overflow {
-            Overflow::Wait => (self.has_room(&state) && self.line.is_empty(), None),
+            Overflow::Wait => (self.has_room(&state) && self.in_line() == 0, None),
             Overflow::Reject => (self.has_room(&state), None),
             Overflow::DropOldest if self.has_room(&state) => (true, None),
             Overflow::DropOldest => (true, state.waiting.pop_front()),
@@ -131,6 +132,11 @@ impl<T> Queue<T> {
         }
         state.push(message);
         oldest.map_or(Put::Taken, Put::TakenFor)
+    }
+
+    /// How many stand in the line.
+    fn in_line(&self) -> usize {
+        self.line.get().map_or(0, |line| line.len())
     }
 
     /// Whether there is room that was promised to nobody.
@@ -145,7 +151,7 @@ impl<T> Queue<T> {
             return None;
         }
         // Joined under the lock: whoever makes room sees it.
-        let place = Some(self.line.join());
+        let place = Some(self.line.get_or_init(Arc::default).join());
         if self.has_room(&state) {
             // Those before have got theirs, and have not run yet.
             state.promised += 1;
@@ -190,7 +196,7 @@ impl<T> Queue<T> {
             return Poll::Ready(Taken::Left);
         }
         let message = state.waiting.pop_front();
-        if self.overflow == Overflow::Wait && self.line.len() > state.promised {
+        if self.overflow == Overflow::Wait && self.in_line() > state.promised {
             state.promised += 1;
             drop(state);
             self.promises.add_permits(1);
@@ -256,7 +262,7 @@ impl<T> Drop for Waiting<'_, T> {
     fn drop(&mut self) {
         let mut state = self.queue.state.lock();
         self.place = None;
-        while state.promised > self.queue.line.len() {
+        while state.promised > self.queue.in_line() {
             let Ok(room) = self.queue.promises.try_acquire() else {
                 break;
             };
