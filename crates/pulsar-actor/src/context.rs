@@ -73,7 +73,7 @@ pub struct Cell {
     /// The end of the actor: what it spawned on its loop ends too.
     pub(crate) end: LazyToken,
     /// What it spawned on its loop.
-    pub(crate) tasks: TaskTracker,
+    pub(crate) tasks: OnceLock<TaskTracker>,
     /// Why it is to end as failed, whatever else ends it.
     pub(crate) failure: OnceLock<String>,
     /// How it ended, once it has.
@@ -125,6 +125,16 @@ impl Cell {
         let overdue_us = micros(self.since.elapsed()).saturating_sub(due_us);
         let noted_us = self.lag_us.load(Ordering::Relaxed);
         noted_us.max(self.occupation().longest_us()).max(overdue_us)
+    }
+}
+
+impl Cell {
+    /// Waits for what the actor has spawned on its loop. Where that is nothing there is nothing to wait for.
+    pub(crate) async fn tasks_ended(&self) {
+        if let Some(tasks) = self.tasks.get() {
+            tasks.close();
+            tasks.wait().await;
+        }
     }
 }
 
@@ -211,7 +221,7 @@ impl Context {
             events: Mutex::default(),
             kill: CancellationToken::new(),
             end: LazyToken::default(),
-            tasks: TaskTracker::new(),
+            tasks: OnceLock::new(),
             failure: OnceLock::new(),
             cause: OnceLock::new(),
             settings: Settings::default(),
@@ -344,7 +354,8 @@ impl Context {
         let end = self.cell.end.token().clone();
         let future = async move { end.run_until_cancelled(future).await };
         let future = scope(self.clone(), future);
-        let future = self.cell.tasks.track_future(future);
+        let tasks = self.cell.tasks.get_or_init(TaskTracker::new);
+        let future = tasks.track_future(future);
         self.event_loop().spawn(future)
     }
 

@@ -274,7 +274,7 @@ impl Life {
                 result = poll(&mut self.start) => Event::Started(result),
                 result = poll(&mut self.periodic_task) => Event::PeriodicTaskEnded(result),
                 result = poll(&mut self.stopping) => Event::StoppingHookEnded(result),
-                () = cell.tasks.wait(), if only_tasks_left => Event::TasksEnded,
+                () = cell.tasks_ended(), if only_tasks_left => Event::TasksEnded,
             }
         };
         let builtins = async {
@@ -360,7 +360,6 @@ impl Life {
         }
         // Among them listeners: what nobody takes any more shall be refused.
         self.cx.drop_descriptors();
-        self.cx.cell.tasks.close();
         let deadline = Instant::now() + self.cx.drain_timeout();
         self.phase = Phase::Stopping { deadline };
         // It notifies no more.
