@@ -24,7 +24,7 @@
 //!   `side_table`: where serde meets them.
 //! * `outbox`: what waits to be written, `queue` where it goes; `inbox` and `ring_inbox`: what has come
 //!   by socket and by ring; `rings`: how the two ends agree to go on through rings, in `mapped` memory;
-//!   `signal`: what the socket carries then.
+//!   `socket`: as the pump reads and writes it, and `signal`: what it carries then.
 //! * `poller`: when a reader polls instead of sleeping; `seats`: how many of them in the system.
 //! * `pending`: the asks in flight; `changes`: waiting for a
 //!   condition.
