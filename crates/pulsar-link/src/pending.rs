@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
-use pulsar_loop::runtime::{MOST_OPEN, Replies, Ticket};
+use pulsar_loop::runtime::{Replies, Ticket};
 use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Codec, Frame, Kind};
 use tokio::sync::oneshot;
@@ -15,8 +15,9 @@ use crate::payload::{self, Outcome, Payload};
 use crate::seek::Sought;
 use crate::{Body, Passed};
 
-/// Those who may seek over one link at once.
-const MAX_PENDING: usize = MOST_OPEN;
+/// Asks in flight on one link, and those who seek over it. Each costs some hundred bytes; past this many the other side is
+/// not keeping up and further ones are refused.
+const MAX_PENDING: usize = 1 << 18;
 const FULL: SendError = SendError::MailboxFull {
     capacity: MAX_PENDING,
 };
@@ -25,7 +26,7 @@ const FULL: SendError = SendError::MailboxFull {
 const SEEKS: u64 = 1 << 63;
 
 /// The tables of one link.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pending {
     callers: Replies<Outcome>,
     seekers: Mutex<HashMap<u64, Seeker>>,
@@ -36,6 +37,17 @@ pub(crate) struct Pending {
 
 /// Who seeks the way to an actor. Each takes its entry out when it gives up.
 type Seeker = oneshot::Sender<Result<Sought, SendError>>;
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self {
+            callers: Replies::at_most(MAX_PENDING),
+            seekers: Mutex::default(),
+            next: AtomicU64::default(),
+            strays: AtomicU64::default(),
+        }
+    }
+}
 
 impl Pending {
     /// Enters an ask, whose caller is woken so; its number is not 0.

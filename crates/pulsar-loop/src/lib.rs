@@ -81,6 +81,6 @@ pub mod runtime {
     pub use crate::lazy_token::LazyToken;
     pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
     pub use crate::period::{LONGEST, Period};
-    pub use crate::replies::{MOST as MOST_OPEN, Replies, Ticket};
+    pub use crate::replies::{Replies, Ticket};
     pub use crate::seat::{Seat, drives, install};
 }

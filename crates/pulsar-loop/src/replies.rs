@@ -7,16 +7,15 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-/// Asks that may be open at once, each of some hundred bytes; past this many the other side is not keeping up.
-pub const MOST: usize = 1 << 18;
-
-/// A slot for each reply that an actor, or the other side of a link, owes to this process. Slots are used again, so that an ask allocates
-/// nothing once there are as many as there were ever asks at once.
+/// A slot for each reply that an actor, or the other side of a link, owes to this process. Slots are used again, so that an
+/// ask allocates nothing once there are as many as there were ever asks at once.
 ///
 /// A [`Ticket`] stands for one ask. The caller holds one copy and its message the other; each may be used late or
 /// twice without harm, as a slot knows which ask it is used for.
 pub struct Replies<R> {
     slots: Mutex<Slots<R>>,
+    /// How many may wait.
+    most: usize,
     /// How many callers' time has passed. Written under the lock, and read without by those who find none.
     late: AtomicUsize,
 }
@@ -69,16 +68,29 @@ impl Ticket {
 }
 
 impl<R> Replies<R> {
+    /// Slots for so many asks that wait at once; by default what bounds them is where their messages wait.
+    pub fn at_most(most: usize) -> Self {
+        Self {
+            slots: Mutex::new(Slots {
+                all: Vec::new(),
+                free: Vec::new(),
+                awaited: 0,
+                closed: false,
+            }),
+            most,
+            late: AtomicUsize::new(0),
+        }
+    }
+
     /// A ticket for an ask that is about to be sent, whose caller is woken so; `None` once nothing is answered any more,
-    /// or where [`MOST`] are open.
+    /// or where as many wait as may.
     pub fn open(&self, caller: Option<&Waker>) -> Option<Ticket> {
         let mut slots = self.slots.lock();
-        if slots.closed {
+        if slots.closed || slots.awaited >= self.most {
             return None;
         }
         let slot = match slots.free.pop() {
             Some(slot) => slot,
-            None if slots.all.len() >= MOST => return None,
             None => {
                 let slot = u32::try_from(slots.all.len()).ok()?;
                 slots.all.push(Slot {
@@ -255,15 +267,7 @@ impl<R> Slots<R> {
 
 impl<R> Default for Replies<R> {
     fn default() -> Self {
-        Self {
-            slots: Mutex::new(Slots {
-                all: Vec::new(),
-                free: Vec::new(),
-                awaited: 0,
-                closed: false,
-            }),
-            late: AtomicUsize::new(0),
-        }
+        Self::at_most(usize::MAX)
     }
 }
 
@@ -340,6 +344,21 @@ mod tests {
         replies.give_all(|| 7);
         let given = tickets.map(|ticket| poll(&replies, ticket));
         assert_eq!(given, [1, 7, 7].map(|reply| Some(Some(reply))));
+    }
+
+    #[test]
+    fn as_many_wait_as_may_and_no_more() {
+        let replies = Replies::<u32>::at_most(2);
+        let (one, two) = (replies.open(None).unwrap(), replies.open(None).unwrap());
+        assert_eq!(replies.open(None), None);
+        replies.give(one, 1);
+        let three = replies.open(None).unwrap();
+        assert_eq!(replies.open(None), None);
+        assert!(replies.give_up(two) && replies.give_up(three));
+        assert!(replies.open(None).is_some());
+        // Nothing bounds them otherwise, whatever the mailbox of an actor may hold.
+        let unbounded = Replies::<u32>::default();
+        assert!((0..1 << 19).all(|_| unbounded.open(None).is_some()));
     }
 
     #[test]
