@@ -80,7 +80,7 @@ impl<A: Actor, R: 'static, E: 'static> ActorCall<A, R, E> {
         }
     }
 
-    /// Waits no longer than this for the reply, nor for room in the mailbox.
+    /// Waits no longer than this for the reply, nor for room in the mailbox; of a second or more, 20 ms longer at most.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

@@ -92,27 +92,22 @@ impl Patience {
         limit: Option<Duration>,
         task: &mut Task<'_>,
     ) -> Poll<()> {
-        if let Self::Timed(timer) = self {
-            return timer.as_mut().poll(task);
-        }
-        // There is a system: the message was sent.
-        let limit = share(limit).map_or(Duration::ZERO, |(_, limit)| limit);
-        let (since, left) = match self {
+        let since = match self {
             Self::Timed(timer) => return timer.as_mut().poll(task),
-            Self::Fresh if limit >= PATIENT => (None, limit),
-            Self::Fresh => return self.timed(limit, task),
             Self::Patrolled(since) if since.is_past() => {
                 // It has waited for a round at least.
-                return self.timed(limit.saturating_sub(ROUND), task);
+                return self.timed(in_force(limit).saturating_sub(ROUND), task);
             }
-            Self::Patrolled(since) => (Some(*since), limit),
+            Self::Patrolled(since) => Some(*since),
+            Self::Fresh if in_force(limit) < PATIENT => return self.timed(in_force(limit), task),
+            Self::Fresh => None,
         };
         match look_after(who) {
             Some(round) => {
                 *self = Self::Patrolled(since.unwrap_or(round));
                 Poll::Pending
             }
-            None => self.timed(left, task),
+            None => self.timed(in_force(limit), task),
         }
     }
 
@@ -256,8 +251,13 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
     }
 }
 
+/// How long a message that was sent may take, whose caller has said this. There is a system: it was sent.
+fn in_force(limit: Option<Duration>) -> Duration {
+    share(limit).map_or(Duration::ZERO, |(_, limit)| limit)
+}
+
 fn timeout(limit: Option<Duration>) -> SendError {
-    let after = share(limit).map_or(Duration::ZERO, |(_, limit)| limit);
+    let after = in_force(limit);
     SendError::Timeout { after }
 }
 
