@@ -1,6 +1,5 @@
 //! Commands: named remote operations with typed arguments and a typed reply.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -8,6 +7,7 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use linkme::distributed_slice;
+use pulsar_loop::runtime::Recent;
 use pulsar_sys::trusting;
 use pulsar_wire::Codec;
 use serde::Serialize;
@@ -188,40 +188,31 @@ fn builtins() -> impl Iterator<Item = &'static CommandDef> {
 /// [`SendError::UnknownCommand`] with the nearest names that this actor knows.
 pub fn named(kind: &'static ActorKind, name: &str, codec: Codec) -> Result<Named, SendError> {
     let key = (ptr::from_ref(kind), codec == Codec::Json);
-    let seat = seat(name);
-    let recognised = RECOGNISED.with_borrow(|recognised| {
-        let (known, its_name, named) = recognised.get(seat)?.as_ref()?;
+    let mark = mark(name);
+    let look = |(known, its_name, named): &Recognised| {
         (*known == key && **its_name == *name).then_some(*named)
-    });
-    if let Some(named) = recognised {
+    };
+    if let Some(named) = RECOGNISED.with(|recognised| recognised.find(mark, look)) {
         return Ok(named);
     }
     let named = look_up(kind, name, codec)?;
-    RECOGNISED.with_borrow_mut(|recognised| {
-        if let Some(seat) = recognised.get_mut(seat) {
-            *seat = Some((key, name.into(), named));
-        }
-    });
+    RECOGNISED.with(|recognised| recognised.enter(mark, (key, name.into(), named)));
     Ok(named)
 }
-
-/// Names that a thread recognises at once.
-const SEATS: usize = 16;
 
 /// A command by its name and the actor's type, in a tool's words or in those of the wire. Types are only compared.
 type Recognised = ((*const ActorKind, bool), Box<str>, Named);
 
 thread_local! {
     /// Those that came last.
-    static RECOGNISED: RefCell<[Option<Recognised>; SEATS]> =
-        const { RefCell::new([const { None }; SEATS]) };
+    static RECOGNISED: Recent<Recognised> = const { Recent::new() };
 }
 
-fn seat(name: &str) -> usize {
+fn mark(name: &str) -> usize {
     let mix = |sum: usize, byte: &u8| sum.wrapping_mul(31).wrapping_add(usize::from(*byte));
     // The last letters tell names of one type apart.
     let last = name.as_bytes().iter().rev().take(8);
-    last.fold(name.len(), mix) % SEATS
+    last.fold(name.len(), mix)
 }
 
 fn look_up(kind: &ActorKind, name: &str, codec: Codec) -> Result<Named, SendError> {

@@ -1,16 +1,13 @@
 //! Whom a thread has spoken with last.
 
-use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
 use pulsar_link::Link;
+use pulsar_loop::runtime::Recent;
 use pulsar_wire::Aid;
 
 use crate::context::{Cell, Context};
 use crate::system::Route;
-
-/// Actors that are remembered at most.
-const SEATS: usize = 16;
 
 /// Where an actor is.
 pub(crate) enum Near {
@@ -26,20 +23,19 @@ enum Seen {
     There(Weak<Link>),
 }
 
-type Table = [Option<(Aid, Seen)>; SEATS];
-
 thread_local! {
-    static NEAR: RefCell<Table> = const { RefCell::new([const { None }; SEATS]) };
+    static NEAR: Recent<(Aid, Seen)> = const { Recent::new() };
 }
 
 /// The way to the actor of this id, if this thread has spoken with it not long ago and the way is still good: so the
 /// registry, which all threads share, need not be asked.
 pub(crate) fn find(aid: Aid) -> Option<Near> {
-    let near = NEAR.with_borrow(|near| match near.get(seat(aid))?.as_ref()? {
+    let look = |seen: &(Aid, Seen)| match seen {
         (known, _) if *known != aid => None,
         (_, Seen::Here(cell)) => cell.upgrade().map(Near::Here),
         (_, Seen::There(link)) => link.upgrade().map(Near::There),
-    })?;
+    };
+    let near = NEAR.with(|near| near.find(mark(aid), look))?;
     // From its end on the registry tells what follows; and who leads the way, where a link is used no more.
     let is_good = match &near {
         Near::Here(cell) => cell.cause.get().is_none(),
@@ -58,12 +54,7 @@ pub(crate) fn remember(aid: Aid, route: &Route) {
 }
 
 fn enter(aid: Aid, seen: Seen) {
-    let before = NEAR.with_borrow_mut(|near| {
-        let seat = near.get_mut(seat(aid))?;
-        seat.replace((aid, seen))
-    });
-    // Outside of the borrow.
-    drop(before);
+    NEAR.with(|near| near.enter(mark(aid), (aid, seen)));
 }
 
 /// The actor of this id in this process, if the thread has had to do with it not long ago and it has not ended.
@@ -79,7 +70,7 @@ pub fn remember_here(aid: Aid, cx: &Context) {
     enter(aid, Seen::Here(Arc::downgrade(&cx.cell)));
 }
 
-fn seat(aid: Aid) -> usize {
+fn mark(aid: Aid) -> usize {
     let mixed = aid.place().wrapping_mul(7).wrapping_add(aid.task());
-    usize::try_from(mixed).unwrap_or_default() % SEATS
+    usize::try_from(mixed).unwrap_or_default()
 }

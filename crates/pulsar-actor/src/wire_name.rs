@@ -1,8 +1,9 @@
 //! Names of commands on the wire.
 
-use std::cell::RefCell;
+use std::ptr;
 
 use bytes::Bytes;
+use pulsar_loop::runtime::Recent;
 use pulsar_wire::CommandBody;
 
 use crate::SendError;
@@ -16,36 +17,21 @@ use crate::actor::{ActorKind, Method};
 /// [`SendError::Codec`] if it is too long for a frame.
 pub(crate) fn lead(kind: &'static ActorKind, method: &'static Method) -> Result<Bytes, SendError> {
     let key: (*const ActorKind, *const Method) = (kind, method);
-    let known = USED.with_borrow(|used| {
-        let (known, name) = used.get(seat(method))?.as_ref()?;
-        (*known == key).then(|| name.clone())
-    });
-    if let Some(known) = known {
+    let mark = ptr::from_ref(method).addr() / size_of::<Method>();
+    let look = |(known, name): &Used| (*known == key).then(|| name.clone());
+    if let Some(known) = USED.with(|used| used.find(mark, look)) {
         return Ok(known);
     }
     let name = CommandBody::lead(&kind.wire_name(method)).map_err(SendError::codec)?;
-    USED.with_borrow_mut(|used| {
-        if let Some(seat) = used.get_mut(seat(method)) {
-            *seat = Some((key, name.clone()));
-        }
-    });
+    USED.with(|used| used.enter(mark, (key, name.clone())));
     Ok(name)
 }
-
-/// Names that a thread remembers at most.
-const SEATS: usize = 16;
 
 /// A name, by the type's description and the command's. They are constants of the program, and only compared.
 type Used = ((*const ActorKind, *const Method), Bytes);
 
 thread_local! {
-    static USED: RefCell<[Option<Used>; SEATS]> =
-        const { RefCell::new([const { None }; SEATS]) };
-}
-
-fn seat(method: &'static Method) -> usize {
-    let address = std::ptr::from_ref(method).addr();
-    address / size_of::<Method>() % SEATS
+    static USED: Recent<Used> = const { Recent::new() };
 }
 
 #[cfg(test)]
@@ -71,7 +57,7 @@ mod tests {
         };
         let kind = ActorKind::of::<Anyone>();
         // More than are remembered.
-        let methods: Vec<_> = (0..3 * SEATS)
+        let methods: Vec<_> = (0..48)
             .map(|at| method(&*Box::leak(format!("name{at}").into_boxed_str())))
             .collect();
         for method in methods.iter().chain(&methods) {

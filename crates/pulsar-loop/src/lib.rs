@@ -11,6 +11,7 @@
 //!   for a task in synchronous code; `delivery`: what runs elsewhere, and how it comes back; `driven`:
 //!   what is awaited elsewhere of a loop of one's own.
 //! * `amending`: that no amending hook is called within itself; `gate`: which part of a task was woken; `period`: when something periodic is due.
+//! * `recent`: what a thread has used last.
 //! * `lazy_token`: a cancellation token that most never wait for.
 //! * `replies`: the slots in which replies wait for their callers; `patrol`: one timer for all that waits for a
 //!   moment only.
@@ -56,6 +57,7 @@ mod many_times;
 mod one_time;
 mod patrol;
 mod period;
+mod recent;
 mod replies;
 mod request_loop;
 mod seat;
@@ -81,6 +83,7 @@ pub mod runtime {
     pub use crate::lazy_token::LazyToken;
     pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
     pub use crate::period::{LONGEST, Period};
+    pub use crate::recent::Recent;
     pub use crate::replies::{Replies, Ticket};
     pub use crate::seat::{Seat, drives, install};
 }
