@@ -7,13 +7,13 @@ use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use pulsar_link::Body;
-use pulsar_model::RawProxy;
+use pulsar_model::{RawProxy, Signature};
 use pulsar_wire::Codec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::command::{BoxFuture, Signature};
-use crate::json_args::read_json_args;
+use crate::command::BoxFuture;
+use crate::context::Called;
 use crate::mailbox::{Inbox, Messages};
 use crate::{Context, Overflow, Result, SendError};
 
@@ -98,11 +98,15 @@ pub trait Actor: Sized + Send + 'static {
     #[doc(hidden)]
     fn index(message: &Self::Message) -> usize;
 
-    /// Runs a command that has the state for itself.
+    /// Runs a command that has the state for itself and does not await.
+    #[doc(hidden)]
+    fn dispatch_at_once(&mut self, called: Called<'_>, message: Self::Message) -> Self::Reply;
+
+    /// Runs a command that has the state for itself and may await.
     #[doc(hidden)]
     fn dispatch(
         &mut self,
-        cx: Context,
+        called: Called<'_>,
         message: Self::Message,
     ) -> impl Future<Output = Self::Reply> + Send;
 
@@ -129,7 +133,7 @@ pub trait Concurrent: Actor + Sync {
     /// Runs a command that shares the state with others.
     fn dispatch_shared(
         &self,
-        cx: Context,
+        called: Called<'_>,
         message: Self::Message,
     ) -> impl Future<Output = Self::Reply> + Send;
 }
@@ -156,6 +160,8 @@ pub struct Method {
     pub ack: bool,
     /// Whether it runs beside others of its kind.
     pub concurrent: bool,
+    /// Whether it may await: it is asynchronous, or runs beside others.
+    pub awaits: bool,
 }
 
 /// How an actor's work ended.
@@ -265,7 +271,7 @@ pub fn read_args<T: DeserializeOwned>(
     body: &Body,
 ) -> Result<T, SendError> {
     match codec {
-        Codec::Json => read_json_args(&method.signature, &body.bytes),
+        Codec::Json => method.signature.read_json(&body.bytes),
         codec => body.read(codec),
     }
 }
@@ -318,7 +324,11 @@ impl Actor for Anyone {
         match *message {}
     }
 
-    async fn dispatch(&mut self, _cx: Context, message: Infallible) -> Infallible {
+    fn dispatch_at_once(&mut self, _called: Called<'_>, message: Infallible) -> Infallible {
+        message
+    }
+
+    async fn dispatch(&mut self, _called: Called<'_>, message: Infallible) -> Infallible {
         message
     }
 

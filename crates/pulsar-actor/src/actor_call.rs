@@ -18,7 +18,7 @@ use crate::ask::{
 use crate::asking::{Arrived, Asking, Begun};
 use crate::context::Context;
 use crate::current::current_aid;
-use crate::mailbox::{Direct, Messages, Posted, died, settle};
+use crate::mailbox::{Direct, Messages, Post, Posted, died, settle};
 use crate::owed::Owed;
 use crate::system::{Route, System};
 use crate::try_send::{Sent, Unsent};
@@ -185,14 +185,49 @@ pub(crate) fn nothing<R: 'static>() -> Result<R, SendError> {
 /// Puts a message into a mailbox of this process, or has it wait for room there; `caller` is woken by the reply.
 pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
     cx: Context,
-    message: A::Message,
+    message: &mut Option<A::Message>,
     limit: Option<Duration>,
     caller: &Waker,
 ) -> Result<Begun<A, R, E>, SendError> {
-    let messages = messages::<A>(&cx, &message)?;
-    refuse_deadlock(&cx, method::<A>(&message).ack)?;
-    let direct = addressed(&cx, messages, message, Some(caller)).map_err(|(error, _)| error)?;
-    let ticket = direct.reply;
+    let known = message.as_ref().ok_or_else(has_ended)?;
+    let messages = messages::<A>(&cx, known)?;
+    let acked = method::<A>(known).ack;
+    refuse_deadlock(&cx, acked)?;
+    let reply = match acked {
+        true => {
+            let opened = messages.replies.open(Some(caller));
+            Some(opened.ok_or_else(|| died(&cx))?)
+        }
+        false => None,
+    };
+    let mut make = || {
+        let message = message.take()?;
+        Some(Direct {
+            message,
+            reply,
+            sender: current_aid(),
+        })
+    };
+    // Made in its place: a message may be large.
+    if !messages.queue.try_put_with(|| make().map(Post::Direct)) {
+        let direct = make().ok_or_else(has_ended)?;
+        return put_slowly(cx, direct, limit);
+    }
+    Ok(match reply {
+        Some(ticket) => Begun::Owed(Owed::new(cx, ticket)),
+        None => Begun::Told,
+    })
+}
+
+/// The same where there may be no room.
+#[cold]
+fn put_slowly<A: Actor, R: Send + 'static, E: Send + 'static>(
+    cx: Context,
+    direct: Direct<A>,
+    limit: Option<Duration>,
+) -> Result<Begun<A, R, E>, SendError> {
+    let messages = messages::<A>(&cx, &direct.message)?;
+    let reply = direct.reply;
     let settled = match messages.try_put_direct(direct) {
         Posted::Full(direct) if messages.queue.overflow() == Overflow::Wait => {
             let limit = within(&*cx.cell.system, limit);
@@ -200,7 +235,7 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
         }
         posted => settle(&cx, posted),
     };
-    let owed = ticket.map(|ticket| Owed::new(cx, ticket));
+    let owed = reply.map(|ticket| Owed::new(cx, ticket));
     settled.map_err(|(_, error)| error)?;
     Ok(owed.map_or(Begun::Told, Begun::Owed))
 }
@@ -239,7 +274,7 @@ fn try_put<A: Actor>(
         Ok(messages) => messages,
         Err(error) => return Err((error, message)),
     };
-    let direct = addressed(&cx, messages, message, None)?;
+    let direct = addressed(&cx, messages, message)?;
     let ticket = direct.reply;
     let settled = settle(&cx, messages.try_put_direct(direct));
     let owed = ticket.map(|ticket| Owed::new(cx, ticket).until(deadline));
@@ -254,10 +289,9 @@ fn addressed<A: Actor>(
     cx: &Context,
     messages: &Messages<A>,
     message: A::Message,
-    caller: Option<&Waker>,
 ) -> Result<Direct<A>, (SendError, A::Message)> {
     let reply = match method::<A>(&message).ack {
-        true => match messages.replies.open(caller) {
+        true => match messages.replies.open(None) {
             Some(ticket) => Some(ticket),
             None => return Err((died(cx), message)),
         },
@@ -268,6 +302,11 @@ fn addressed<A: Actor>(
         reply,
         sender: current_aid(),
     })
+}
+
+/// What a call is told that has no message any more.
+pub(crate) fn has_ended() -> SendError {
+    SendError::codec("the call has ended")
 }
 
 /// Where a message waits.

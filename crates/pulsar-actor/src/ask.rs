@@ -174,6 +174,7 @@ pub(crate) fn within(system: &dyn System, limit: Option<Duration>) -> Duration {
 }
 
 /// An actor that asks itself for what waits for its own end would wait for ever.
+#[inline]
 pub(crate) fn refuse_deadlock(cx: &Context, waits: bool) -> Result<(), SendError> {
     match waits && holds_back(cx.aid()) {
         true => Err(SendError::WouldDeadlock),

@@ -13,7 +13,7 @@ use tokio::task::coop::poll_proceed;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use crate::actor::Actor;
-use crate::actor_call::{Ran, Reader, elsewhere, nothing, parcel, put, result};
+use crate::actor_call::{Ran, Reader, elsewhere, has_ended, nothing, parcel, put, result};
 use crate::ask::{Parcel, share};
 use crate::context::Context;
 use crate::near::{self, Near};
@@ -136,13 +136,14 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         }
     }
 
-    fn begin(&self, message: A::Message, caller: &Waker) -> Result<Begun<A, R, E>, SendError> {
+    fn begin(&mut self, caller: &Waker) -> Result<Begun<A, R, E>, SendError> {
         match near::find(self.target) {
             Some(Near::Here(cell)) => {
-                return put(Context::of(cell), message, self.limit, caller);
+                let cx = Context::of(cell);
+                return put(cx, &mut self.message, self.limit, caller);
             }
             Some(Near::There(link)) => {
-                let parcel = parcel::<A>(&message)?;
+                let parcel = self.parcel()?;
                 return self.send(link, parcel, caller);
             }
             None => {}
@@ -153,10 +154,24 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
             near::remember(self.target, route);
         }
         match route {
-            Some(Route::Local(cx)) => put(cx, message, self.limit, caller),
-            Some(Route::Link(link, _)) => self.send(link, parcel::<A>(&message)?, caller),
-            None => self.send_later(parcel::<A>(&message)?),
+            Some(Route::Local(cx)) => put(cx, &mut self.message, self.limit, caller),
+            Some(Route::Link(link, _)) => {
+                let parcel = self.parcel()?;
+                self.send(link, parcel, caller)
+            }
+            None => {
+                let parcel = self.parcel()?;
+                self.send_later(parcel)
+            }
         }
+    }
+
+    /// The message as it goes to another process.
+    fn parcel(&mut self) -> Result<Parcel, SendError> {
+        let message = self.message.as_ref().ok_or_else(has_ended)?;
+        let parcel = parcel::<A>(message);
+        self.message = None;
+        parcel
     }
 
     /// Sends a message over a link: at once, if it can be.
@@ -187,28 +202,23 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         loop {
             match &mut self.stage {
                 Stage::Unsent => {
-                    let begun = self
-                        .message
-                        .take()
-                        .map(|message| self.begin(message, task.waker()));
-                    self.stage = match begun {
-                        Some(Ok(Begun::Owed(owed))) => {
+                    self.stage = match self.begin(task.waker()) {
+                        Ok(Begun::Told) => return Poll::Ready(nothing().map(Ok)),
+                        Ok(Begun::Owed(owed)) => {
                             // The reply wakes the task, also if it has come already.
                             let over = self.patience.poll(owed.cell(), self.limit, task);
                             self.stage = Stage::Owed(owed);
                             ready!(over);
                             continue;
                         }
-                        Some(Ok(Begun::Linked(reply))) => {
+                        Ok(Begun::Linked(reply)) => {
                             let over = self.patience.poll(reply.link(), self.limit, task);
                             self.stage = Stage::Linked(reply);
                             ready!(over);
                             continue;
                         }
-                        Some(Ok(Begun::OnItsWay(way))) => Stage::OnItsWay(way),
-                        Some(Ok(Begun::Told)) => return Poll::Ready(nothing().map(Ok)),
-                        Some(Err(error)) => Stage::Failed(Box::new(error)),
-                        None => Stage::Over,
+                        Ok(Begun::OnItsWay(way)) => Stage::OnItsWay(way),
+                        Err(error) => Stage::Failed(Box::new(error)),
                     };
                 }
                 Stage::Owed(owed) => {
@@ -245,7 +255,7 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                     ready!(poll_proceed(task)).made_progress();
                     return Poll::Ready(Err((**error).clone()));
                 }
-                Stage::Over => return Poll::Ready(Err(SendError::codec("the call has ended"))),
+                Stage::Over => return Poll::Ready(Err(has_ended())),
             }
         }
     }

@@ -92,19 +92,19 @@ pub(crate) async fn run_pointer(cx: Context, call: CodeCall) -> Result<Body, Err
 /// Answers with the actor's settings: the runtime's own, then those that its code has declared.
 #[builtin]
 pub fn config(cx: Context) -> Vec<SettingInfo> {
-    cx.cell.settings.all(&cx)
+    cx.settings()
 }
 
 /// Answers with the value of one of the actor's settings.
 #[builtin]
 pub fn config_get(cx: Context, name: String) -> Result<Json, SettingError> {
-    cx.cell.settings.get(&cx, &name)
+    cx.get_setting(&name)
 }
 
 /// Sets one of the actor's settings that can be set while it runs; answers with the value before.
 #[builtin]
 pub fn config_set(cx: Context, name: String, value: Json) -> Result<Json, SettingError> {
-    cx.cell.settings.set(&cx, &name, value)
+    cx.set_setting(&name, value)
 }
 
 /// Asks the actor to stop: its hooks run, what is in flight is finished. Not acknowledged.

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use linkme::distributed_slice;
 use pulsar_loop::runtime::Recent;
+use pulsar_model::Signature;
 use pulsar_sys::trusting;
 use pulsar_wire::Codec;
 use serde::Serialize;
@@ -15,10 +16,9 @@ use serde::de::DeserializeOwned;
 
 use crate::actor::ActorKind;
 use crate::builtin;
-use crate::json_args::read_json_args;
 use crate::mailbox::Named;
 use crate::remote;
-use crate::{ArgInfo, CommandInfo, Context, SendError};
+use crate::{CommandInfo, Context, SendError};
 use pulsar_link::Body;
 use pulsar_link::payload::{Outcome, Payload};
 
@@ -108,36 +108,6 @@ impl CommandDef {
     }
 }
 
-/// What tools show of a command.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Signature {
-    /// The function's name.
-    pub name: &'static str,
-    /// The function's documentation.
-    pub doc: &'static str,
-    /// Name and type of each argument, as written.
-    pub args: &'static [(&'static str, &'static str)],
-    /// The type of the reply, as written.
-    pub reply: &'static str,
-}
-
-impl Signature {
-    /// The same, as data.
-    pub(crate) fn info(&self) -> CommandInfo {
-        let arg = |(name, type_name): &(&str, &str)| ArgInfo {
-            name: (*name).to_owned(),
-            type_name: (*type_name).to_owned(),
-        };
-        CommandInfo {
-            name: self.name.to_owned(),
-            args: self.args.iter().map(arg).collect(),
-            reply: self.reply.to_owned(),
-            doc: self.doc.to_owned(),
-        }
-    }
-}
-
 impl std::fmt::Debug for CommandDef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "CommandDef({})", self.signature.name)
@@ -147,7 +117,7 @@ impl std::fmt::Debug for CommandDef {
 fn invoke<C: Command>(cx: Context, args: Payload) -> BoxFuture<Outcome> {
     let args = match args {
         Payload::Wire(Codec::Json, body) => {
-            read_json_args(const { &CommandDef::of::<C>().signature }, &body.bytes)
+            const { &CommandDef::of::<C>().signature }.read_json(&body.bytes)
         }
         // `run` and `spawn`: who may send them has been checked when they came.
         args if builtin::NAMING_CODE.contains(&C::NAME) => trusting(|| args.take::<C::Args>()),

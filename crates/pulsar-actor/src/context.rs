@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use pulsar_loop::runtime::{Awaited, LazyToken, Listing, Period, unless_within};
 use pulsar_loop::{AsyncObject, EventLoop, Executor};
 use pulsar_policy::StateCell;
+use pulsar_settings::{Declaration, Settings};
 use pulsar_sys::Occupation;
 use pulsar_wire::{Aid, Incarnation};
 use serde::de::DeserializeOwned;
@@ -27,7 +28,6 @@ use crate::current::{scope, serve};
 use crate::events::ActorEvents;
 use crate::hooks::Amend;
 use crate::mailbox::{Mailbox, Unrun};
-use crate::settings::{Declaration, Settings};
 use crate::system::System;
 use crate::{
     ActorInfo, Cause, DeadLetter, DeadReason, Extra, Info, LoopInfo, OnStop, ParamError, Placement,
@@ -39,6 +39,24 @@ use crate::{
 pub struct Context {
     pub(crate) cell: Arc<Cell>,
     sender: Option<Aid>,
+}
+
+/// An actor's handle as one of its commands is given it: made only for a command that takes it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Called<'a> {
+    cx: &'a Context,
+    sender: Option<Aid>,
+}
+
+impl Called<'_> {
+    /// The handle, which knows the sender.
+    pub fn context(self) -> Context {
+        Context {
+            cell: Arc::clone(&self.cx.cell),
+            sender: self.sender,
+        }
+    }
 }
 
 /// One incarnation of an actor, as all its handles share it.
@@ -242,15 +260,15 @@ impl Context {
     }
 
     /// The handle of the actor of this cell, outside of its commands.
+    #[inline]
     pub(crate) fn of(cell: Arc<Cell>) -> Self {
         Self { cell, sender: None }
     }
 
-    pub(crate) fn with_sender(&self, sender: Option<Aid>) -> Self {
-        Self {
-            cell: Arc::clone(&self.cell),
-            sender,
-        }
+    /// The same in a command of this sender's.
+    #[inline]
+    pub(crate) fn called_by(&self, sender: Option<Aid>) -> Called<'_> {
+        Called { cx: self, sender }
     }
 
     /// The actor as all its handles share it, for the layers of the runtime.
@@ -260,6 +278,7 @@ impl Context {
     }
 
     /// The actor's id.
+    #[inline]
     pub fn aid(&self) -> Aid {
         self.cell.birth.aid
     }
@@ -470,8 +489,31 @@ impl Context {
 
     /// Declares a setting: a value that tools see. The last word of the declaration says whether they
     /// may change it: see [`Setting`](crate::Setting).
+    ///
+    /// ```no_run
+    /// # use pulsar_core as pulsar;
+    /// use pulsar::{Context, Result, config_set, send, spawn};
+    ///
+    /// async fn on_start(cx: Context, _args: ()) -> Result<()> {
+    ///     let rate = cx.setting("rate", 10_u32).doc("requests a second").changeable()?;
+    ///     cx.spawn(async move {
+    ///         let mut rate = rate;
+    ///         loop {
+    ///             println!("now {} a second", rate.get());
+    ///             rate.changed().await;
+    ///         }
+    ///     });
+    ///     Ok(())
+    /// }
+    ///
+    /// # async fn example() -> Result<()> {
+    /// let limiter = spawn().start(on_start, ()).await?;
+    /// send(&limiter, config_set, ("rate".to_owned(), 20.into())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn setting<T>(&self, name: impl Into<String>, value: T) -> Declaration<'_, T> {
-        self.cell.settings.begin(name.into(), value)
+        self.declare(name.into(), value)
     }
 
     /// The period of the periodic task.

@@ -50,6 +50,7 @@ impl Drop for HeldTurn {
 /// True in a future for whose end a command of the actor `of` may have to wait, so that it must not
 /// wait for that command. That holds for one that would run beside it as well: it waits behind any
 /// exclusive command that has come before it, and that for this future.
+#[inline]
 pub(crate) fn holds_back(of: Aid) -> bool {
     TURN.get() == Some(of)
 }
@@ -86,6 +87,7 @@ pub(crate) fn serve(cell: Weak<ActorCell>) {
 }
 
 /// The id of [`get_actor`].
+#[inline]
 pub(crate) fn current_aid() -> Option<Aid> {
     let of_task = TASK_ACTOR.try_with(Context::aid).ok();
     of_task.or_else(|| get_actor().map(|cx| cx.aid()))

@@ -14,7 +14,7 @@
 //!   its periodic task runs.
 //! * `context`: the handle that its code has; `current`: which actor runs here; `proxy`: the reference that others have; `settings`:
 //!   values that tools see and change.
-//! * `command`, `builtin`, `json_args`: what can be sent.
+//! * `command`, `builtin`: what can be sent.
 //! * `call`, `actor_call`: a free command, or one of an actor's own, from the call to its reply;
 //!   `try_send`: without waiting; `run`, `remote`: a function instead of a
 //!   command; `ask`: the ways there.
@@ -35,7 +35,6 @@ mod current;
 mod events;
 mod fn_ref;
 mod hooks;
-mod json_args;
 mod lifecycle;
 mod mailbox;
 mod near;
@@ -76,8 +75,8 @@ pub use pulsar_model::{
     Placement, RawProxy, RestartPolicy, Result, Role, SendError, SettingError, SettingInfo,
     SpawnError, SpawnParams, State, SystemInfo, Target, panic_message,
 };
+pub use pulsar_settings::{Declaration, Setting};
 pub use run::{Run, run};
-pub use settings::{Declaration, Setting};
 pub use try_send::{Sent, Unsent};
 
 /// The inside of actors, for the layers of the runtime above. Programs have no use for it, and it
@@ -110,7 +109,7 @@ pub mod runtime {
 pub mod __private {
     pub use linkme;
     pub use pulsar_link::Body;
-    pub use pulsar_model::ResultParts;
+    pub use pulsar_model::{ResultParts, Signature};
     pub use pulsar_sys::before_main;
     pub use pulsar_wire::Codec;
 
@@ -119,7 +118,8 @@ pub mod __private {
         write,
     };
     pub use crate::behaviour::{ACTORS, ActorDef};
-    pub use crate::command::{BoxFuture, COMMANDS, Command, CommandDef, Signature};
+    pub use crate::command::{BoxFuture, COMMANDS, Command, CommandDef};
+    pub use crate::context::Called;
     pub use crate::remote::{REMOTES, RemoteDef, Which, Written, run_written};
     pub use crate::worker::{in_turn, side_by_side};
 }

@@ -411,7 +411,7 @@ impl Life {
             }
             self.runs += 1;
         }
-        let cx = self.cx.with_sender(envelope.sender);
+        let cx = self.cx.called_by(envelope.sender).context();
         let args = envelope.args;
         let work = async move { (command.invoke)(cx, args).await };
         let work = match builtin::is_run(command) {

@@ -69,6 +69,7 @@ impl Named {
     }
 
     /// The name, where it lies for ever.
+    #[inline]
     pub(crate) fn label(self) -> &'static &'static str {
         match self {
             Self::Free(command) => &command.signature.name,
@@ -84,6 +85,14 @@ impl Named {
         match self {
             Self::Free(command) => command.ack,
             Self::Own { method, .. } => method.ack,
+        }
+    }
+
+    /// Whether it may await. Free commands do.
+    pub(crate) fn awaits(self) -> bool {
+        match self {
+            Self::Free(_) => true,
+            Self::Own { method, .. } => method.awaits,
         }
     }
 
@@ -117,6 +126,14 @@ pub(crate) struct Direct<A: Actor> {
     /// `None` if nobody waits.
     pub(crate) reply: Option<Ticket>,
     pub(crate) sender: Option<Aid>,
+}
+
+impl<A: Actor> Direct<A> {
+    /// True if it came too late to be run; it was in this mailbox.
+    pub(crate) fn is_expired(&self, messages: &Messages<A>) -> bool {
+        self.reply
+            .is_some_and(|ticket| messages.replies.is_late(ticket))
+    }
 }
 
 /// What waits in the mailbox of an `A`.
@@ -249,17 +266,6 @@ impl<A: Actor> Messages<A> {
         Self {
             queue: Queue::new(capacity, overflow),
             replies: Replies::default(),
-        }
-    }
-
-    /// True if it came too late to be run.
-    pub(crate) fn is_expired(&self, post: &Post<A>) -> bool {
-        match post {
-            Post::Direct(direct) => direct
-                .reply
-                .is_some_and(|ticket| self.replies.is_late(ticket)),
-            Post::General(envelope) => envelope.is_expired(),
-            Post::PeriodicTask(_) => false,
         }
     }
 
@@ -405,6 +411,7 @@ impl Mailbox {
         }
     }
 
+    #[inline]
     pub(crate) fn stats(&self) -> &MailboxStats {
         &self.0.stats
     }

@@ -29,6 +29,7 @@ thread_local! {
 
 /// The way to the actor of this id, if this thread has spoken with it not long ago and the way is still good: so the
 /// registry, which all threads share, need not be asked.
+#[inline]
 pub(crate) fn find(aid: Aid) -> Option<Near> {
     let look = |seen: &(Aid, Seen)| match seen {
         (known, _) if *known != aid => None,

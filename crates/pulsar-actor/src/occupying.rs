@@ -18,6 +18,7 @@ const LOOP_HELD: Duration = Duration::from_millis(250);
 
 impl Cell {
     /// What the loop of this actor is busy with, as all actors on that loop note it.
+    #[inline]
     pub fn occupation(&self) -> &Arc<Occupation> {
         self.occupation.get_or_init(Arc::default)
     }

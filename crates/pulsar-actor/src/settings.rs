@@ -1,254 +1,50 @@
-//! Settings: values of an actor's that tools see, and may change where its code allows it.
+//! The settings of an actor as its commands see them: the runtime's own beside those that its code declares.
 
-use std::any::Any;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use pulsar_settings::Declaration;
 use serde_json::Value;
-use tokio::sync::watch;
 
-use crate::{Context, Json, SettingError, SettingInfo, panic_message};
+use crate::{Context, Json, SettingError, SettingInfo};
 
-/// Settings that an actor may declare: they are for people, who read them all.
-const MAX_SETTINGS: usize = 256;
-
-/// A setting of an actor's, as its own code reads it.
-///
-/// Others read it by the built-in command `config_get`, and set it by `config_set` if it was declared
-/// [`changeable`](Declaration::changeable).
-///
-/// ```no_run
-/// # use pulsar_core as pulsar;
-/// use pulsar::{Context, Result, config_set, send, spawn};
-///
-/// async fn on_start(cx: Context, _args: ()) -> Result<()> {
-///     let rate = cx.setting("rate", 10_u32).doc("requests a second").changeable()?;
-///     cx.spawn(async move {
-///         let mut rate = rate;
-///         loop {
-///             println!("now {} a second", rate.get());
-///             rate.changed().await;
-///         }
-///     });
-///     Ok(())
-/// }
-///
-/// # async fn example() -> Result<()> {
-/// let limiter = spawn().start(on_start, ()).await?;
-/// send(&limiter, config_set, ("rate".to_owned(), 20.into())).await?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-pub struct Setting<T> {
-    value: watch::Receiver<T>,
-}
-
-impl<T: Clone> Setting<T> {
-    /// The value now.
-    pub fn get(&self) -> T {
-        self.value.borrow().clone()
+impl Context {
+    /// Begins to declare a setting with this name and value.
+    pub(crate) fn declare<T>(&self, name: String, value: T) -> Declaration<'_, T> {
+        let is_taken = |name: &str| own().any(|own| own.name == name);
+        self.cell.settings.begin(name, value, is_taken)
     }
 
-    /// Waits for the next change, from the last that this handle has seen, and gives the value then.
-    /// For ever, if the actor has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: a change that came is seen by the next call.
-    pub async fn changed(&mut self) -> T {
-        match self.value.changed().await {
-            Ok(()) => self.value.borrow_and_update().clone(),
-            Err(_) => std::future::pending().await,
+    /// All its settings: the runtime's own, then those declared, by name.
+    pub(crate) fn settings(&self) -> Vec<SettingInfo> {
+        let declared = self.cell.settings.all();
+        own().map(|own| own.info(self)).chain(declared).collect()
+    }
+
+    pub(crate) fn get_setting(&self, name: &str) -> Result<Json, SettingError> {
+        if let Some(own) = own().find(|own| own.name == name) {
+            return Ok(own.info(self).value);
         }
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Setting<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Setting({:?})", &*self.value.borrow())
-    }
-}
-
-/// A setting that is being declared: see [`Context::setting`].
-#[must_use = "nothing is declared until this is made `fixed` or `changeable`"]
-pub struct Declaration<'a, T> {
-    settings: &'a Settings,
-    name: String,
-    value: T,
-    doc: String,
-    check: fn(&T) -> Result<(), String>,
-}
-
-impl<T: Serialize + Clone + Send + Sync + 'static> Declaration<'_, T> {
-    /// What it is for, in a few words.
-    pub fn doc(mut self, doc: impl Into<String>) -> Self {
-        self.doc = doc.into();
-        self
-    }
-
-    /// What a new value must pass beside being of its type; the error says what is wrong.
-    pub fn check(mut self, check: fn(&T) -> Result<(), String>) -> Self {
-        self.check = check;
-        self
-    }
-
-    /// Declares it, for others to read.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingError::Taken`], [`SettingError::Limit`].
-    pub fn fixed(self) -> Result<Setting<T>, SettingError> {
-        self.declare(|_| None)
-    }
-
-    /// Declares it, for others to read and to set.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingError::Taken`], [`SettingError::Limit`].
-    pub fn changeable(self) -> Result<Setting<T>, SettingError>
-    where
-        T: DeserializeOwned,
-    {
-        let check = self.check;
-        self.declare(|to_value| {
-            Some(Box::new(move |new| {
-                // Unwind safe: a value that is not taken is dropped.
-                let checked = catch_unwind(AssertUnwindSafe(|| {
-                    let new: T = serde_json::from_value(new).map_err(|error| error.to_string())?;
-                    check(&new).map(|()| new)
-                }));
-                let panicked = |panic: Box<dyn Any + Send>| panic_message(&*panic).to_owned();
-                let new = checked.map_err(panicked)??;
-                to_value.send_replace(new);
-                Ok(())
-            }))
+        let declared = self.cell.settings.get(name);
+        declared.ok_or_else(|| SettingError::Unknown {
+            name: name.to_owned(),
+            known: self
+                .settings()
+                .into_iter()
+                .map(|known| known.name)
+                .collect(),
         })
     }
 
-    fn declare(
-        self,
-        setter: impl FnOnce(watch::Sender<T>) -> Option<SetDeclared>,
-    ) -> Result<Setting<T>, SettingError> {
-        let (to_value, value) = watch::channel(self.value);
-        let shown = value.clone();
-        let declared = Declared {
-            doc: self.doc,
-            show: Box::new(move || serde_json::to_value(&*shown.borrow()).unwrap_or_default()),
-            set: setter(to_value),
-        };
-        self.settings.declare(self.name, declared)?;
-        Ok(Setting { value })
-    }
-}
-
-/// The settings of one actor.
-#[derive(Default)]
-pub(crate) struct Settings {
-    declared: Mutex<BTreeMap<String, Arc<Declared>>>,
-}
-
-/// Sets a value; the error says what is wrong with it.
-type SetDeclared = Box<dyn Fn(Value) -> Result<(), String> + Send + Sync>;
-
-struct Declared {
-    doc: String,
-    show: Box<dyn Fn() -> Value + Send + Sync>,
-    /// None where it is fixed.
-    set: Option<SetDeclared>,
-}
-
-impl Declared {
-    fn info(&self, name: &str) -> SettingInfo {
-        SettingInfo {
-            name: name.to_owned(),
-            value: Json((self.show)()),
-            changeable: self.set.is_some(),
-            doc: self.doc.clone(),
-        }
-    }
-}
-
-impl Settings {
-    pub(crate) fn begin<T>(&self, name: String, value: T) -> Declaration<'_, T> {
-        Declaration {
-            settings: self,
-            name,
-            value,
-            doc: String::new(),
-            check: |_| Ok(()),
-        }
-    }
-
-    fn declare(&self, name: String, declared: Declared) -> Result<(), SettingError> {
-        let mut all = self.declared.lock();
-        if all.contains_key(&name) || own().any(|own| own.name == name) {
-            return Err(SettingError::Taken { name });
-        }
-        if all.len() >= MAX_SETTINGS {
-            return Err(SettingError::Limit {
-                limit: MAX_SETTINGS,
-            });
-        }
-        all.insert(name, Arc::new(declared));
-        Ok(())
-    }
-
-    /// A setting, to be used outside of the lock: its type's code and its check are the user's, and may
-    /// come back here.
-    fn declared(&self, name: &str) -> Option<Arc<Declared>> {
-        self.declared.lock().get(name).cloned()
-    }
-
-    /// All settings of the actor of `cx`: the runtime's own, then those declared, by name.
-    pub(crate) fn all(&self, cx: &Context) -> Vec<SettingInfo> {
-        let declared = self.declared.lock().clone();
-        let declared = declared.iter().map(|(name, setting)| setting.info(name));
-        own().map(|own| own.info(cx)).chain(declared).collect()
-    }
-
-    pub(crate) fn get(&self, cx: &Context, name: &str) -> Result<Json, SettingError> {
-        if let Some(own) = own().find(|own| own.name == name) {
-            return Ok(own.info(cx).value);
-        }
-        let declared = self.declared(name).map(|it| (it.show)());
-        declared.map(Json).ok_or_else(|| self.unknown(cx, name))
-    }
-
     /// Sets a value; the one before.
-    pub(crate) fn set(
-        &self,
-        cx: &Context,
-        name: &str,
-        Json(value): Json,
-    ) -> Result<Json, SettingError> {
-        let before = self.get(cx, name)?;
+    pub(crate) fn set_setting(&self, name: &str, value: Json) -> Result<Json, SettingError> {
+        let before = self.get_setting(name)?;
         let set = match own().find(|own| own.name == name) {
-            Some(own) => own.set.map(|set| set(cx, value)),
-            None => {
-                let declared = self.declared(name);
-                let set = declared.as_ref().and_then(|it| it.set.as_ref());
-                set.map(|set| set(value))
-            }
+            Some(own) => own.set.map(|set| set(self, value.0)),
+            None => self.cell.settings.set(name, value),
         };
         let name = name.to_owned();
         match set {
             Some(Ok(())) => Ok(before),
             Some(Err(reason)) => Err(SettingError::Invalid { name, reason }),
             None => Err(SettingError::Fixed { name }),
-        }
-    }
-
-    fn unknown(&self, cx: &Context, name: &str) -> SettingError {
-        SettingError::Unknown {
-            name: name.to_owned(),
-            known: self.all(cx).into_iter().map(|known| known.name).collect(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use pulsar_sys::occupation::{coarse_us, now_us};
 
 use crate::context::Context;
+use crate::current::hold_turn;
 use crate::occupying::note;
 
 /// How long commands hold their actor's loop before it looks to whatever else it has to do. A
@@ -61,6 +62,8 @@ impl<'a> Slice<'a> {
             self.most_unlooked.store(0, Ordering::Relaxed);
             self.is_fresh.store(true, Ordering::Relaxed);
             occupation.turn_to(tick_us);
+            // All that is polled here is this actor's: it holds its turn.
+            let _held = hold_turn(self.cx.aid());
             let polled = work.as_mut().poll(task);
             // A command that has held the loop: as the slice is spent then, no other has begun since.
             note(self.cx, coarse_us().saturating_sub(tick_us));
@@ -84,6 +87,7 @@ impl<'a> Slice<'a> {
     }
 
     /// Whether the work has had its time, as far as can be told without reading the clock for each command.
+    #[inline]
     pub(crate) fn is_spent(&self) -> bool {
         if self.is_fresh.load(Ordering::Relaxed) {
             self.is_fresh.store(false, Ordering::Relaxed);

@@ -36,9 +36,10 @@ thread_local! {
 
 #[cfg(test)]
 mod tests {
+    use pulsar_model::Signature;
+
     use super::*;
     use crate::Anyone;
-    use crate::command::Signature;
 
     #[test]
     fn a_name_is_that_of_its_type_and_command_however_often_it_is_asked_for() {
@@ -52,6 +53,7 @@ mod tests {
                 },
                 ack: true,
                 concurrent: false,
+                awaits: false,
             };
             &*Box::leak(Box::new(method))
         };

@@ -4,18 +4,17 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
-use std::task::{Context as Task, Poll};
+use std::task::{Context as Task, Poll, ready};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pulsar_link::payload::{Outcome, Payload};
 use pulsar_loop::runtime::Ticket;
 use pulsar_mailbox::{ReplyTo, Taken};
 use pulsar_wire::Codec;
-use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
 
-use crate::actor::{Actor, Concurrent, Worked};
-use crate::current::hold_turn;
+use crate::actor::{Actor, Concurrent, Method, Worked};
+use crate::context::Called;
 use crate::mailbox::{Direct, Envelope, Messages, Named, Post};
 use crate::slice::Slice;
 use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
@@ -34,12 +33,104 @@ async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice<'_>) -> 
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
-    while let Some(post) = next(inbox, slice).await {
-        if let Some(Worked::Panicked(message)) = exclusive(&mut state, cx, inbox, post).await {
-            return Worked::Panicked(message);
+    loop {
+        match poll_fn(|task| run_at_once(&mut state, cx, inbox, slice, task)).await {
+            Come::Next(post) => {
+                let ended = exclusive(&mut state, cx, inbox, post).await;
+                if let Some(Worked::Panicked(message)) = ended {
+                    return Worked::Panicked(message);
+                }
+            }
+            Come::Left => yield_now().await,
+            Come::End => return last_act(state, cx).await,
+            Come::Panicked(message) => return Worked::Panicked(message),
         }
     }
-    last_act(state, cx).await
+}
+
+/// What is next when those commands have run that do not await.
+enum Come<A: Actor> {
+    /// A command that may await, or the periodic task.
+    Next(Post<A>),
+    /// Messages are there, and the slice is spent.
+    Left,
+    /// The mailbox is closed and empty.
+    End,
+    /// The last command has ended the actor.
+    Panicked(String),
+}
+
+/// Runs commands that do not await, without a future for each, until another comes or none is there.
+fn run_at_once<A: Actor>(
+    state: &mut A,
+    cx: &Context,
+    inbox: &Messages<A>,
+    slice: &Slice<'_>,
+    task: &mut Task<'_>,
+) -> Poll<Come<A>> {
+    loop {
+        let post = match ready!(inbox.queue.poll_take(task, || slice.is_spent())) {
+            Taken::Message(post) => post,
+            Taken::Left => return Poll::Ready(Come::Left),
+            Taken::End => return Poll::Ready(Come::End),
+        };
+        let ended = match post {
+            Post::Direct(direct) if !method_of(&direct).awaits => {
+                direct_at_once(state, cx, inbox, direct)
+            }
+            Post::General(envelope) if !envelope.command.awaits() => {
+                match begin_general(cx, inbox, *envelope) {
+                    Ok(Work::Own(begun)) => at_once(state, begun),
+                    // Those await.
+                    Ok(Work::Free(..)) => None,
+                    Err(ended) => ended,
+                }
+            }
+            post => return Poll::Ready(Come::Next(post)),
+        };
+        if let Some(Worked::Panicked(message)) = ended {
+            return Poll::Ready(Come::Panicked(message));
+        }
+    }
+}
+
+/// Runs one command from this process that does not await. `Some` ends the actor.
+fn direct_at_once<A: Actor>(
+    state: &mut A,
+    cx: &Context,
+    inbox: &Messages<A>,
+    direct: Direct<A>,
+) -> Option<Worked> {
+    let direct = arrive(cx, inbox, direct)?;
+    let index = A::index(&direct.message);
+    let method = &A::METHODS[index];
+    let called = cx.called_by(direct.sender);
+    let occupied = cx.cell.occupation().enter(&method.signature.name);
+    let ended = unwound_at_once(|| state.dispatch_at_once(called, direct.message));
+    drop(occupied);
+    match ended {
+        Ok(reply) => {
+            answer_direct(cx, inbox, direct.reply, reply);
+            None
+        }
+        Err(message) => {
+            let command = Named::Own { method, index };
+            Turn::direct(cx, inbox, command, direct.reply).panicked(message)
+        }
+    }
+}
+
+/// Runs one command that does not await. `Some` ends the actor.
+fn at_once<A: Actor>(state: &mut A, begun: Begun<'_, A>) -> Option<Worked> {
+    let Begun {
+        turn,
+        called,
+        message,
+    } = begun;
+    let occupied = turn.cx.cell.occupation().enter(turn.command.label());
+    let ended = unwound_at_once(|| state.dispatch_at_once(called, message));
+    drop(occupied);
+    turn.answer(ended)
 }
 
 /// The same for an actor some of whose commands run side by side. An exclusive command waits for
@@ -132,9 +223,7 @@ impl<A: Actor> Drop for Waiting<'_, A> {
 
 async fn next<A: Actor>(inbox: &Messages<A>, slice: &Slice<'_>) -> Option<Post<A>> {
     loop {
-        // Messages may be there without end. What else the actor's loop has to do gets its turn: after
-        // so many of them, and after so long.
-        consume_budget().await;
+        // Messages may be there without end. What else the actor's loop has to do gets its turn after its slice.
         match inbox.queue.take_unless(|| slice.is_spent()).await {
             Taken::Message(post) => return Some(post),
             Taken::End => return None,
@@ -145,12 +234,16 @@ async fn next<A: Actor>(inbox: &Messages<A>, slice: &Slice<'_>) -> Option<Post<A
 
 fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
     match post {
-        Post::Direct(direct) => A::METHODS[A::index(&direct.message)].concurrent,
+        Post::Direct(direct) => method_of(direct).concurrent,
         Post::General(envelope) => {
             matches!(envelope.command, Named::Own { method, .. } if method.concurrent)
         }
         Post::PeriodicTask(_) => false,
     }
+}
+
+fn method_of<A: Actor>(direct: &Direct<A>) -> &'static Method {
+    &A::METHODS[A::index(&direct.message)]
 }
 
 /// Runs one command that has the state for itself. `Some` ends the actor.
@@ -160,29 +253,38 @@ async fn exclusive<A: Actor>(
     inbox: &Messages<A>,
     post: Post<A>,
 ) -> Option<Worked> {
-    if let Post::PeriodicTask(_ended) = post {
-        return periodic_task(state, cx).await;
-    }
-    let Begun { turn, its_cx, work } = match begin(cx, inbox, post) {
+    let begun = match post {
+        Post::Direct(direct) => begin(cx, inbox, direct).ok_or(None),
+        Post::General(envelope) => match begin_general(cx, inbox, *envelope) {
+            Ok(Work::Own(begun)) => Ok(begun),
+            Ok(Work::Free(turn, called, args)) => return free(turn, called, args).await,
+            Err(ended) => Err(ended),
+        },
+        Post::PeriodicTask(_ended) => return periodic_task(state, cx).await,
+    };
+    let Begun {
+        turn,
+        called,
+        message,
+    } = match begun {
+        Ok(begun) if !begun.turn.command.awaits() => return at_once(state, begun),
         Ok(begun) => begun,
         Err(ended) => return ended,
     };
-    match work {
-        Work::Own(message) => {
-            let mut run = pin!(state.dispatch(its_cx, message));
-            let ended = poll_fn(|task| step(cx, turn.command.label(), run.as_mut(), task)).await;
-            turn.answer(ended)
-        }
-        Work::Free(args) => {
-            let Named::Free(command) = turn.command else {
-                return None;
-            };
-            // It reads the arguments before its first await: that may panic as well.
-            let mut run = pin!(async { (command.invoke)(its_cx, args).await });
-            let ended = poll_fn(|task| step(cx, turn.command.label(), run.as_mut(), task)).await;
-            turn.answer_free(ended)
-        }
-    }
+    let mut run = pin!(state.dispatch(called, message));
+    let ended = poll_fn(|task| step(cx, turn.command.label(), run.as_mut(), task)).await;
+    turn.answer(ended)
+}
+
+/// Runs one free command.
+async fn free<A: Actor>(turn: Turn<'_, A>, called: Called<'_>, args: Payload) -> Option<Worked> {
+    let Named::Free(command) = turn.command else {
+        return None;
+    };
+    // It reads the arguments before its first await: that may panic as well.
+    let mut run = pin!(async { (command.invoke)(called.context(), args).await });
+    let ended = poll_fn(|task| step(turn.cx, turn.command.label(), run.as_mut(), task)).await;
+    turn.answer_free(ended)
 }
 
 /// Runs the actor's own periodic task. An error is logged and ends nothing; after a panic the state is
@@ -211,76 +313,106 @@ async fn shared<A: Concurrent>(
     post: Post<A>,
     slice: &Slice<'_>,
 ) -> Option<Worked> {
-    let Begun { turn, its_cx, work } = match begin(cx, inbox, post) {
-        Ok(begun) => begun,
+    let begun = match post {
+        Post::Direct(direct) => begin(cx, inbox, direct).map(Work::Own).ok_or(None),
+        Post::General(envelope) => begin_general(cx, inbox, *envelope),
+        // Run where it was taken.
+        Post::PeriodicTask(_) => Err(None),
+    };
+    let Begun {
+        turn,
+        called,
+        message,
+    } = match begun {
+        Ok(Work::Own(begun)) => begun,
+        // Those are exclusive.
+        Ok(Work::Free(..)) => return None,
         Err(ended) => return ended,
     };
-    let Work::Own(message) = work else {
-        return None;
-    };
-    let mut run = pin!(state.dispatch_shared(its_cx, message));
+    let mut run = pin!(state.dispatch_shared(called, message));
     let run = poll_fn(|task| step(cx, turn.command.label(), run.as_mut(), task));
     let ended = slice.sharing(run).await;
     turn.answer(ended)
 }
 
-/// What is to be run.
-enum Work<A: Actor> {
-    Own(A::Message),
-    Free(Payload),
-}
-
-/// A command that is to be run.
+/// A command of the actor's own that is to be run.
 struct Begun<'a, A: Actor> {
     turn: Turn<'a, A>,
-    /// The actor's handle as the command is given it.
-    its_cx: Context,
-    work: Work<A>,
+    /// The actor's handle, if the command takes it.
+    called: Called<'a>,
+    message: A::Message,
+}
+
+/// What is to be run.
+enum Work<'a, A: Actor> {
+    Own(Begun<'a, A>),
+    Free(Turn<'a, A>, Called<'a>, Payload),
 }
 
 /// Or its end without, which its sender has been told, and the actor's if it is `Some`.
-type OrEnded<'a, A> = Result<Begun<'a, A>, Option<Worked>>;
+type OrEnded<T> = Result<T, Option<Worked>>;
 
-fn begin<'a, A: Actor>(cx: &'a Context, inbox: &'a Messages<A>, post: Post<A>) -> OrEnded<'a, A> {
+/// A message from this process; `None` if it is not run.
+fn begin<'a, A: Actor>(
+    cx: &'a Context,
+    inbox: &'a Messages<A>,
+    direct: Direct<A>,
+) -> Option<Begun<'a, A>> {
+    let direct = arrive(cx, inbox, direct)?;
+    let index = A::index(&direct.message);
+    let method = &A::METHODS[index];
+    Some(Begun {
+        turn: Turn::direct(cx, inbox, Named::Own { method, index }, direct.reply),
+        called: cx.called_by(direct.sender),
+        message: direct.message,
+    })
+}
+
+/// Counts a message from this process whose turn has come; `None` if it came too late.
+fn arrive<A: Actor>(cx: &Context, inbox: &Messages<A>, direct: Direct<A>) -> Option<Direct<A>> {
     let stats = cx.cell.mailbox.stats();
     stats.count_here(&stats.received);
-    if inbox.is_expired(&post) {
-        if let Some(unrun) = post.into_unrun() {
-            cx.dead_letter(unrun, DeadReason::Expired);
-        }
-        return Err(None);
+    if direct.is_expired(inbox) {
+        cx.dead_letter(direct.into(), DeadReason::Expired);
+        return None;
     }
-    match post {
-        Post::Direct(Direct {
-            message,
-            reply,
-            sender,
-        }) => {
-            let index = A::index(&message);
-            let method = &A::METHODS[index];
-            let turn = Turn {
-                cx,
-                inbox,
-                command: Named::Own { method, index },
-                answer: Some(Answer::Direct(reply)),
-            };
-            Ok(Begun {
-                turn,
-                its_cx: cx.with_sender(sender),
-                work: Work::Own(message),
-            })
-        }
-        Post::General(envelope) => begin_general(cx, inbox, *envelope),
-        // Run where it was taken.
-        Post::PeriodicTask(_) => Err(None),
+    Some(direct)
+}
+
+/// Counts what a command from this process has come to, and tells its caller, if one waits.
+fn answer_direct<A: Actor>(
+    cx: &Context,
+    inbox: &Messages<A>,
+    caller: Option<Ticket>,
+    reply: A::Reply,
+) {
+    // First: whoever has the reply may look at the counters.
+    count(cx, A::is_failure(&reply));
+    if let Some(caller) = caller {
+        inbox.replies.give(caller, Ok(reply));
     }
 }
 
+fn count(cx: &Context, failed: bool) {
+    let stats = cx.cell.mailbox.stats();
+    stats.count_here(match failed {
+        true => &stats.failed,
+        false => &stats.replied,
+    });
+}
+
+/// A message whose types are erased.
 fn begin_general<'a, A: Actor>(
     cx: &'a Context,
     inbox: &'a Messages<A>,
     envelope: Envelope,
-) -> OrEnded<'a, A> {
+) -> OrEnded<Work<'a, A>> {
+    let stats = cx.cell.mailbox.stats();
+    stats.count_here(&stats.received);
+    if envelope.is_expired() {
+        cx.dead_letter(envelope.into(), DeadReason::Expired);
+        return Err(None);
+    }
     let Envelope {
         command,
         args,
@@ -288,31 +420,32 @@ fn begin_general<'a, A: Actor>(
         sender,
         ..
     } = envelope;
-    let (codec, work) = match (command, args) {
-        (Named::Free(_), args) => (Codec::Postcard, Ok(Ok(Work::Free(args)))),
-        (Named::Own { index, .. }, Payload::Wire(codec, body)) => {
-            let read = || A::read_message(index, codec, &body).map(Work::Own);
-            (codec, unwound_at_once(read))
-        }
-        (Named::Own { .. }, Payload::Local(_)) => {
-            let error = SendError::codec("the arguments of an actor's own command have its type");
-            (Codec::Postcard, Ok(Err(error)))
-        }
-    };
-    let mut turn = Turn {
+    let called = cx.called_by(sender);
+    let turn = |codec| Turn {
         cx,
         inbox,
         command,
         answer: Some(Answer::General(reply, codec)),
     };
-    match work {
-        Ok(Ok(work)) => Ok(Begun {
+    let (turn, read) = match (command, args) {
+        (Named::Free(_), args) => return Ok(Work::Free(turn(Codec::Postcard), called, args)),
+        (Named::Own { index, .. }, Payload::Wire(codec, body)) => {
+            let read = || A::read_message(index, codec, &body);
+            (turn(codec), unwound_at_once(read))
+        }
+        (Named::Own { .. }, Payload::Local(_)) => {
+            let error = SendError::codec("the arguments of an actor's own command have its type");
+            (turn(Codec::Postcard), Ok(Err(error)))
+        }
+    };
+    match read {
+        Ok(Ok(message)) => Ok(Work::Own(Begun {
             turn,
-            its_cx: cx.with_sender(sender),
-            work,
-        }),
+            called,
+            message,
+        })),
         Ok(Err(error)) => {
-            turn.end(Ok(Outcome::Undelivered(error)));
+            turn.undelivered(error);
             Err(None)
         }
         Err(message) => Err(turn.panicked(message)),
@@ -335,7 +468,22 @@ enum Answer {
     General(ReplyTo, Codec),
 }
 
-impl<A: Actor> Turn<'_, A> {
+impl<'a, A: Actor> Turn<'a, A> {
+    /// Of a command from this process.
+    fn direct(
+        cx: &'a Context,
+        inbox: &'a Messages<A>,
+        command: Named,
+        caller: Option<Ticket>,
+    ) -> Self {
+        Self {
+            cx,
+            inbox,
+            command,
+            answer: Some(Answer::Direct(caller)),
+        }
+    }
+
     /// What a command of the actor's own has come to. `Some` ends the actor.
     fn answer(mut self, ended: Unwound<A::Reply>) -> Option<Worked> {
         let reply = match ended {
@@ -351,28 +499,34 @@ impl<A: Actor> Turn<'_, A> {
                 Err(message) => self.panicked(message),
             };
         }
-        self.count(A::is_failure(&reply));
-        if let Some(Answer::Direct(Some(caller))) = self.answer.take() {
-            self.inbox.replies.give(caller, Ok(reply));
-        }
+        let caller = match self.answer.take() {
+            Some(Answer::Direct(caller)) => caller,
+            Some(Answer::General(..)) | None => None,
+        };
+        answer_direct(self.cx, self.inbox, caller, reply);
         None
     }
 
+    /// Its arguments could not be read.
+    fn undelivered(mut self, error: SendError) {
+        self.end(Ok(Outcome::Undelivered(error)));
+    }
+
     /// What a free command has come to. `Some` ends the actor.
-    fn answer_free(mut self, ended: Unwound<Outcome>) -> Option<Worked> {
+    fn answer_free(self, ended: Unwound<Outcome>) -> Option<Worked> {
         match ended {
             Ok(outcome) => self.ended(outcome),
             Err(message) => self.panicked(message),
         }
     }
 
-    fn ended(&mut self, outcome: Outcome) -> Option<Worked> {
+    fn ended(mut self, outcome: Outcome) -> Option<Worked> {
         let panic = self.end(Ok(outcome))?;
         self.panicked(panic)
     }
 
     /// After a panic the state is suspect: the actor ends, unless its author says otherwise.
-    fn panicked(&mut self, message: String) -> Option<Worked> {
+    fn panicked(mut self, message: String) -> Option<Worked> {
         let command = self.command.name();
         tracing::error!(aid = %self.cx.aid(), command, message, "command panicked");
         self.end(Err(SendError::Panicked {
@@ -386,7 +540,7 @@ impl<A: Actor> Turn<'_, A> {
     fn end(&mut self, ended: Result<Outcome, SendError>) -> Option<String> {
         let failed = !matches!(ended, Ok(Outcome::Reply(_)));
         // First: whoever has the reply may look at the counters.
-        self.count(failed);
+        count(self.cx, failed);
         match self.answer.take() {
             Some(Answer::Direct(Some(caller))) => {
                 let error = ended.err().unwrap_or_else(|| SendError::codec("no reply"));
@@ -411,14 +565,6 @@ impl<A: Actor> Turn<'_, A> {
             }
             Some(Answer::Direct(None)) | None => None,
         }
-    }
-
-    fn count(&self, failed: bool) {
-        let stats = self.cx.cell.mailbox.stats();
-        stats.count_here(match failed {
-            true => &stats.failed,
-            false => &stats.replied,
-        });
     }
 
     /// A reply that was counted as such could not be written.
@@ -455,7 +601,7 @@ impl<A: Actor> Drop for Turn<'_, A> {
 /// What a piece of work has come to: its value, or its panic's message.
 type Unwound<T> = Result<T, String>;
 
-/// Polls a piece of the actor's work, which holds its turn and whose name is shown while it is on the processor. Unwind
+/// Polls a piece of the actor's work, whose name is shown while it is on the processor. Unwind
 /// safe by what follows a panic: the actor ends, or its author has said that the state can take it.
 fn step<T>(
     cx: &Context,
@@ -463,7 +609,6 @@ fn step<T>(
     work: Pin<&mut impl Future<Output = T>>,
     task: &mut Task<'_>,
 ) -> Poll<Unwound<T>> {
-    let _held = hold_turn(cx.aid());
     let _occupied = cx.cell.occupation().enter(name);
     match catch_unwind(AssertUnwindSafe(|| work.poll(task))) {
         Ok(polled) => polled.map(Ok),

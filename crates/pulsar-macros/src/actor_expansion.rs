@@ -153,7 +153,7 @@ fn description(method: &Method, root: &TokenStream) -> TokenStream {
         quote!((#name, #ty))
     });
     let reply = reply_label(&method.function.sig.output);
-    let (ack, concurrent) = (method.ack, method.concurrent);
+    let (ack, concurrent, awaits) = (method.ack, method.concurrent, method.awaits());
     quote! {
         #root::__private::Method {
             signature: #root::__private::Signature {
@@ -164,6 +164,7 @@ fn description(method: &Method, root: &TokenStream) -> TokenStream {
             },
             ack: #ack,
             concurrent: #concurrent,
+            awaits: #awaits,
         }
     }
 }
@@ -285,15 +286,13 @@ fn implementation(actor: &Actor, root: &TokenStream) -> TokenStream {
     let periodic_task = act(actor.periodic_task.as_ref(), "periodic_task", root);
     let has_periodic_task = actor.periodic_task.is_some();
     let (variants, indexes) = variants(actor);
-    let arms = actor.methods.iter().map(arm);
+    let dispatches = dispatches(actor, root);
     let is_failure = is_failure(actor);
     let work = match actor.methods.iter().any(|method| method.concurrent) {
         true => quote!(side_by_side),
         false => quote!(in_turn),
     };
     let wire = wire(actor, root);
-    // Of their callers, not of what runs them.
-    let allow_deprecated = allow(&["deprecated"]);
     quote! {
         #[automatically_derived]
         impl #declared #root::Actor for #self_type #bounds {
@@ -319,20 +318,37 @@ fn implementation(actor: &Actor, root: &TokenStream) -> TokenStream {
                 }
             }
 
-            #allow_deprecated
-            async fn dispatch(
-                &mut self,
-                __pulsar_cx: #root::Context,
-                message: Self::Message,
-            ) -> Self::Reply {
-                match message {
-                    #(#arms,)*
-                    __PulsarMessage::__Never(_, never) => match never {},
-                }
-            }
+            #dispatches
 
             #is_failure
             #wire
+        }
+    }
+}
+
+/// Run the commands that have the state for themselves: those that do not await, and those that may.
+fn dispatches(actor: &Actor, root: &TokenStream) -> TokenStream {
+    let at_once = dispatch(actor, |method| !method.awaits());
+    let awaiting = dispatch(actor, |method| method.awaits() && !method.concurrent);
+    // Of their callers, not of what runs them.
+    let allow_deprecated = allow(&["deprecated"]);
+    quote! {
+        #allow_deprecated
+        fn dispatch_at_once(
+            &mut self,
+            __pulsar_called: #root::__private::Called<'_>,
+            message: Self::Message,
+        ) -> Self::Reply {
+            #at_once
+        }
+
+        #allow_deprecated
+        async fn dispatch(
+            &mut self,
+            __pulsar_called: #root::__private::Called<'_>,
+            message: Self::Message,
+        ) -> Self::Reply {
+            #awaiting
         }
     }
 }
@@ -394,11 +410,28 @@ fn variants(actor: &Actor) -> (Vec<&proc_macro2::Ident>, Vec<usize>) {
     (variants.collect(), (0..actor.methods.len()).collect())
 }
 
+/// Runs one of the commands that are dispatched so.
+fn dispatch(actor: &Actor, so: impl Fn(&Method) -> bool) -> TokenStream {
+    let arms = actor.methods.iter().filter(|method| so(method)).map(arm);
+    let others = match actor.methods.iter().all(&so) {
+        true => quote!(__PulsarMessage::__Never(_, never) => match never {}),
+        false => quote!(_ => ::core::unreachable!("the command is dispatched otherwise")),
+    };
+    quote! {
+        match message {
+            #(#arms,)*
+            #others,
+        }
+    }
+}
+
 /// Runs one command.
 fn arm(method: &Method) -> TokenStream {
     let (name, variant) = (method.name(), &method.variant);
     let (names, _) = unzipped(&method.args);
-    let cx = method.takes_context.then(|| quote!(__pulsar_cx,));
+    let cx = method
+        .takes_context
+        .then(|| quote!(__pulsar_called.context(),));
     let dot_await = method.function.sig.asyncness.map(|_| quote!(.await));
     quote! {
         __PulsarMessage::#variant((#(#names,)*)) => {
@@ -415,8 +448,7 @@ fn concurrent(actor: &Actor, root: &TokenStream) -> Option<TokenStream> {
         declared, bounds, ..
     } = Generics::new(actor);
     let self_type = &actor.block.self_ty;
-    let arms = actor.methods.iter().filter(|method| method.concurrent);
-    let arms = arms.map(arm);
+    let shared = dispatch(actor, |method| method.concurrent);
     let allow_deprecated = allow(&["deprecated"]);
     Some(quote! {
         #[automatically_derived]
@@ -424,13 +456,10 @@ fn concurrent(actor: &Actor, root: &TokenStream) -> Option<TokenStream> {
             #allow_deprecated
             async fn dispatch_shared(
                 &self,
-                __pulsar_cx: #root::Context,
+                __pulsar_called: #root::__private::Called<'_>,
                 message: Self::Message,
             ) -> Self::Reply {
-                match message {
-                    #(#arms,)*
-                    _ => ::core::unreachable!("only concurrent commands are run so"),
-                }
+                #shared
             }
         }
     })

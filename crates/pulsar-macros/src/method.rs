@@ -141,6 +141,11 @@ impl Method {
         }
     }
 
+    /// Whether it may give way to others before its end.
+    pub(crate) fn awaits(&self) -> bool {
+        self.concurrent || self.function.sig.asyncness.is_some()
+    }
+
     pub(crate) fn is_fallible(&self) -> bool {
         matches!(&self.function.sig.output, ReturnType::Type(_, returned) if is_result(returned))
     }

@@ -115,6 +115,18 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Puts in the message that `make` makes, right where it will wait; true if it has. False, and nothing is made, where that
+    /// is not all that there is to it: then [`try_put`](Self::try_put) tells what is.
+    pub fn try_put_with(&self, make: impl FnOnce() -> Option<T>) -> bool {
+        let mut state = self.state.lock();
+        let is_easy = !state.closed && self.has_room(&state) && self.in_line() == 0;
+        is_easy
+            && make().is_some_and(|message| {
+                state.push(message);
+                true
+            })
+    }
+
     /// Puts a message in now, or not at all.
     pub fn try_put(&self, message: T) -> Put<T> {
         let mut state = self.state.lock();
@@ -182,7 +194,8 @@ impl<T> Queue<T> {
         poll_fn(|task| self.poll_take(task, &busy)).await
     }
 
-    fn poll_take(&self, task: &mut Context<'_>, busy: &impl Fn() -> bool) -> Poll<Taken<T>> {
+    /// One poll of [`take_unless`](Self::take_unless).
+    pub fn poll_take(&self, task: &Context<'_>, busy: impl FnOnce() -> bool) -> Poll<Taken<T>> {
         let mut state = self.state.lock();
         if state.waiting.is_empty() {
             if state.closed {
@@ -195,13 +208,16 @@ impl<T> Queue<T> {
         if busy() {
             return Poll::Ready(Taken::Left);
         }
-        let message = state.waiting.pop_front();
+        let taken = match state.waiting.pop_front() {
+            Some(message) => Taken::Message(message),
+            None => Taken::Left,
+        };
         if self.overflow == Overflow::Wait && self.in_line() > state.promised {
             state.promised += 1;
             drop(state);
             self.promises.add_permits(1);
         }
-        Poll::Ready(message.map_or(Taken::Left, Taken::Message))
+        Poll::Ready(taken)
     }
 
     /// Takes nothing more. Senders that wait for room are sent away; what waits stays.

@@ -22,6 +22,7 @@ pub struct MailboxStats {
 
 impl MailboxStats {
     /// Counts one more, where only one thread ever counts: no exchange is needed.
+    #[inline]
     pub fn count_here(&self, counter: &AtomicU64) {
         let before = counter.load(Ordering::Relaxed);
         counter.store(before.wrapping_add(1), Ordering::Relaxed);

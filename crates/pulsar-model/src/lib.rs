@@ -13,7 +13,7 @@
 //! * [`Cause`]: how it ended; [`Info`]: what it tells of itself; [`ActorStatus`]: what its
 //!   arbiter tells of it, with [`LastExit`], how the life before ended.
 //! * [`HookOutput`]: what hooks and the handlers of events return.
-//! * [`CommandInfo`]: a command as tools show it; [`IntoArgs`]: what may be given for a
+//! * [`Signature`]: a command as its program knows it; [`CommandInfo`]: as tools show it; [`IntoArgs`]: what may be given for a
 //!   command's arguments.
 //! * [`CallError`], [`SendError`], [`SpawnError`]: what goes wrong between actors; [`Error`]: any
 //!   error, as hooks and `main` return it; [`panic_message`]: the text of a panic.
@@ -48,6 +48,7 @@ mod result_parts;
 mod role;
 mod seconds;
 mod setting_info;
+mod signature;
 mod spawn_params;
 mod state;
 mod status;
@@ -74,6 +75,7 @@ pub use restart_policy::RestartPolicy;
 pub use result_parts::ResultParts;
 pub use role::Role;
 pub use setting_info::{ParamError, SettingError, SettingInfo};
+pub use signature::Signature;
 pub use spawn_params::SpawnParams;
 pub use state::State;
 pub use status::ActorStatus;

@@ -51,6 +51,7 @@ impl Occupation {
 
     /// This piece of work is on the processor until the guard is dropped.
     #[must_use]
+    #[inline]
     pub fn enter(&self, name: &'static &'static str) -> Occupied<'_> {
         // The pointer is only ever read back as what it is here.
         let name = ptr::from_ref(name).cast_mut();
@@ -120,6 +121,7 @@ pub struct Occupied<'a> {
 }
 
 impl Drop for Occupied<'_> {
+    #[inline]
     fn drop(&mut self) {
         let occupation = self.occupation;
         occupation.last.store(self.name, Ordering::Release);
@@ -133,6 +135,7 @@ pub fn now_us() -> u64 {
 }
 
 /// The same as of the last tick of the system's timer, some milliseconds ago at most: a quarter of the cost.
+#[inline]
 pub fn coarse_us() -> u64 {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     return clock_us(libc::CLOCK_MONOTONIC_COARSE);

@@ -8,7 +8,12 @@ use super::tree::{Dependency, Member, Tree};
 const LAYERS: &[&[&str]] = &[
     &["pulsar-wire", "pulsar-sys", "pulsar-macros", "pulsar-ring"],
     &["pulsar-model"],
-    &["pulsar-policy", "pulsar-loop", "pulsar-child"],
+    &[
+        "pulsar-policy",
+        "pulsar-settings",
+        "pulsar-loop",
+        "pulsar-child",
+    ],
     &["pulsar-link"],
     &["pulsar-mailbox"],
     &["pulsar-actor"],
