@@ -200,17 +200,23 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
         }
         false => None,
     };
-    let mut make = || {
-        let message = message.take()?;
-        Some(Direct {
-            message,
-            reply,
-            sender: current_aid(),
+    let sender = current_aid();
+    // Made in its place: a message may be large.
+    let make = || {
+        message.take().map(|message| {
+            Post::Direct(Direct {
+                message,
+                reply,
+                sender,
+            })
         })
     };
-    // Made in its place: a message may be large.
-    if !messages.queue.try_put_with(|| make().map(Post::Direct)) {
-        let direct = make().ok_or_else(has_ended)?;
+    if !messages.queue.try_put_with(make) {
+        let direct = Direct {
+            message: message.take().ok_or_else(has_ended)?,
+            reply,
+            sender,
+        };
         return put_slowly(cx, direct, limit);
     }
     Ok(match reply {

@@ -184,7 +184,11 @@ pub(crate) fn refuse_deadlock(cx: &Context, waits: bool) -> Result<(), SendError
 
 impl Outgoing {
     /// The message as an actor of this process takes it, and whether it is a tool's.
-    fn into_envelope(self, cx: &Context, deadline: Instant) -> Result<(Envelope, bool), SendError> {
+    fn into_envelope(
+        self,
+        cx: &Context,
+        deadline: Instant,
+    ) -> Result<(Box<Envelope>, bool), SendError> {
         let (command, args, is_text) = match self {
             Self::Free(command, args) => (Named::Free(command), args, false),
             Self::Text(name, args) => {
@@ -192,7 +196,7 @@ impl Outgoing {
                 (command, Payload::Wire(Codec::Json, args.into()), true)
             }
         };
-        let envelope = Envelope {
+        let envelope = Box::new(Envelope {
             command,
             args,
             reply: ReplyTo::nobody(),
@@ -200,7 +204,7 @@ impl Outgoing {
                 deadline.saturating_duration_since(Instant::now()),
             )),
             sender: current_aid(),
-        };
+        });
         Ok((envelope, is_text))
     }
 }
@@ -210,7 +214,7 @@ fn addressed(
     cx: &Context,
     message: Outgoing,
     deadline: Instant,
-) -> Result<(Envelope, Asked), SendError> {
+) -> Result<(Box<Envelope>, Asked), SendError> {
     let (mut envelope, is_text) = message.into_envelope(cx, deadline)?;
     let command = envelope.command;
     // Whoever writes to an actor as a tool does waits also where there is no acknowledgement.

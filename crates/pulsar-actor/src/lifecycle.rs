@@ -81,7 +81,7 @@ enum Event {
     Started(Unwound<Result<Work>>),
     StopAsked,
     KillAsked,
-    BuiltinCame(Envelope),
+    BuiltinCame(Box<Envelope>),
     BuiltinEnded(Ended),
     WorkEnded(Unwound<Worked>),
     NotifyDue,
@@ -249,16 +249,20 @@ impl Life {
             Phase::Stopping { deadline } => Some(deadline),
             _ => None,
         };
-        let periodic_due = cell.period.next().filter(|_| running);
-        let next_notify = self.next_notify;
+        // One timer, for what is due first.
+        let (due, is_due): (_, fn() -> Event) = match deadline {
+            Some(deadline) => (Some(deadline), || Event::DrainTimeout),
+            None => match cell.period.next().filter(|_| running) {
+                Some(due) if due < self.next_notify => (Some(due), || Event::PeriodicTaskDue),
+                _ => (running.then_some(self.next_notify), || Event::NotifyDue),
+            },
+        };
         let only_tasks_left = deadline.is_some() && !works && self.only_tasks_left();
         tokio::select! {
             biased;
             () = cell.kill.cancelled() => Event::KillAsked,
             () = cell.stop.cancelled(), if deadline.is_none() => Event::StopAsked,
-            () = at(deadline) => Event::DrainTimeout,
-            () = sleep_until(next_notify), if running => Event::NotifyDue,
-            () = at(periodic_due) => Event::PeriodicTaskDue,
+            () = at(due) => is_due(),
             event = self.next_of_turns(&cell, only_tasks_left) => event,
             // After any event the period is looked at anyway. So this is last, and whoever sets it again
             // and again, on another thread, keeps nothing from its turn.
@@ -392,7 +396,7 @@ impl Life {
     }
 
     /// Begins a built-in command, or answers it unrun if nobody waits for it any more.
-    fn begin(&mut self, envelope: Envelope) -> Option<Running> {
+    fn begin(&mut self, envelope: Box<Envelope>) -> Option<Running> {
         let stats = self.cx.cell.mailbox.stats();
         stats.count_here(&stats.received);
         if envelope.is_expired() {

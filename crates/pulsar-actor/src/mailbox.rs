@@ -139,7 +139,7 @@ impl<A: Actor> Direct<A> {
 /// What waits in the mailbox of an `A`.
 pub(crate) enum Post<A: Actor> {
     Direct(Direct<A>),
-    /// Boxed, as it is far larger than most messages of an actor's own.
+    /// Boxed where it is made, as it is far larger than most messages of an actor's own.
     General(Box<Envelope>),
     /// The actor's own periodic task is due. Dropped when it has run, or will not.
     PeriodicTask(oneshot::Sender<()>),
@@ -150,7 +150,7 @@ impl<A: Actor> Post<A> {
     pub(crate) fn into_unrun(self) -> Option<Unrun> {
         match self {
             Self::Direct(direct) => Some(direct.into()),
-            Self::General(envelope) => Some((*envelope).into()),
+            Self::General(envelope) => Some(envelope.into()),
             Self::PeriodicTask(_) => None,
         }
     }
@@ -181,8 +181,8 @@ impl Unrun {
     }
 }
 
-impl From<Envelope> for Unrun {
-    fn from(envelope: Envelope) -> Self {
+impl From<Box<Envelope>> for Unrun {
+    fn from(envelope: Box<Envelope>) -> Self {
         Self {
             command: envelope.command.name(),
             sender: envelope.sender,
@@ -226,7 +226,7 @@ impl<M> Posted<M> {
 }
 
 /// A message that waits for room.
-type Putting<'a> = Pin<Box<dyn Future<Output = Posted<Envelope>> + Send + 'a>>;
+type Putting<'a> = Pin<Box<dyn Future<Output = Posted<Box<Envelope>>> + Send + 'a>>;
 
 /// The messages of an actor of whatever type.
 pub trait Inbox: Any + Send + Sync {
@@ -237,9 +237,9 @@ pub trait Inbox: Any + Send + Sync {
     /// What happens to one that finds no room.
     fn overflow(&self) -> Overflow;
     /// Puts a message in now, or not at all.
-    fn try_put(&self, envelope: Envelope) -> Posted<Envelope>;
+    fn try_put(&self, envelope: Box<Envelope>) -> Posted<Box<Envelope>>;
     /// Puts a message in, under [`Overflow::Wait`] as soon as there is room.
-    fn put(&self, envelope: Envelope) -> Putting<'_>;
+    fn put(&self, envelope: Box<Envelope>) -> Putting<'_>;
     /// Has the actor's own periodic task take its turn, and waits until it has run or will not.
     fn periodic_task(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
     /// Takes nothing more.
@@ -293,15 +293,12 @@ impl<A: Actor> Inbox for Messages<A> {
         self.queue.overflow()
     }
 
-    fn try_put(&self, envelope: Envelope) -> Posted<Envelope> {
-        Posted::of(
-            self.queue.try_put(Post::General(Box::new(envelope))),
-            general,
-        )
+    fn try_put(&self, envelope: Box<Envelope>) -> Posted<Box<Envelope>> {
+        Posted::of(self.queue.try_put(Post::General(envelope)), general)
     }
 
-    fn put(&self, envelope: Envelope) -> Putting<'_> {
-        let put = self.queue.put(Post::General(Box::new(envelope)));
+    fn put(&self, envelope: Box<Envelope>) -> Putting<'_> {
+        let put = self.queue.put(Post::General(envelope));
         Box::pin(async { Posted::of(put.await, general) })
     }
 
@@ -336,9 +333,9 @@ impl<A: Actor> Inbox for Messages<A> {
     }
 }
 
-fn general<A: Actor>(post: Post<A>) -> Option<Envelope> {
+fn general<A: Actor>(post: Post<A>) -> Option<Box<Envelope>> {
     match post {
-        Post::General(envelope) => Some(*envelope),
+        Post::General(envelope) => Some(envelope),
         Post::Direct(_) | Post::PeriodicTask(_) => None,
     }
 }
@@ -356,7 +353,7 @@ fn direct<A: Actor>(post: Post<A>) -> Option<Direct<A>> {
 pub struct Mailbox(Arc<Queues>);
 
 struct Queues {
-    builtins: Queue<Envelope>,
+    builtins: Queue<Box<Envelope>>,
     messages: Box<dyn Inbox>,
     stats: MailboxStats,
 }
@@ -372,7 +369,7 @@ impl Mailbox {
     }
 
     /// The built-in commands that wait.
-    pub fn builtins(&self) -> &Queue<Envelope> {
+    pub fn builtins(&self) -> &Queue<Box<Envelope>> {
         &self.0.builtins
     }
 
@@ -392,7 +389,7 @@ impl Mailbox {
     /// # Cancel safety
     ///
     /// A message whose sender gives up while it waits is not put in.
-    pub async fn put(&self, envelope: Envelope) -> Posted<Envelope> {
+    pub async fn put(&self, envelope: Box<Envelope>) -> Posted<Box<Envelope>> {
         if envelope.command.is_builtin() {
             return builtin(self.0.builtins.put(envelope).await);
         }
@@ -404,7 +401,7 @@ impl Mailbox {
     }
 
     /// Puts a message in now, or not at all.
-    pub fn try_put(&self, envelope: Envelope) -> Posted<Envelope> {
+    pub fn try_put(&self, envelope: Box<Envelope>) -> Posted<Box<Envelope>> {
         match envelope.command.is_builtin() {
             true => builtin(self.0.builtins.try_put(envelope)),
             false => self.0.messages.try_put(envelope),
@@ -424,7 +421,7 @@ impl Mailbox {
 }
 
 /// The built-ins' queue drops none for another: its policy is to wait.
-fn builtin(put: Put<Envelope>) -> Posted<Envelope> {
+fn builtin(put: Put<Box<Envelope>>) -> Posted<Box<Envelope>> {
     match put {
         Put::Taken => Posted::Taken,
         Put::TakenFor(oldest) => Posted::TakenFor(oldest.into()),

@@ -69,28 +69,40 @@ fn run_at_once<A: Actor>(
     task: &mut Task<'_>,
 ) -> Poll<Come<A>> {
     loop {
-        let post = match ready!(inbox.queue.poll_take(task, || slice.is_spent())) {
-            Taken::Message(post) => post,
+        let run = |post| run_unless_it_awaits(state, cx, inbox, post);
+        match ready!(inbox.queue.poll_take_with(task, || slice.is_spent(), run)) {
+            Taken::Message(None) => {}
+            Taken::Message(Some(come)) => return Poll::Ready(come),
             Taken::Left => return Poll::Ready(Come::Left),
             Taken::End => return Poll::Ready(Come::End),
-        };
-        let ended = match post {
-            Post::Direct(direct) if !method_of(&direct).awaits => {
-                direct_at_once(state, cx, inbox, direct)
-            }
-            Post::General(envelope) if !envelope.command.awaits() => {
-                match begin_general(cx, inbox, *envelope) {
-                    Ok(Work::Own(begun)) => at_once(state, begun),
-                    // Those await.
-                    Ok(Work::Free(..)) => None,
-                    Err(ended) => ended,
-                }
-            }
-            post => return Poll::Ready(Come::Next(post)),
-        };
-        if let Some(Worked::Panicked(message)) = ended {
-            return Poll::Ready(Come::Panicked(message));
         }
+    }
+}
+
+/// Runs one command that does not await; `None` if the actor goes on.
+fn run_unless_it_awaits<A: Actor>(
+    state: &mut A,
+    cx: &Context,
+    inbox: &Messages<A>,
+    post: Post<A>,
+) -> Option<Come<A>> {
+    let ended = match post {
+        Post::Direct(direct) if !method_of(&direct).awaits => {
+            direct_at_once(state, cx, inbox, direct)
+        }
+        Post::General(envelope) if !envelope.command.awaits() => {
+            match begin_general(cx, inbox, envelope) {
+                Ok(Work::Own(begun)) => at_once(state, begun),
+                // Those await.
+                Ok(Work::Free(..)) => None,
+                Err(ended) => ended,
+            }
+        }
+        post => return Some(Come::Next(post)),
+    };
+    match ended? {
+        Worked::Panicked(message) => Some(Come::Panicked(message)),
+        Worked::Drained => None,
     }
 }
 
@@ -101,21 +113,29 @@ fn direct_at_once<A: Actor>(
     inbox: &Messages<A>,
     direct: Direct<A>,
 ) -> Option<Worked> {
-    let direct = arrive(cx, inbox, direct)?;
+    if !is_in_time(cx, inbox, &direct) {
+        cx.dead_letter(direct.into(), DeadReason::Expired);
+        return None;
+    }
     let index = A::index(&direct.message);
     let method = &A::METHODS[index];
-    let called = cx.called_by(direct.sender);
+    let (caller, called) = (direct.reply, cx.called_by(direct.sender));
+    // Taken out where it is used: what is moved into a closure is copied more than once.
+    let mut message = Some(direct.message);
     let occupied = cx.cell.occupation().enter(&method.signature.name);
-    let ended = unwound_at_once(|| state.dispatch_at_once(called, direct.message));
+    let ended = unwound_at_once(|| {
+        let message = message.take()?;
+        Some(state.dispatch_at_once(called, message))
+    });
     drop(occupied);
     match ended {
         Ok(reply) => {
-            answer_direct(cx, inbox, direct.reply, reply);
+            answer_direct(cx, inbox, caller, reply?);
             None
         }
-        Err(message) => {
+        Err(panic) => {
             let command = Named::Own { method, index };
-            Turn::direct(cx, inbox, command, direct.reply).panicked(message)
+            Turn::direct(cx, inbox, command, caller).panicked(panic)
         }
     }
 }
@@ -255,7 +275,7 @@ async fn exclusive<A: Actor>(
 ) -> Option<Worked> {
     let begun = match post {
         Post::Direct(direct) => begin(cx, inbox, direct).ok_or(None),
-        Post::General(envelope) => match begin_general(cx, inbox, *envelope) {
+        Post::General(envelope) => match begin_general(cx, inbox, envelope) {
             Ok(Work::Own(begun)) => Ok(begun),
             Ok(Work::Free(turn, called, args)) => return free(turn, called, args).await,
             Err(ended) => Err(ended),
@@ -315,7 +335,7 @@ async fn shared<A: Concurrent>(
 ) -> Option<Worked> {
     let begun = match post {
         Post::Direct(direct) => begin(cx, inbox, direct).map(Work::Own).ok_or(None),
-        Post::General(envelope) => begin_general(cx, inbox, *envelope),
+        Post::General(envelope) => begin_general(cx, inbox, envelope),
         // Run where it was taken.
         Post::PeriodicTask(_) => Err(None),
     };
@@ -358,7 +378,10 @@ fn begin<'a, A: Actor>(
     inbox: &'a Messages<A>,
     direct: Direct<A>,
 ) -> Option<Begun<'a, A>> {
-    let direct = arrive(cx, inbox, direct)?;
+    if !is_in_time(cx, inbox, &direct) {
+        cx.dead_letter(direct.into(), DeadReason::Expired);
+        return None;
+    }
     let index = A::index(&direct.message);
     let method = &A::METHODS[index];
     Some(Begun {
@@ -368,15 +391,11 @@ fn begin<'a, A: Actor>(
     })
 }
 
-/// Counts a message from this process whose turn has come; `None` if it came too late.
-fn arrive<A: Actor>(cx: &Context, inbox: &Messages<A>, direct: Direct<A>) -> Option<Direct<A>> {
+/// Counts a message from this process whose turn has come; false if it came too late.
+fn is_in_time<A: Actor>(cx: &Context, inbox: &Messages<A>, direct: &Direct<A>) -> bool {
     let stats = cx.cell.mailbox.stats();
     stats.count_here(&stats.received);
-    if direct.is_expired(inbox) {
-        cx.dead_letter(direct.into(), DeadReason::Expired);
-        return None;
-    }
-    Some(direct)
+    !direct.is_expired(inbox)
 }
 
 /// Counts what a command from this process has come to, and tells its caller, if one waits.
@@ -405,7 +424,7 @@ fn count(cx: &Context, failed: bool) {
 fn begin_general<'a, A: Actor>(
     cx: &'a Context,
     inbox: &'a Messages<A>,
-    envelope: Envelope,
+    envelope: Box<Envelope>,
 ) -> OrEnded<Work<'a, A>> {
     let stats = cx.cell.mailbox.stats();
     stats.count_here(&stats.received);
@@ -419,7 +438,7 @@ fn begin_general<'a, A: Actor>(
         reply,
         sender,
         ..
-    } = envelope;
+    } = *envelope;
     let called = cx.called_by(sender);
     let turn = |codec| Turn {
         cx,

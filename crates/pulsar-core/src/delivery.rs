@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use pulsar_link::payload::{NATIVE, Payload};
-use pulsar_link::{Arrivals, Body, Link, Passed, Receipt};
+use pulsar_link::{Arrivals, Link, Receipt};
 use pulsar_mailbox::{Deadline, ReplyTo};
 use pulsar_wire::{Aid, CommandBody, Frame, Kind};
 
@@ -20,7 +20,7 @@ use pulsar_registry::Reached;
 /// less until it is taken in.
 pub(crate) struct Held {
     cx: Context,
-    envelope: Envelope,
+    envelope: Box<Envelope>,
     /// `None` where it waits with the message's descriptors.
     receipt: Option<Receipt>,
 }
@@ -53,7 +53,11 @@ impl Node {
             }
         };
         match from.admit(&frame, descriptors, &mut receipt) {
-            Ok(passed) => envelope.args = with(envelope.args, passed),
+            Ok(passed) => {
+                if let Payload::Wire(_, body) = &mut envelope.args {
+                    body.passed = passed;
+                }
+            }
             Err(error) => {
                 cx.dead_letter(envelope.into(), DeadReason::Lost(error));
                 return Ok(());
@@ -92,7 +96,7 @@ impl Node {
         from: &Arc<Link>,
         frame: &Frame,
         body: CommandBody<'_>,
-    ) -> Result<(Context, Envelope), SendError> {
+    ) -> Result<(Context, Box<Envelope>), SendError> {
         let aid = Aid::task_in(self.arbiter_id(), frame.place, frame.task);
         let cx = match near_here(aid) {
             Some(cx) => cx,
@@ -111,14 +115,14 @@ impl Node {
             Kind::Tell => ReplyTo::nobody(),
             _ => ReplyTo::link(Arc::clone(from), frame.request, frame.codec),
         };
-        let envelope = Envelope {
+        let envelope = Box::new(Envelope {
             command,
             args: Payload::Wire(frame.codec, body.args.into()),
             reply,
             deadline: frame.deadline.map(Deadline::after),
             // Over the arbiter's link come messages of all who live in its process.
             sender: (self.master().is_some() || from.is_direct()).then(|| from.peer()),
-        };
+        });
         Ok((cx, envelope))
     }
 }
@@ -136,14 +140,6 @@ impl Node {
                 target: aid.to_string(),
             }),
         }
-    }
-}
-
-/// Arguments with the descriptors that came beside them.
-fn with(args: Payload, passed: Passed) -> Payload {
-    match args {
-        Payload::Wire(codec, body) => Payload::Wire(codec, Body { passed, ..body }),
-        local => local,
     }
 }
 
@@ -178,7 +174,7 @@ async fn move_in(arrivals: Arc<Arrivals<Held>>, key: (u32, u32)) {
 }
 
 /// Tells the sender of a message that was not taken.
-fn refuse(settled: Result<(), (Envelope, SendError)>) {
+fn refuse(settled: Result<(), (Box<Envelope>, SendError)>) {
     if let Err((envelope, error)) = settled {
         envelope.reply.refuse(error);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -34,12 +35,15 @@ pub(crate) const MOST_WAITING: usize = 4 * WINDOW;
 #[derive(Debug)]
 pub struct Arrivals<T> {
     waiting: Mutex<Keyed<VecDeque<T>>>,
+    /// How many targets are busy. Written under the lock; mostly there are none, and then none is taken.
+    busy: AtomicUsize,
 }
 
 impl<T> Default for Arrivals<T> {
     fn default() -> Self {
         Self {
             waiting: Mutex::default(),
+            busy: AtomicUsize::new(0),
         }
     }
 }
@@ -52,7 +56,7 @@ impl<T> Arrivals<T> {
 
     /// True while a message to this target waits or is being put: the next one must go behind it.
     pub fn waits(&self, target: (u32, u32)) -> bool {
-        self.waiting.lock().contains_key(&target)
+        self.busy.load(Ordering::Acquire) > 0 && self.waiting.lock().contains_key(&target)
     }
 
     /// Sets `message` behind those that wait for this target. `true` if it is the first: then the
@@ -68,6 +72,7 @@ impl<T> Arrivals<T> {
         match self.waiting.lock().entry(target) {
             Entry::Vacant(entry) => {
                 entry.insert(VecDeque::from([message]));
+                self.busy.fetch_add(1, Ordering::Relaxed);
                 Ok(true)
             }
             Entry::Occupied(entry) if entry.get().len() >= MOST_WAITING => Err(message),
@@ -85,7 +90,10 @@ impl<T> Arrivals<T> {
         if let Some(message) = waiting.get_mut(&target).and_then(VecDeque::pop_front) {
             return Some(message);
         }
-        waiting.remove(&target);
+        if waiting.remove(&target).is_some() {
+            // Released: who finds none busy sees what has been put.
+            self.busy.fetch_sub(1, Ordering::Release);
+        }
         None
     }
 }

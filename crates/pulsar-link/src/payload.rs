@@ -1,8 +1,10 @@
 //! Values on their way between actors: as they are inside one process, as bytes between two.
 
 use std::any::Any;
+use std::cell::RefCell;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
+use postcard::ser_flavors::Flavor;
 use pulsar_wire::Codec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -89,10 +91,58 @@ pub fn decode<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<T, Send
 
 pub(crate) fn to_bytes<T: Serialize>(codec: Codec, value: &T) -> Result<Bytes, SendError> {
     match codec {
-        Codec::Json => serde_json::to_vec(value).map_err(SendError::codec),
-        _ => postcard::to_stdvec(value).map_err(SendError::codec),
+        Codec::Json => serde_json::to_vec(value)
+            .map(Bytes::from)
+            .map_err(SendError::codec),
+        _ => in_chunk(value).map_err(SendError::codec),
     }
-    .map(Bytes::from)
+}
+
+/// Room for some small bodies.
+const CHUNK_BYTES: usize = 2 << 10;
+/// A body of more has memory of its own: what keeps one that is small shall keep little else.
+const SMALL_BYTES: usize = CHUNK_BYTES / 4;
+
+thread_local! {
+    /// What bodies are written into: the room behind the last of them. It is used again once they are gone, so that a small
+    /// body takes no allocation.
+    static CHUNK: RefCell<Option<BytesMut>> = const { RefCell::new(None) };
+}
+
+/// Writes a value behind those that this thread has written before.
+fn in_chunk<T: Serialize>(value: &T) -> postcard::Result<Bytes> {
+    // Taken out meanwhile: a value may write others.
+    let chunk = CHUNK.try_with(RefCell::take).ok().flatten();
+    let mut chunk = chunk.unwrap_or_else(|| BytesMut::with_capacity(CHUNK_BYTES));
+    chunk.reserve(SMALL_BYTES);
+    let mut written = postcard::serialize_with_flavor(value, Appended(chunk))?;
+    let body = written.split().freeze();
+    if body.len() <= SMALL_BYTES {
+        // Not at the end of the thread.
+        drop(CHUNK.try_with(|chunk| chunk.replace(Some(written))));
+    }
+    Ok(body)
+}
+
+/// Where postcard puts what it writes.
+struct Appended(BytesMut);
+
+impl Flavor for Appended {
+    type Output = BytesMut;
+
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.0.put_u8(data);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<BytesMut> {
+        Ok(self.0)
+    }
 }
 
 pub(crate) fn from_bytes<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<T, SendError> {
@@ -111,4 +161,50 @@ pub enum Outcome {
     Failure(Payload),
     /// It did not run to its end.
     Undelivered(SendError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes two others while it is written.
+    struct Nesting(u32);
+
+    impl Serialize for Nesting {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let inner = [self.0, self.0 + 1].map(|number| in_chunk(&number).unwrap());
+            (&inner[0][..], self.0, &inner[1][..]).serialize(serializer)
+        }
+    }
+
+    #[test]
+    fn bodies_that_are_written_one_after_the_other_and_within_each_other_do_not_mix() {
+        let mut kept = Vec::new();
+        for number in 0..1000_u32 {
+            // Some are larger than the room that is left, some than all that there is.
+            let text = "x".repeat(number as usize * 7 % 3000);
+            kept.push((number, text.clone(), in_chunk(&(number, text)).unwrap()));
+            let nested = in_chunk(&Nesting(number)).unwrap();
+            let (first, own, last): (Vec<u8>, u32, Vec<u8>) =
+                postcard::from_bytes(&nested).unwrap();
+            let inner = [first, last].map(|inner| postcard::from_bytes::<u32>(&inner).unwrap());
+            assert_eq!((inner, own), ([number, number + 1], number));
+        }
+        for (number, text, body) in kept {
+            let read: (u32, String) = postcard::from_bytes(&body).unwrap();
+            assert_eq!(read, (number, text));
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_written_costs_the_next_nothing() {
+        struct Broken;
+        impl Serialize for Broken {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("broken"))
+            }
+        }
+        assert!(in_chunk(&(7_u8, Broken)).is_err());
+        assert_eq!(in_chunk(&(7_u8, 8_u8)).unwrap()[..], [7, 8]);
+    }
 }

@@ -218,7 +218,16 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
             heard => heard?,
         }
         poller.publish_core(&ring.sleeper);
-        match ring.turn(&mut reader)? {
+        let mut progress = ring.turn(&mut reader)?;
+        let mut look = None;
+        if progress == Progress::Nothing {
+            look = Some(poller.look(&mut ring));
+            if look == Some(Look::Found) {
+                // Straight away: whoever sent it waits.
+                progress = ring.turn(&mut reader)?;
+            }
+        }
+        match progress {
             Progress::Batch => {
                 poller.renew();
                 // Which lets the loop look at its sockets and timers.
@@ -229,10 +238,10 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
                 // Those to whom it was handed have their turn.
                 come_back().await;
             }
-            Progress::Nothing => match poller.look(&mut ring) {
-                Look::Found => {}
-                Look::ComeBack => come_back().await,
-                Look::Sleep => sleep(&reader, &mut ring, &mut poller, waits).await?,
+            Progress::Nothing => match look {
+                None | Some(Look::Found) => {}
+                Some(Look::ComeBack) => come_back().await,
+                Some(Look::Sleep) => sleep(&reader, &mut ring, &mut poller, waits).await?,
             },
         }
     }

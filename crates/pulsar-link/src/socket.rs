@@ -1,7 +1,7 @@
 //! A link's socket, as its pump reads and writes it.
 
 use std::future::pending;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -15,6 +15,10 @@ use crate::queue::Waits;
 
 /// How soon one looks again whether there is room, who has no descriptor left by which to be told.
 const NAP: Duration = Duration::from_millis(1);
+
+/// A read that did not fill its buffer, and brought no descriptors, has emptied the socket: only those end a read where more
+/// may follow. The end of the stream is an event of its own, which what is known of the socket keeps.
+const EMPTIED_BY_SHORT_READ: bool = cfg!(target_os = "linux");
 
 /// It is registered for reading only. One that is registered for writing as well is woken each time that the other
 /// side has read: for each bell that it has rung.
@@ -40,8 +44,25 @@ impl Socket {
         buffer: &mut [u8],
         descriptors: &mut Vec<OwnedFd>,
     ) -> io::Result<Received> {
-        let read = |socket: &OwnedFd| recv_with_descriptors(socket, buffer, descriptors);
-        self.0.try_io(Interest::READABLE, read)
+        let (room, before) = (buffer.len(), descriptors.len());
+        let mut received = None;
+        let read = self.0.try_io(Interest::READABLE, |socket| {
+            let read = recv_with_descriptors(socket, buffer, descriptors)?;
+            received = Some(read);
+            let was_emptied = EMPTIED_BY_SHORT_READ
+                && (1..room).contains(&read.bytes)
+                && descriptors.len() == before
+                && !read.lost_descriptors;
+            match was_emptied {
+                // So the event loop waits for the next that comes, and this is not asked once more.
+                true => Err(ErrorKind::WouldBlock.into()),
+                false => Ok(()),
+            }
+        });
+        match received {
+            Some(received) => Ok(received),
+            None => Err(read.err().unwrap_or_else(|| ErrorKind::WouldBlock.into())),
+        }
     }
 
     /// Waits until there is something to read, or for what else the pump waits; true if there may be something to
@@ -90,5 +111,69 @@ fn register(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Owned
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.get_ref().as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream as Stream;
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use pulsar_sys::descriptors::send_with_descriptors;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// What comes next, waited for as the pump does.
+    async fn next(socket: &Socket, descriptors: &mut Vec<OwnedFd>) -> Vec<u8> {
+        loop {
+            socket.ready(Waits::Nothing).await.unwrap();
+            let mut buffer = [0; 64];
+            match socket.receive(&mut buffer, descriptors) {
+                Ok(received) => return buffer[..received.bytes].to_vec(),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_lies_behind_descriptors_is_read_and_so_is_the_end() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let far = far.into_std().unwrap();
+        let socket = Socket::new(near).unwrap();
+        let (passed, _) = Stream::pair().unwrap();
+        for _ in 0..3 {
+            // All of it is there before any is read.
+            send_with_descriptors(&far, b"one", &[]).unwrap();
+            send_with_descriptors(&far, b"two", &[passed.as_fd()]).unwrap();
+            send_with_descriptors(&far, b"three", &[]).unwrap();
+            let (mut bytes, mut descriptors) = (Vec::new(), Vec::new());
+            while bytes.len() < b"onetwothree".len() {
+                let read = timeout(LIMIT, next(&socket, &mut descriptors)).await;
+                bytes.extend(read.expect("what was sent is read"));
+            }
+            assert_eq!((&bytes[..], descriptors.len()), (&b"onetwothree"[..], 1));
+        }
+        send_with_descriptors(&far, b"last", &[]).unwrap();
+        drop(far);
+        let mut descriptors = Vec::new();
+        for expected in [&b"last"[..], b""] {
+            let read = timeout(LIMIT, next(&socket, &mut descriptors)).await;
+            assert_eq!(read.expect("the end is read"), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_a_read_has_emptied_is_not_asked_once_more() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let socket = Socket::new(near).unwrap();
+        send_with_descriptors(&far, b"one", &[]).unwrap();
+        let mut descriptors = Vec::new();
+        assert_eq!(next(&socket, &mut descriptors).await, b"one");
+        let ready = socket.ready(Waits::Nothing).now_or_never();
+        assert_eq!(ready.is_none(), EMPTIED_BY_SHORT_READ);
     }
 }

@@ -195,7 +195,18 @@ impl<T> Queue<T> {
     }
 
     /// One poll of [`take_unless`](Self::take_unless).
-    pub fn poll_take(&self, task: &Context<'_>, busy: impl FnOnce() -> bool) -> Poll<Taken<T>> {
+    fn poll_take(&self, task: &Context<'_>, busy: impl FnOnce() -> bool) -> Poll<Taken<T>> {
+        self.poll_take_with(task, busy, |message| message)
+    }
+
+    /// The same, which hands the message to `act` from where it was taken out, and gives what that makes of it: messages
+    /// may be large.
+    pub fn poll_take_with<R>(
+        &self,
+        task: &Context<'_>,
+        busy: impl FnOnce() -> bool,
+        act: impl FnOnce(T) -> R,
+    ) -> Poll<Taken<R>> {
         let mut state = self.state.lock();
         if state.waiting.is_empty() {
             if state.closed {
@@ -208,16 +219,16 @@ impl<T> Queue<T> {
         if busy() {
             return Poll::Ready(Taken::Left);
         }
-        let taken = match state.waiting.pop_front() {
-            Some(message) => Taken::Message(message),
-            None => Taken::Left,
+        let Some(message) = state.waiting.pop_front() else {
+            return Poll::Ready(Taken::Left);
         };
-        if self.overflow == Overflow::Wait && self.in_line() > state.promised {
-            state.promised += 1;
-            drop(state);
+        let promises = self.overflow == Overflow::Wait && self.in_line() > state.promised;
+        state.promised += usize::from(promises);
+        drop(state);
+        if promises {
             self.promises.add_permits(1);
         }
-        Poll::Ready(taken)
+        Poll::Ready(Taken::Message(act(message)))
     }
 
     /// Takes nothing more. Senders that wait for room are sent away; what waits stays.
