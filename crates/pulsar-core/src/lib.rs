@@ -81,7 +81,7 @@ pub use pulsar_macros::{actor, command, main, remote, task};
 pub use pulsar_sys::FnPointer;
 pub use spawn::{Spawn, Spawning, is_name, spawn};
 
-/// What monitors are made with, for the layer above. Programs have no use for it, and it changes as the
+/// What monitors and servers are made with, for the layer above. Programs have no use for it, and it changes as the
 /// runtime does.
 pub mod runtime {
     /// The process from which processes are forked, and the descriptor over which it is asked, of the arbiter that
@@ -90,6 +90,8 @@ pub mod runtime {
         let node = crate::node::Node::current()?;
         node.master()?.templates.template()
     }
+
+    pub use pulsar_sys::occupation::coarse_us;
 
     pub use crate::arbiter::{
         Chance, Keepers, MAX_WORKERS, MonitorOrder, Nursery, Raised, Reach, Steering,

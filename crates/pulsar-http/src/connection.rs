@@ -13,14 +13,15 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
 use pulsar_net::Stream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tower::Service;
 
 use crate::activity::Activity;
+use crate::bell::Bell;
 use crate::counters::OpenConnection;
 use crate::handler::Handler;
 use crate::server::{Server, Stage};
+use crate::shared::Shared;
 use crate::socket::Socket;
 
 /// Serves one connection until its end, and past an upgrade until its socket is closed. The permit lasts as long.
@@ -35,56 +36,43 @@ pub(crate) async fn serve_connection<S>(
     S::Future: Send,
 {
     let _open = OpenConnection::new(&server.counters);
-    let mut stage = server.stage();
-    let activity = Arc::new(Activity::new());
+    let peer = stream.peer();
+    let activity = Activity::new();
+    let shared = Arc::new(Shared { server, activity });
     let handler = Handler {
         service,
-        server: server.clone(),
-        activity: activity.clone(),
-        peer: stream.peer(),
+        shared: shared.clone(),
+        peer,
     };
-    let io = TokioIo::new(Socket::new(stream, activity.clone()));
-    serve_http(&server, io, handler, &activity, &mut stage).await;
+    let io = TokioIo::new(Socket::new(stream, shared.clone()));
+    serve_http(&shared, io, handler).await;
     // The connection of hyper is dropped here: whoever still has the socket got it by an upgrade.
     tokio::select! {
         biased;
-        () = activity.socket_closed() => {}
-        _ = stage.wait_for(|stage| *stage == Stage::Cut) => activity.cut(),
+        () = shared.activity.socket_closed() => {}
+        () = shared.server.cut() => shared.activity.cut(),
     }
 }
 
-async fn serve_http<S>(
-    server: &Server,
-    io: TokioIo<Socket>,
-    handler: Handler<S>,
-    activity: &Activity,
-    stage: &mut watch::Receiver<Stage>,
-) where
+async fn serve_http<S>(shared: &Arc<Shared>, io: TokioIo<Socket>, handler: Handler<S>)
+where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     S: Clone + Send + 'static,
     S::Future: Send,
 {
+    let server = &*shared.server;
     let connection = pin!(server.http.serve_connection_with_upgrades(io, handler));
-    let timer = pin!(sleep_until(first_look(server)));
+    let alarm = pin!(sleep_until(first_look(server)));
+    let changed = pin!(server.stage_changed());
     let mut course = Course {
         connection,
-        timer,
+        bell: Bell::new(alarm, changed, shared),
         server,
-        activity,
+        activity: &shared.activity,
         shut: false,
         farewell: None,
     };
-    loop {
-        let now = *stage.borrow_and_update();
-        if now == Stage::Cut {
-            return;
-        }
-        tokio::select! {
-            biased;
-            changed = stage.changed() => if changed.is_err() { return },
-            () = poll_fn(|cx| course.poll(cx, now)) => return,
-        }
-    }
+    poll_fn(|cx| course.poll(cx)).await;
 }
 
 /// A busy connection is looked at again after this long, so that the end of a response needs not wake its timer. No deadline
@@ -95,33 +83,37 @@ fn first_look(server: &Server) -> Instant {
 }
 
 /// A connection on its way to its end.
-struct Course<'a, C> {
+struct Course<'a, 's, C> {
     connection: Pin<&'a mut C>,
-    timer: Pin<&'a mut Sleep>,
-    server: &'a Server,
-    activity: &'a Activity,
+    bell: Bell<'a, 's>,
+    server: &'s Server,
+    activity: &'s Activity,
     /// The graceful shutdown has begun.
     shut: bool,
     /// When a client that was told to go has to have gone.
     farewell: Option<Instant>,
 }
 
-impl<C> Course<'_, C>
+impl<C> Course<'_, '_, C>
 where
     C: GracefulConnection,
     C::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    fn poll(&mut self, cx: &mut Context<'_>, stage: Stage) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
+            self.bell.heed(cx);
+            if self.bell.stage() == Stage::Cut {
+                return Poll::Ready(());
+            }
             if let Poll::Ready(end) = self.connection.as_mut().poll(cx) {
                 log_end(end);
                 return Poll::Ready(());
             }
-            if self.has_to_shut(stage) {
+            if self.has_to_shut() {
                 self.shut();
                 continue;
             }
-            ready!(self.poll_deadline(cx));
+            ready!(self.poll_deadline());
             if self.shut || !self.activity.is_http2() {
                 tracing::debug!("a client kept the connection waiting for too long");
                 return Poll::Ready(());
@@ -136,8 +128,8 @@ where
         self.connection.as_mut().graceful_shutdown();
     }
 
-    fn has_to_shut(&self, stage: Stage) -> bool {
-        let time_has_come = match stage {
+    fn has_to_shut(&self) -> bool {
+        let time_has_come = match self.bell.stage() {
             Stage::Serving => false,
             // A client that has sent a request meanwhile learns from the GOAWAY whether it was taken.
             Stage::Draining => self.activity.is_http2(),
@@ -147,20 +139,32 @@ where
     }
 
     /// Ready when the client has done nothing for longer than it may.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    ///
+    /// The alarm never rings later than a deadline that begins after it was set, but for that of a header: the others are looked
+    /// at only when it has rung, which spares each request the clock.
+    fn poll_deadline(&mut self) -> Poll<()> {
+        if !self.bell.has_rung() && !self.activity.is_in_head() {
+            return Poll::Pending;
+        }
         loop {
             let due = self.activity.due(&self.server.deadlines);
             let due = due.map(|due| self.farewell.map_or(due, |farewell| due.max(farewell)));
             if let Some(due) = due
-                && due < self.timer.deadline()
+                && due < self.bell.time()
             {
-                self.timer.as_mut().reset(due);
+                self.bell.set(due);
             }
-            ready!(self.timer.as_mut().poll(cx));
+            if !self.bell.has_rung() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
             match due {
-                Some(due) if due <= Instant::now() => return Poll::Ready(()),
-                Some(due) => self.timer.as_mut().reset(due),
-                None => self.timer.as_mut().reset(first_look(self.server)),
+                Some(due) if due <= now => return Poll::Ready(()),
+                // No idle time that begins meanwhile is shorter.
+                Some(due) => self
+                    .bell
+                    .set(due.min(later(now, self.server.deadlines.idle))),
+                None => self.bell.set(first_look(self.server)),
             }
         }
     }

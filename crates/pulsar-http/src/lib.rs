@@ -7,7 +7,8 @@
 //! - [`Counters`]: what a server has done so far
 //!
 //! Inside, `connection` runs one connection from its accept to its end; `handler` is the user's service as hyper calls it;
-//! `activity` knows what a connection is doing, from what `socket` reads and from where the bodies of requests and responses are.
+//! `activity` knows what a connection is doing, from what `socket` reads and from where the bodies of requests and responses are;
+//! `bell` wakes its task for its deadlines and for the stages of the `server`.
 //!
 //! # Example
 //!
@@ -34,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 mod activity;
+mod bell;
 mod connection;
 mod counters;
 mod deadlines;
@@ -41,9 +43,11 @@ mod handler;
 mod http_server;
 mod panic;
 mod request_body;
+mod request_guard;
 mod response_body;
 mod serve;
 mod server;
+mod shared;
 mod socket;
 
 pub use counters::Counters;

@@ -4,26 +4,17 @@ use std::any::Any;
 
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Response, StatusCode, Uri};
+use http::{HeaderValue, Method, Response, StatusCode};
 use pulsar_core::panic_message;
 
-/// The request that was being answered, for the log. Cloning these is cheap: they share their bytes.
-#[derive(Clone)]
-pub(crate) struct Culprit {
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
-}
-
-impl Culprit {
-    /// Logs the panic. The path without the query, which may hold what no log should.
-    pub(crate) fn log(&self, payload: &(dyn Any + Send)) {
-        tracing::error!(
-            method = %self.method,
-            path = self.uri.path(),
-            panic = panic_message(payload),
-            "a handler panicked; the request fails, the worker goes on"
-        );
-    }
+/// Logs the panic of the handler of this request.
+pub(crate) fn log(method: &Method, path: &str, payload: &(dyn Any + Send)) {
+    tracing::error!(
+        %method,
+        path,
+        panic = panic_message(payload),
+        "a handler panicked; the request fails, the worker goes on"
+    );
 }
 
 /// What the client gets instead of the answer: nothing that an attacker could use.

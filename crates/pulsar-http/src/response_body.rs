@@ -2,38 +2,23 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::BoxError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::activity::RequestGuard;
-use crate::counters::Counters;
-use crate::panic::Culprit;
+use crate::request_guard::RequestGuard;
 
 /// The body of a response. Its request lasts until it is dropped, and a panic in it costs this connection alone.
 pub(crate) struct ResponseBody {
     body: axum::body::Body,
-    culprit: Culprit,
-    counters: Arc<Counters>,
-    _request: RequestGuard,
+    request: RequestGuard,
 }
 
 impl ResponseBody {
-    pub(crate) fn new(
-        body: axum::body::Body,
-        culprit: Culprit,
-        counters: Arc<Counters>,
-        request: RequestGuard,
-    ) -> Self {
-        Self {
-            body,
-            culprit,
-            counters,
-            _request: request,
-        }
+    pub(crate) fn new(body: axum::body::Body, request: RequestGuard) -> Self {
+        Self { body, request }
     }
 }
 
@@ -51,8 +36,7 @@ impl Body for ResponseBody {
         match poll {
             Ok(poll) => poll.map(|frame| frame.map(|frame| frame.map_err(Into::into))),
             Err(payload) => {
-                this.culprit.log(&*payload);
-                this.counters.count_panic();
+                this.request.panicked(&*payload);
                 this.body = axum::body::Body::empty();
                 Poll::Ready(Some(Err("the body of the response panicked".into())))
             }

@@ -1,10 +1,12 @@
 //! Serves HTTP on listeners until told to stop, then drains.
 
+use std::any::Any;
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, mem};
 
+use axum::Router;
 use axum::body::Body;
 use futures_util::future::join_all;
 use http::{Request, Response};
@@ -97,12 +99,21 @@ where
     let acceptor = Acceptor {
         server: server.clone(),
         connections: connections.clone(),
-        service,
+        service: completed(service),
     };
     let accepted = accept_all(listeners, acceptor, Arc::new(Semaphore::new(limit)), &stop).await;
     let grace = options.drain_grace.min(drain_deadline / 2);
     let drained = drain(&server, &connections, grace, drain_deadline).await;
     accepted.map(|()| drained)
+}
+
+/// An axum router makes its handlers into services when it gets its state: for each request anew, if that was not done once
+/// before.
+fn completed<S: 'static>(mut service: S) -> S {
+    if let Some(router) = (&mut service as &mut dyn Any).downcast_mut::<Router>() {
+        *router = mem::take(router).with_state(());
+    }
+    service
 }
 
 #[derive(Clone)]

@@ -1,11 +1,12 @@
 //! What all connections of one server share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::sync::watch;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::counters::Counters;
 use crate::deadlines::Deadlines;
@@ -16,13 +17,13 @@ pub(crate) struct Server {
     pub(crate) deadlines: Deadlines,
     pub(crate) counters: Arc<Counters>,
     pub(crate) http: auto::Builder<TokioExecutor>,
-    stage: watch::Sender<Stage>,
-    /// The same as a stage beyond the first; cheaper to ask at each response.
-    draining: AtomicBool,
+    stage: AtomicU8,
+    stage_changed: Notify,
 }
 
 /// How far the server has come. It only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub(crate) enum Stage {
     Serving,
     /// HTTP/2 says `GOAWAY`; HTTP/1 says `Connection: close` with its next response.
@@ -39,23 +40,41 @@ impl Server {
             deadlines: options.deadlines,
             counters: options.counters.clone(),
             http: http(&options.deadlines),
-            stage: watch::Sender::new(Stage::Serving),
-            draining: AtomicBool::new(false),
+            stage: AtomicU8::new(Stage::Serving as u8),
+            stage_changed: Notify::new(),
         }
     }
 
     pub(crate) fn enter(&self, stage: Stage) {
-        self.draining
-            .store(stage > Stage::Serving, Ordering::Release);
-        self.stage.send_replace(stage);
+        self.stage.store(stage as u8, Ordering::Release);
+        self.stage_changed.notify_waiters();
     }
 
-    pub(crate) fn stage(&self) -> watch::Receiver<Stage> {
-        self.stage.subscribe()
+    pub(crate) fn stage(&self) -> Stage {
+        const STAGES: [Stage; 4] = [Stage::Serving, Stage::Draining, Stage::Closing, Stage::Cut];
+        STAGES[usize::from(self.stage.load(Ordering::Acquire)) % STAGES.len()]
+    }
+
+    /// Ready when the server has entered a stage since this call. Whoever asks for the stage between this call and the await
+    /// misses none.
+    pub(crate) fn stage_changed(&self) -> Notified<'_> {
+        // It is told of what is notified after it was made, polled or not.
+        self.stage_changed.notified()
+    }
+
+    /// Waits until all connections are to be closed.
+    pub(crate) async fn cut(&self) {
+        loop {
+            let changed = self.stage_changed();
+            if self.stage() == Stage::Cut {
+                return;
+            }
+            changed.await;
+        }
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.stage() > Stage::Serving
     }
 }
 

@@ -123,6 +123,59 @@ async fn a_panic_in_the_call_itself_is_500() {
     assert_eq!(client.get("/").await.body, "well");
 }
 
+/// Ready when it was asked so many times; it has to be woken for each.
+#[derive(Clone)]
+struct Hesitant(usize);
+
+impl tower::Service<Request<Body>> for Hesitant {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        if self.0 == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.0 -= 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        assert_eq!(self.0, 0, "called before it was ready");
+        let path = request.uri().path().to_owned();
+        std::future::ready(Ok(Response::new(Body::from(path))))
+    }
+}
+
+#[tokio::test]
+async fn a_service_is_called_once_it_is_ready() {
+    for hesitation in 0..4 {
+        let server = Server::start(Hesitant(hesitation), ServeOptions::default());
+        let mut client = Client::connect(&server.address).await;
+        for path in ["/abc", "/def"] {
+            assert_eq!(client.get(path).await.body, path, "{hesitation}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_response_of_any_length_arrives_whole() {
+    let text = |length| "0123456789abcdef".chars().cycle().take(length);
+    let sized = move |request: Request<Body>| async move {
+        let length = request.uri().path()[1..].parse().unwrap();
+        text(length).collect::<String>()
+    };
+    let router = Router::new().fallback(sized);
+    let server = Server::start(router, ServeOptions::default());
+    let mut client = Client::connect(&server.address).await;
+    // Around what is written in one piece, header and body together, and far beyond.
+    for length in (0..700).chain([4_096, 100_000, 3_000_000]) {
+        let body = client.get(&format!("/{length}")).await.body;
+        assert!(text(length).eq(body.chars()), "{length}");
+    }
+}
+
 /// A body whose second piece is a panic.
 struct Crashing(bool);
 
