@@ -50,6 +50,8 @@ pub(crate) enum Work {
     Scale(usize),
     /// HTTP requests by 64 clients to two processes.
     Http,
+    /// The same to what has no router, as bare hyper has none.
+    HttpService,
 }
 
 /// On which cores the two sides run.

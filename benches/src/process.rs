@@ -41,6 +41,16 @@ fn rollup_kb(pid: u32, name: &str) -> anyhow::Result<f64> {
         .parse()?)
 }
 
+/// How many sockets a process has open; none if it has ended.
+pub(crate) fn sockets(pid: u32) -> usize {
+    let links = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten();
+    let targets = links.filter_map(|link| fs::read_link(link.ok()?.path()).ok());
+    let is_socket = |target: &std::path::PathBuf| target.to_string_lossy().starts_with("socket:");
+    targets.filter(is_socket).count()
+}
+
 /// Processor time that a process has used, in user and in system mode, all its threads, ended ones too.
 pub(crate) fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
     // By the scheduler's own count of nanoseconds, of each thread; ticks of /proc/PID/stat are too coarse.

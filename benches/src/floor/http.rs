@@ -18,7 +18,7 @@ use crate::order::{Order, Reading};
 const PROCESSES: usize = 2;
 
 pub(super) fn read(order: &Order) -> anyhow::Result<Reading> {
-    client::load_forked(order, |listener| {
+    client::load_forked(order, PROCESSES, |listener| {
         let workers = (0..PROCESSES).map(|_| fork(|| i32::from(serve(listener).is_err())));
         let mut workers = workers.collect::<Result<Vec<_>, _>>()?;
         workers.iter_mut().for_each(|worker| drop(worker.wait()));

@@ -30,7 +30,7 @@ pub(crate) fn read(order: &Order) -> anyhow::Result<Reading> {
         (Work::ProcessMemory(processes), _) => memory(processes, Kind::Runtime),
         (Work::Death, _) => life::deaths(order),
         (Work::Share(bytes), _) => memfd::share(order, bytes),
-        (Work::Http, _) => http::read(order),
+        (Work::Http | Work::HttpService, _) => http::read(order),
         (work, _) => anyhow::bail!("there is no floor of {work:?}"),
     }
 }

@@ -14,5 +14,6 @@ pub(super) fn measures(_smoke: bool) -> Vec<Measure> {
             AtMostOfFloor(1.0 / 0.97),
         ),
         rate.peers(peers),
+        Measure::new("hello_service_cpu_us", Work::HttpService, "cpu_us"),
     ]
 }

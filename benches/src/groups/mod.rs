@@ -32,7 +32,7 @@ pub(crate) const GROUPS: &[Group] = &[
         name: "http",
         measures: http::measures,
         // Its goal lies within a few per cent: that needs pairs, and an interval.
-        fewest_rounds: 10,
+        fewest_rounds: 20,
     },
 ];
 

@@ -78,7 +78,7 @@ pub(crate) fn serve(order: &Order) -> Option<anyhow::Result<()>> {
 fn run(order: Order) -> anyhow::Result<()> {
     arbiter().at_start(move |_cx| async move {
         let code = match order.contender.as_str() {
-            http::APPLICATION => http::run().await,
+            http::APPLICATION => http::run(&order).await,
             _ => scale::run(&order).await,
         };
         arbiter().stop();

@@ -23,7 +23,7 @@ use crate::order::{Order, Reading, Work};
 /// Does a piece of work; what was measured.
 pub(crate) fn read(order: &Order) -> anyhow::Result<Reading> {
     match order.work {
-        Work::Http => http::read(order),
+        Work::Http | Work::HttpService => http::read(order),
         Work::Scale(actors) => scale::read(order, actors),
         _ => in_arbiter(order.clone()),
     }
@@ -64,6 +64,8 @@ async fn work(order: Order) -> anyhow::Result<Reading> {
         Work::TaskMemory(actors) => memory::tasks(actors).await,
         Work::Death => death::read(&order).await,
         Work::Share(bytes) => share::read(&order, bytes).await,
-        Work::Scale(_) | Work::Http => anyhow::bail!("it is done in a process of its own"),
+        Work::Scale(_) | Work::Http | Work::HttpService => {
+            anyhow::bail!("it is done in a process of its own")
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::order::{Order, Reading};
 const THREADS: usize = 2;
 
 pub(super) fn read(order: &Order) -> anyhow::Result<Reading> {
-    client::load_forked(order, serve)
+    client::load_forked(order, 1, serve)
 }
 
 fn serve(listener: &TcpListener) -> anyhow::Result<()> {

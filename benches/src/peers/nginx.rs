@@ -6,6 +6,8 @@ use super::program::{Server, find, free_port};
 use crate::client;
 use crate::order::{Order, Reading};
 
+const WORKERS: usize = 2;
+
 pub(super) fn read(order: &Order) -> anyhow::Result<Reading> {
     let nginx = find("nginx")?;
     let port = free_port()?;
@@ -16,7 +18,7 @@ pub(super) fn read(order: &Order) -> anyhow::Result<Reading> {
     std::fs::write(
         &config,
         format!(
-            "daemon off; worker_processes 2; pid {at}/pid; error_log {at}/errors;
+            "daemon off; worker_processes {WORKERS}; pid {at}/pid; error_log {at}/errors;
              events {{ worker_connections 1024; }}
              http {{
                  access_log off; keepalive_requests 100000000;
@@ -31,5 +33,5 @@ pub(super) fn read(order: &Order) -> anyhow::Result<Reading> {
     )?;
     let mut command = Command::new(nginx);
     let server = Server::start(command.arg("-p").arg(&folder).arg("-c").arg(&config))?;
-    client::load(order, ([127, 0, 0, 1], port).into(), server.pid())
+    client::load(order, WORKERS, ([127, 0, 0, 1], port).into(), server.pid())
 }
