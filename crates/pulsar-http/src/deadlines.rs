@@ -15,7 +15,7 @@ pub struct Deadlines {
     pub header: Duration,
     /// How long a connection may have no request, before HTTP/1 is closed and HTTP/2 gets a `GOAWAY`. 75 seconds by default:
     /// longer than the 60 seconds after which usual proxies close, so that the proxy closes first and never sends into a closing
-    /// connection.
+    /// connection. Kept to within 20 ms, never early.
     pub idle: Duration,
     /// How long a handler that reads its request's body waits for the next piece of it; the body then ends with an error of kind
     /// [`TimedOut`](std::io::ErrorKind::TimedOut). 30 seconds by default. A service with long-lived streams from its clients

@@ -94,3 +94,29 @@ fn http(deadlines: &Deadlines) -> auto::Builder<TokioExecutor> {
         .enable_connect_protocol();
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn each_stage_is_seen_and_told_of() {
+        let server = Server::new(&ServeOptions::default());
+        assert_eq!(
+            (server.stage(), server.is_draining()),
+            (Stage::Serving, false)
+        );
+        for stage in [Stage::Draining, Stage::Closing, Stage::Cut] {
+            // Also where nobody has polled it before.
+            let changed = server.stage_changed();
+            server.enter(stage);
+            assert_eq!((server.stage(), server.is_draining()), (stage, true));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert_eq!(pin!(changed).poll(&mut cx), Poll::Ready(()));
+            assert_eq!(pin!(server.stage_changed()).poll(&mut cx), Poll::Pending);
+        }
+    }
+}
