@@ -90,8 +90,11 @@ fn a_unix_socket_serves_and_its_file_goes_with_the_server() {
 fn a_stale_unix_socket_is_taken_over() {
     let mut first = start(&["--bind", "unix:server.sock"]);
     first.line().unwrap();
+    let tree = first.tree();
     first.signal(Signal::KILL).unwrap();
     first.wait();
+    // A worker that is about to end with its arbiter still has the socket.
+    tree.gone_within(Duration::from_secs(5)).unwrap();
     let file = first.runtime_dir().join("server.sock");
     assert!(file.exists());
     let mut command = std::process::Command::new(BINARIES.crashlab);
