@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::poll;
 use pulsar_link::payload::{NATIVE, Outcome, Payload};
-use pulsar_link::{self as link, AskBody, Body, Fare, Link, Reply};
+use pulsar_link::{self as link, AskBody, Body, Due, Fare, Link, Reply};
 use pulsar_mailbox::{Deadline, ReplyTo};
 use pulsar_wire::{Aid, Codec, CommandBody};
 use tokio::sync::oneshot;
@@ -297,9 +297,9 @@ impl Parcel {
         })
     }
 
-    fn body(&self, aid: Aid, deadline: Option<Instant>) -> AskBody {
-        let Body { bytes, passed } = self.args.clone();
-        AskBody::in_pieces(aid, self.command.clone(), self.codec, bytes, deadline).with(passed)
+    fn body(&self, aid: Aid, due: Due) -> AskBody {
+        let (command, args) = (self.command.clone(), self.args.clone());
+        AskBody::in_pieces(aid, command, self.codec, args, due)
     }
 
     /// Sends it over a link at once, if there is credit and room and nobody waits for those; the number of the ask,
@@ -315,7 +315,7 @@ impl Parcel {
         limit: Duration,
         caller: &Waker,
     ) -> Result<Option<u64>, link::Unsent> {
-        let body = self.body(aid, None).within(limit);
+        let body = self.body(aid, Due::Within(limit));
         match self.ack {
             true => link.try_send_ask(body, self.fare(), Some(caller)).map(Some),
             false => link.try_send_tell(body, self.fare()).map(|()| None),
@@ -341,7 +341,7 @@ pub(crate) async fn send(
     loop {
         let sent = match system.known(target)? {
             Some(Route::Link(link, aid)) => {
-                let sent = send_over(&link, parcel.body(aid, Some(deadline)), parcel).await;
+                let sent = send_over(&link, parcel.body(aid, Due::At(deadline)), parcel).await;
                 (sent, link, aid)
             }
             // It has moved here meanwhile: a name may.
@@ -378,7 +378,7 @@ async fn send_in_line(
     let Route::Link(link, aid) = route else {
         return Err(unknown(&target));
     };
-    let body = parcel.body(aid, Some(deadline));
+    let body = parcel.body(aid, Due::At(deadline));
     let mut sending = Box::pin(send_over(&link, body, &parcel));
     // Polled until it waits for something of the link's own: it lets others go first once.
     for _ in 0..2 {
@@ -430,7 +430,7 @@ pub(crate) fn try_send(
     parcel: &Parcel,
     deadline: Instant,
 ) -> Result<Asked, SendError> {
-    let body = parcel.body(aid, Some(deadline));
+    let body = parcel.body(aid, Due::At(deadline));
     let sent = match parcel.ack {
         false => link
             .try_send_tell(body, parcel.fare())

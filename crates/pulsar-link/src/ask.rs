@@ -7,8 +7,8 @@ use pulsar_model::SendError;
 use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
 use tokio::time::Instant;
 
-use crate::Passed;
 use crate::key::Key;
+use crate::{Body, Passed};
 
 /// A command and whom it is for, encoded but for its number.
 #[derive(Debug)]
@@ -21,10 +21,12 @@ pub struct AskBody {
 
 /// How long a command is worth running.
 #[derive(Clone, Copy, Debug)]
-enum Due {
+pub enum Due {
+    /// For ever.
     Never,
+    /// Until then.
     At(Instant),
-    /// From when it leaves.
+    /// For so long from when it leaves: for one that is sent at once.
     Within(Duration),
 }
 
@@ -43,42 +45,30 @@ impl AskBody {
         deadline: Option<Instant>,
     ) -> Result<Self, SendError> {
         let lead = CommandBody::lead(command).map_err(SendError::codec)?;
-        let args = Bytes::copy_from_slice(args);
-        Ok(Self::in_pieces(target, lead, codec, args, deadline))
+        let args = Bytes::copy_from_slice(args).into();
+        let due = deadline.map_or(Due::Never, Due::At);
+        Ok(Self::in_pieces(target, lead, codec, args, due))
     }
 
     /// The same, of what is there already: the command by its [`lead`](CommandBody::lead), and the arguments.
-    pub fn in_pieces(
-        target: Aid,
-        lead: Bytes,
-        codec: Codec,
-        args: Bytes,
-        deadline: Option<Instant>,
-    ) -> Self {
+    pub fn in_pieces(target: Aid, lead: Bytes, codec: Codec, args: Body, due: Due) -> Self {
         Self {
             frame: Frame {
+                kind: Kind::Ask,
                 codec,
+                descriptors: args.passed.count(),
+                request: 0,
                 place: target.place(),
                 task: target.task(),
+                incarnation: None,
+                deadline: None,
+                trace: Bytes::new(),
                 lead,
-                ..Frame::new(Kind::Ask, args)
+                body: args.bytes,
             },
-            passed: Passed::default(),
-            due: deadline.map_or(Due::Never, Due::At),
+            passed: args.passed,
+            due,
         }
-    }
-
-    /// With a deadline so long after it leaves, for one that is sent at once.
-    pub fn within(mut self, limit: Duration) -> Self {
-        self.due = Due::Within(limit);
-        self
-    }
-
-    /// With the descriptors that its arguments name.
-    pub fn with(mut self, passed: Passed) -> Self {
-        self.frame.descriptors = passed.count();
-        self.passed = passed;
-        self
     }
 
     pub(crate) fn target(&self) -> Key {

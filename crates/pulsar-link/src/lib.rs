@@ -64,7 +64,7 @@ mod turns;
 mod verdict;
 
 pub use arrivals::Arrivals;
-pub use ask::{AskBody, Fare, Unsent};
+pub use ask::{AskBody, Due, Fare, Unsent};
 pub use body::Body;
 pub use credit::WINDOW;
 pub use line::{Line, Place};

@@ -10,22 +10,18 @@ use crate::ask::{AskBody, Fare, Unsent};
 use crate::credit::{Credit, NoCredit, WINDOW};
 use crate::outbox::PushError;
 
-/// A command that is to be sent, and whether anybody waits for its reply.
+/// A command that is to be sent, and whether anybody waits for its reply. It stays where it was made: it is large.
 struct Letter<'a> {
-    body: AskBody,
+    body: &'a mut AskBody,
     is_ask: bool,
     /// Woken by the reply, if the caller is known already.
     caller: Option<&'a Waker>,
 }
 
-impl Letter<'_> {
-    fn tell(body: AskBody) -> Self {
-        Self {
-            body,
-            is_ask: false,
-            caller: None,
-        }
-    }
+/// Why a letter was not sent.
+enum Failed {
+    NoCredit(NoCredit),
+    Push(PushError),
 }
 
 impl Link {
@@ -39,12 +35,7 @@ impl Link {
     ///
     /// [`Unsent`]; with [`SendError::ActorDied`] if the link ends meanwhile.
     pub async fn send_ask(&self, body: AskBody, fare: Fare) -> Result<u64, Unsent> {
-        let letter = Letter {
-            body,
-            is_ask: true,
-            caller: None,
-        };
-        self.send(letter, fare).await
+        self.send(body, true, fare).await
     }
 
     /// As [`send_ask`](Self::send_ask), for a command that nobody waits for.
@@ -53,7 +44,7 @@ impl Link {
     ///
     /// As [`send_ask`](Self::send_ask).
     pub async fn send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
-        self.send(Letter::tell(body), fare).await.map(drop)
+        self.send(body, false, fare).await.map(drop)
     }
 
     /// Sends an ask now; its number, as for [`send_ask`](Self::send_ask). `caller` is woken by the reply; without it the
@@ -64,16 +55,17 @@ impl Link {
     /// [`Unsent`]; with [`SendError::MailboxFull`] if there is no credit or no room now.
     pub fn try_send_ask(
         &self,
-        body: AskBody,
+        mut body: AskBody,
         fare: Fare,
         caller: Option<&Waker>,
     ) -> Result<u64, Unsent> {
         let letter = Letter {
-            body,
+            body: &mut body,
             is_ask: true,
             caller,
         };
-        self.try_send(letter, fare)
+        let sent = self.try_send(letter, fare);
+        sent.map_err(|failed| self.unsent(failed, body))
     }
 
     /// As [`try_send_ask`](Self::try_send_ask), for a command that nobody waits for.
@@ -81,16 +73,24 @@ impl Link {
     /// # Errors
     ///
     /// As [`try_send_ask`](Self::try_send_ask).
-    pub fn try_send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
-        self.try_send(Letter::tell(body), fare).map(drop)
+    pub fn try_send_tell(&self, mut body: AskBody, fare: Fare) -> Result<(), Unsent> {
+        let letter = Letter {
+            body: &mut body,
+            is_ask: false,
+            caller: None,
+        };
+        match self.try_send(letter, fare) {
+            Ok(_) => Ok(()),
+            Err(failed) => Err(self.unsent(failed, body)),
+        }
     }
 
-    async fn send(&self, mut letter: Letter<'_>, fare: Fare) -> Result<u64, Unsent> {
+    async fn send(&self, mut body: AskBody, is_ask: bool, fare: Fare) -> Result<u64, Unsent> {
         let mut credit = match fare {
             Fare::Free => None,
-            Fare::Credit => match self.credits.acquire(letter.body.target()).await {
+            Fare::Credit => match self.credits.acquire(body.target()).await {
                 Ok(credit) => Some(credit),
-                Err(error) => return Err(self.no_credit(error, letter.body)),
+                Err(error) => return Err(self.unsent(Failed::NoCredit(error), body)),
             },
         };
         // It loops only if others have taken the room in between. Nothing is held meanwhile that
@@ -106,24 +106,29 @@ impl Link {
                     credit.let_others_go_first().await;
                 }
             }
+            let mut letter = Letter {
+                body: &mut body,
+                is_ask,
+                caller: None,
+            };
             match self.post(&mut letter, credit.as_mut()) {
                 Err(PushError::Full { .. }) => is_refused = true,
-                Err(error) => return Err(self.unsent(error, letter.body)),
+                Err(error) => return Err(self.unsent(Failed::Push(error), body)),
                 Ok(request) => return Ok(request),
             }
         }
     }
 
-    fn try_send(&self, mut letter: Letter<'_>, fare: Fare) -> Result<u64, Unsent> {
+    fn try_send(&self, mut letter: Letter<'_>, fare: Fare) -> Result<u64, Failed> {
         let mut credit = match fare {
             Fare::Free => None,
-            Fare::Credit => match self.credits.try_acquire(letter.body.target()) {
-                Ok(credit) => Some(credit),
-                Err(error) => return Err(self.no_credit(error, letter.body)),
-            },
+            Fare::Credit => {
+                let acquired = self.credits.try_acquire(letter.body.target());
+                Some(acquired.map_err(Failed::NoCredit)?)
+            }
         };
         let posted = self.post(&mut letter, credit.as_mut());
-        posted.map_err(|error| self.unsent(error, letter.body))
+        posted.map_err(Failed::Push)
     }
 
     /// Pushes the letter. Its credit is spent if that is done, and only then.
@@ -169,18 +174,18 @@ impl Link {
         Err(error)
     }
 
-    fn no_credit(&self, error: NoCredit, body: AskBody) -> Unsent {
-        match error {
-            NoCredit::Spent => Unsent::Refused(SendError::MailboxFull { capacity: WINDOW }),
-            NoCredit::Closed if self.is_retiring() => Unsent::Retired(Box::new(body)),
-            NoCredit::Closed => Unsent::Refused(self.died()),
-        }
-    }
-
-    fn unsent(&self, error: PushError, body: AskBody) -> Unsent {
-        match error {
-            PushError::Retired => Unsent::Retired(Box::new(body)),
-            other => Unsent::Refused(self.refusal(other)),
+    #[cold]
+    fn unsent(&self, failed: Failed, body: AskBody) -> Unsent {
+        match failed {
+            Failed::NoCredit(NoCredit::Spent) => {
+                Unsent::Refused(SendError::MailboxFull { capacity: WINDOW })
+            }
+            Failed::NoCredit(NoCredit::Closed) if self.is_retiring() => {
+                Unsent::Retired(Box::new(body))
+            }
+            Failed::NoCredit(NoCredit::Closed) => Unsent::Refused(self.died()),
+            Failed::Push(PushError::Retired) => Unsent::Retired(Box::new(body)),
+            Failed::Push(other) => Unsent::Refused(self.refusal(other)),
         }
     }
 

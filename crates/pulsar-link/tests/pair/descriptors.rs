@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pulsar_link::payload::{NATIVE, Outcome};
-use pulsar_link::{AskBody, Body, CloseReason, Fare, Link, Reply, SharedBytes};
+use pulsar_link::{AskBody, Body, CloseReason, Due, Fare, Link, Reply, SharedBytes};
 use pulsar_sys::descriptors::{MAX_DESCRIPTORS, send_with_descriptors};
 use pulsar_wire::{CommandBody, Frame, Incarnation, Kind};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -143,8 +143,8 @@ async fn shared_bytes_go_with_asks_and_with_their_replies() {
             let text = format!("text {number}");
             let shared = SharedBytes::copy_from(text.as_bytes()).unwrap();
             let args = Body::of(NATIVE, &(number, shared)).unwrap();
-            let body = AskBody::new(host(2), "shout", NATIVE, &args.bytes, None).unwrap();
-            let body = body.with(args.passed);
+            let lead = CommandBody::lead("shout").unwrap();
+            let body = AskBody::in_pieces(host(2), lead, NATIVE, args, Due::Never);
             let sent = one.link.send_ask(body, Fare::Free).await;
             answers.push(Reply::new(Arc::clone(&one.link), sent.unwrap()));
         }
