@@ -436,6 +436,8 @@ impl Context {
         // hold the actor.
         if state < State::Terminated {
             *made = Some(events.clone());
+            // One may be bound to the periodic task.
+            self.cell.period.resume();
         }
         events
     }

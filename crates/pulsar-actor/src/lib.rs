@@ -99,7 +99,7 @@ pub mod runtime {
     pub use crate::near::{near_here, remember_here};
     pub use crate::remote_fn::RemoteFn;
     pub use crate::reports::{Reports, offer_notify};
-    pub use pulsar_loop::runtime::{drives, patrol};
+    pub use pulsar_loop::runtime::{Wanted, drives, patrol};
 
     pub use crate::system::{LONGEST, Route, System, Turn, current, install};
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::actor::Worked;
 use crate::builtin;
@@ -29,7 +29,7 @@ use crate::reports::Reports;
 use crate::{Cause, DeadReason, OnStop, Placement, Result, SendError, panic_message};
 use pulsar_link::payload::Outcome;
 use pulsar_loop::EventLoop;
-use pulsar_loop::runtime::Gate;
+use pulsar_loop::runtime::{Gate, at, first, poll, until_wanted};
 use pulsar_mailbox::ReplyTo;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
@@ -249,12 +249,17 @@ impl Life {
             Phase::Stopping { deadline } => Some(deadline),
             _ => None,
         };
+        let wanted = self.reports.wanted().cloned();
+        // Of a process its manager says when one is due.
+        let next_notify = (running && wanted.is_none()).then_some(self.next_notify);
         // One timer, for what is due first.
         let (due, is_due): (_, fn() -> Event) = match deadline {
             Some(deadline) => (Some(deadline), || Event::DrainTimeout),
-            None => match cell.period.next().filter(|_| running) {
-                Some(due) if due < self.next_notify => (Some(due), || Event::PeriodicTaskDue),
-                _ => (running.then_some(self.next_notify), || Event::NotifyDue),
+            None => match cell.period.due().filter(|_| running) {
+                Some(due) if next_notify.is_none_or(|next| due < next) => {
+                    (Some(due), || Event::PeriodicTaskDue)
+                }
+                _ => (next_notify, || Event::NotifyDue),
             },
         };
         let only_tasks_left = deadline.is_some() && !works && self.only_tasks_left();
@@ -263,6 +268,7 @@ impl Life {
             () = cell.kill.cancelled() => Event::KillAsked,
             () = cell.stop.cancelled(), if deadline.is_none() => Event::StopAsked,
             () = at(due) => is_due(),
+            () = until_wanted(wanted.as_deref()), if running => Event::NotifyDue,
             event = self.next_of_turns(&cell, only_tasks_left) => event,
             // After any event the period is looked at anyway. So this is last, and whoever sets it again
             // and again, on another thread, keeps nothing from its turn.
@@ -341,7 +347,12 @@ impl Life {
         let _ = self.cx.cell.state.run();
         self.phase = Phase::Running;
         self.cx.cell.period.count_from(Instant::now());
+        if self.hooks.periodic_task.is_none() && !self.cx.cell.kind.has_periodic_task {
+            // First this: whoever makes the events after the look resumes it.
+            self.cx.cell.period.idle();
+        }
         if let Some(events) = self.cx.events_made() {
+            self.cx.cell.period.resume();
             self.cx.spawn(async move { events.start.fire(()).await });
         }
         // Last: this first notify says that the actor is ready.
@@ -458,7 +469,11 @@ impl Life {
 
     fn notify(&mut self) {
         let now = Instant::now();
-        let lag = now.saturating_duration_since(self.next_notify);
+        let wanted = self.reports.wanted();
+        let lag = match wanted {
+            Some(wanted) => wanted.take(),
+            None => now.saturating_duration_since(self.next_notify),
+        };
         let lag_us = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
         let cell = &self.cx.cell;
         // What a task actor sees of its loop its host sees too, and that speaks for it.
@@ -472,8 +487,10 @@ impl Life {
         if owns_loop && held_us == 0 {
             note_lag(&self.cx, lag);
         }
-        self.next_notify = now + self.notify_every;
-        cell.notify_due(self.next_notify);
+        if wanted.is_none() {
+            self.next_notify = now + self.notify_every;
+            cell.notify_due(self.next_notify);
+        }
         self.reports.notify(&self.cx);
     }
 
@@ -624,30 +641,5 @@ impl Future for Running {
             reply: self.reply.take().unwrap_or_else(ReplyTo::nobody),
             result,
         })
-    }
-}
-
-/// The end of a future that is there; for ever pending if none is.
-async fn poll<F: Future + Unpin>(slot: &mut Option<F>) -> F::Output {
-    match slot {
-        Some(future) => future.await,
-        None => pending().await,
-    }
-}
-
-/// Whichever is ready, `one` if both are.
-async fn first(one: impl Future<Output = Event>, other: impl Future<Output = Event>) -> Event {
-    tokio::select! {
-        biased;
-        event = one => event,
-        event = other => event,
-    }
-}
-
-/// That instant; never, if there is none.
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => pending().await,
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::{Cause, Context, Info};
 use pulsar_link::{Link, payload};
+use pulsar_loop::runtime::Wanted;
 use pulsar_policy::ChildEvent;
 
 /// Where an actor's hello, notifies and last word go.
@@ -20,8 +21,8 @@ pub enum Reports {
     Here,
     /// In this process.
     Local(mpsc::Sender<ChildEvent>),
-    /// At the other end of the link on which this process was born.
-    Link(Arc<Link>),
+    /// At the other end of the link on which this process was born; a notify when one is wanted there.
+    Link(Arc<Link>, Arc<Wanted>),
 }
 
 impl Reports {
@@ -31,7 +32,7 @@ impl Reports {
             Self::None | Self::Here => {}
             // In one process there is nothing to compare: only the news counts.
             Self::Local(events) => drop(events.try_send(ChildEvent::HelloCame)),
-            Self::Link(link) => {
+            Self::Link(link, _) => {
                 let hello = Hello {
                     version: PROTOCOL_VERSION,
                     build: build(),
@@ -50,10 +51,18 @@ impl Reports {
             Self::None => {}
             Self::Here => cx.cell().notified(),
             Self::Local(events) => offer_notify(events, cx.info()),
-            Self::Link(link) => match payload::encode(Codec::Postcard, &cx.info()) {
+            Self::Link(link, _) => match payload::encode(Codec::Postcard, &cx.info()) {
                 Ok(info) => link.send_system(Frame::new(Kind::Notify, info)),
                 Err(error) => tracing::error!(%error, "info cannot be encoded"),
             },
+        }
+    }
+
+    /// Who says when a notify is due; none where that is a matter of time.
+    pub(crate) fn wanted(&self) -> Option<&Arc<Wanted>> {
+        match self {
+            Self::Link(_, wanted) => Some(wanted),
+            Self::None | Self::Here | Self::Local(_) => None,
         }
     }
 
@@ -67,7 +76,7 @@ impl Reports {
                     tracing::debug!("the manager has already let go of this actor");
                 }
             }
-            Self::Link(link) => {
+            Self::Link(link, _) => {
                 let body = payload::encode(Codec::Postcard, cause).unwrap_or_default();
                 link.send_system(Frame::new(Kind::Ended, body));
             }

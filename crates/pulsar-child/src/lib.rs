@@ -10,7 +10,8 @@
 //! * [`SetAside`], [`Templates`] and [`keep`]: the process from which children are forked; [`Ordered`]: a fork to be;
 //!   [`make`]: by it, or by exec; [`Letter`]: what the process is told first.
 //! * [`Surroundings`]: the world of a child, as it is told of it; [`LogConfig`]: what it logs.
-//! * [`Aside`]: what may block for a moment, beside the loop.
+//! * [`Aside`]: what may block for a moment, beside the loop; so [`Looks`] sees who sleeps, and [`Standstill`] where one that is
+//!   silent stands.
 //! * [`Confinement`]: what holds one process to its limits, and tells whether it died of them.
 //! * [`Memory`]: control groups for memory: those of processes, and the own one.
 //! * [`Stderr`]: the standard error stream of one process, read here; [`Last`]: what it said last; [`RELAY`]:
@@ -24,10 +25,12 @@ pub mod exits;
 mod last_words;
 mod letter;
 mod log;
+mod looks;
 mod make;
 mod memory;
 mod relay;
 mod set_aside;
+mod standstill;
 mod stderr;
 mod surroundings;
 mod templates;
@@ -38,10 +41,12 @@ pub use confinement::{Confinement, LEAST_OPEN_FILES};
 pub use last_words::LastWords;
 pub use letter::Letter;
 pub use log::LogConfig;
+pub use looks::Looks;
 pub use make::make;
 pub use memory::Memory;
 pub use relay::{RELAY, Relay};
 pub use set_aside::{Entered, SetAside, Way};
+pub use standstill::Standstill;
 pub use stderr::{Last, Stderr};
 pub use surroundings::{MARK, Surroundings, marked, settle};
 pub use templates::{Made, Ordered, Templates, Unforked, keep};

@@ -28,7 +28,7 @@ use crate::placement::ChildIdentity;
 use crate::ways::Ways;
 use crate::{Cause, Context, Error, EventLoop, Result, Role};
 use pulsar_actor::runtime::{
-    Behaviour, Hooks, Identity, Life, Mailbox, Reports, drives, own_thread, patrol,
+    Behaviour, Hooks, Identity, Life, Mailbox, Reports, Wanted, drives, own_thread, patrol,
 };
 use pulsar_child::LogConfig;
 use pulsar_child::{Letter, MARK, SetAside, Surroundings, Way, settle};
@@ -166,8 +166,11 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
         raise_oom_score();
         boot::ignore_terminal_signals();
     }
+    // While it sleeps, the arbiter sees that, and need not wake it to hear that it lives.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_park(occupation::fall_asleep)
+        .on_thread_unpark(occupation::wake_up)
         .build()?;
     let Some(mut received) = receive(&socket)? else {
         // Nobody wants this process any more.
@@ -376,27 +379,32 @@ async fn live(
     stop_on_term(&cx)?;
     tell_before_abort(Arc::clone(&link), socket.link.as_fd().try_clone_to_owned()?);
     // Before the link is read: the first thing that the arbiter hears is the hello.
-    Reports::Link(Arc::clone(&link)).hello(&cx);
-    let pump = tokio::spawn(Box::pin(speak(cx.clone(), Arc::clone(&link), socket, rest)));
+    let wanted = Arc::default();
+    let reports = Reports::Link(Arc::clone(&link), Arc::clone(&wanted));
+    reports.hello(&cx);
+    let handler = FromArbiter {
+        node: Arc::clone(&node),
+        cx: cx.clone(),
+        wanted,
+        arrivals: Arc::default(),
+    };
+    let pump = tokio::spawn(Box::pin(speak(handler, Arc::clone(&link), socket, rest)));
     let cause = match mistake {
-        None => {
-            let reports = Reports::Link(Arc::clone(&link));
-            host(&cx, Life::new(cx.clone(), hooks, reports)).await
-        }
+        None => host(&cx, Life::new(cx.clone(), hooks, reports.clone())).await,
         Some(error) => Cause::Failed(error.to_string()),
     };
-    say_end(&cx, &node, &link, &cause).await;
+    say_end(&cx, &link, &reports, &cause).await;
     let _ = timeout(last_word(&cx), pump).await;
     Ok(cause)
 }
 
 /// The actor has ended: its manager is told, after all that it owes.
-async fn say_end(cx: &Context, node: &Node, link: &Arc<Link>, cause: &Cause) {
+async fn say_end(cx: &Context, link: &Link, reports: &Reports, cause: &Cause) {
     // The replies that it owes before the news of its end.
-    if let Upward::Child { ways, .. } = &node.upward {
+    if let Upward::Child { ways, .. } = &Node::of(cx).upward {
         ways.close(last_word(cx)).await;
     }
-    Reports::Link(Arc::clone(link)).ended(cause).await;
+    reports.ended(cause).await;
     link.close();
 }
 
@@ -434,7 +442,8 @@ fn stop_on_term(cx: &Context) -> Result<()> {
 }
 
 /// Speaks with the arbiter until the link ends. Without an arbiter there is nothing to live for.
-async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: Begun) {
+async fn speak(handler: FromArbiter, link: Arc<Link>, socket: BootSocket, begun: Begun) {
+    let cx = handler.cx.clone();
     let stream = socket.link;
     let nonblocking = stream.set_nonblocking(true);
     let stream = match nonblocking.and_then(|()| UnixStream::from_std(stream)) {
@@ -444,11 +453,6 @@ async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: Begun) {
             link.end(&Cause::Unknown);
             return cx.stop();
         }
-    };
-    let handler = FromArbiter {
-        node: Node::of(&cx),
-        cx: cx.clone(),
-        arrivals: Arc::default(),
     };
     let reason = pump(&link, stream, begun, &handler).await;
     tracing::debug!(%reason, "link to the arbiter ended");
@@ -460,6 +464,8 @@ async fn speak(cx: Context, link: Arc<Link>, socket: BootSocket, begun: Begun) {
 struct FromArbiter {
     node: Arc<Node>,
     cx: Context,
+    /// Whether it wants a notify.
+    wanted: Arc<Wanted>,
     arrivals: Arc<Arrivals<Held>>,
 }
 
@@ -473,6 +479,11 @@ impl LinkHandler for FromArbiter {
         let node = &self.node;
         match frame.kind {
             Kind::Stop => self.cx.stop(),
+            Kind::NotifyWanted => {
+                let since_us = frame.body.as_ref().try_into();
+                let since_us = since_us.map_err(|_| "it wants a notify, and not since when")?;
+                self.wanted.came(u64::from_le_bytes(since_us));
+            }
             Kind::Ask | Kind::Tell => {
                 return node.command_came(link, frame, descriptors, &self.arrivals);
             }

@@ -70,14 +70,6 @@ impl Default for Timing {
     }
 }
 
-/// The heartbeat's period for an actor that may be silent for `timeout`: three in that time, but
-/// neither so many that they cost nor so few that what they show is old.
-pub(crate) fn notify_period(timeout: Duration) -> Duration {
-    timeout
-        .mul_f64(0.3)
-        .clamp(Duration::from_millis(100), Duration::from_secs(10))
-}
-
 static NODE: OnceLock<Arc<Node>> = OnceLock::new();
 
 impl Node {

@@ -11,6 +11,8 @@
 //!   for a task in synchronous code; `delivery`: what runs elsewhere, and how it comes back; `driven`:
 //!   what is awaited elsewhere of a loop of one's own.
 //! * `amending`: that no amending hook is called within itself; `gate`: which part of a task was woken; `period`: when something periodic is due.
+//! * `branch`: what is waited for beside other things, and may not be there.
+//! * `wanted`: what somebody may want, and since when.
 //! * `recent`: what a thread has used last.
 //! * `lazy_token`: a cancellation token that most never wait for.
 //! * `replies`: the slots in which replies wait for their callers; `patrol`: one timer for all that waits for a
@@ -43,6 +45,7 @@
 
 mod amending;
 mod async_object;
+mod branch;
 mod delivery;
 mod descriptor;
 mod driven;
@@ -63,6 +66,7 @@ mod request_loop;
 mod seat;
 mod task;
 mod waiting;
+mod wanted;
 
 pub use async_object::AsyncObject;
 pub use descriptor::{Registered, Watch, Watching};
@@ -79,6 +83,7 @@ pub use waiting::{LoopEnded, WaitError};
 /// The inside, for the layers of the runtime above.
 pub mod runtime {
     pub use crate::amending::unless_within;
+    pub use crate::branch::{at, first, poll, until_wanted};
     pub use crate::gate::{Due, Gate};
     pub use crate::lazy_token::LazyToken;
     pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
@@ -86,4 +91,5 @@ pub mod runtime {
     pub use crate::recent::Recent;
     pub use crate::replies::{Replies, Ticket};
     pub use crate::seat::{Seat, drives, install};
+    pub use crate::wanted::Wanted;
 }

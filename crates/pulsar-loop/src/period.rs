@@ -26,6 +26,22 @@ struct Timing {
     ended: Option<Instant>,
     /// None while it runs, and while the actor does not.
     next: Option<Instant>,
+    /// There is nothing to run: nobody need be woken for it.
+    is_idle: bool,
+}
+
+impl Timing {
+    /// When the next run would be, if nothing has run at those times that have passed.
+    fn rolled(&self, now: Instant) -> Option<Instant> {
+        let next = self.next?;
+        let passed = now.saturating_duration_since(next);
+        if passed.is_zero() {
+            return Some(next);
+        }
+        let into_period = passed.as_nanos() % self.period.as_nanos();
+        let into_period = Duration::from_nanos(u64::try_from(into_period).unwrap_or(0));
+        Some(now + self.period.saturating_sub(into_period))
+    }
 }
 
 impl Period {
@@ -36,6 +52,7 @@ impl Period {
             period: period.clamp(SHORTEST, LONGEST),
             ended: None,
             next: None,
+            is_idle: false,
         };
         Self {
             timing: Mutex::new(timing),
@@ -64,9 +81,36 @@ impl Period {
         self.changed.notified().await;
     }
 
-    /// When the task runs next; `None` if nobody has decided that.
+    /// When the task runs next, or would if there were any; `None` if nobody has decided that.
     pub fn next(&self) -> Option<Instant> {
-        self.timing.lock().next
+        let timing = *self.timing.lock();
+        match timing.is_idle {
+            true => timing.rolled(Instant::now()),
+            false => timing.next,
+        }
+    }
+
+    /// When somebody has to be woken to run it; `None` if nobody has decided that, or if there is nothing to run.
+    pub fn due(&self) -> Option<Instant> {
+        let timing = self.timing.lock();
+        timing.next.filter(|_| !timing.is_idle)
+    }
+
+    /// There is nothing to run, until [`resume`](Self::resume): nothing is due.
+    pub fn idle(&self) {
+        self.timing.lock().is_idle = true;
+    }
+
+    /// There may be something to run from now on: the next time that has not passed is due.
+    pub fn resume(&self) {
+        let mut timing = self.timing.lock();
+        if !timing.is_idle {
+            return;
+        }
+        timing.next = timing.rolled(Instant::now());
+        timing.is_idle = false;
+        drop(timing);
+        self.changed.notify_one();
     }
 
     /// A run has ended: the next is counted from here, so that a slow one delays and never piles up.
@@ -105,6 +149,24 @@ mod tests {
         period.suspend();
         period.set(Duration::from_secs(2));
         assert_eq!(period.next(), None);
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_run_nothing_is_due_until_there_is() {
+        let second = Duration::from_secs(1);
+        let period = Period::new(second);
+        let now = Instant::now();
+        // Of the times that have passed none is made up for.
+        period.count_from(now - 5 * second / 2);
+        assert_eq!(period.due(), period.next());
+        assert!(period.due().unwrap() < now);
+        period.idle();
+        assert_eq!(period.due(), None);
+        let next = period.next().unwrap();
+        assert!(next > now && next <= Instant::now() + second);
+        assert_eq!((next - now).as_millis() % 1_000, 500);
+        period.resume();
+        assert_eq!(period.due(), Some(next));
     }
 
     #[test]

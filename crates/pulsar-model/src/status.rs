@@ -45,7 +45,8 @@ pub struct ActorStatus {
     pub system: Option<SystemInfo>,
     /// Its mailbox, by its last notify.
     pub mailbox: MailboxInfo,
-    /// How old the last notify is; `None` before the first.
+    /// How old the last notify is; `None` before the first. A process that sleeps is not woken for one: it grows to ten
+    /// periods there, unless somebody asks for this.
     #[serde(rename = "notified_ago_s", with = "seconds::optional")]
     pub notified_ago: Option<Duration>,
 }

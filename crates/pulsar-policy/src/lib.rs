@@ -48,7 +48,7 @@ mod supervision;
 
 pub use child::ChildRules;
 pub use group::{GroupDecision, GroupEvent, GroupStatus};
-pub use oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
+pub use oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight, notify_period};
 pub use restart_limits::RestartLimits;
 pub use roster::{News, Roster, RosterDecision};
 pub use state_cell::{StateCell, Transition};

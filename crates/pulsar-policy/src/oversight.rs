@@ -31,6 +31,11 @@ const SECOND_LOOK: Duration = Duration::from_millis(250);
 /// Late looks in a row that are not held against who is silent. A host that is held again and again would
 /// never come to judge; and of who is alive something is read in one of so many whole timeouts.
 const PARDONS: u32 = 3;
+/// Looks in a row at which a process that sleeps counts as heard. At the next it has to speak: not all that keeps a
+/// process from going on can be seen, and what it said last is not to be too old.
+const MOST_SIGHTS: u32 = 10;
+/// No period of looks is shorter.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(1);
 /// No time that was set is longer: what is added to the present stays a time that the clock can tell.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A killed process that the kernel does not give up within this is given up by us.
@@ -57,6 +62,13 @@ pub enum ChildEvent {
     StopAsked,
     /// Somebody wants it gone.
     KillAsked,
+    /// The look that was [decided on](Decision::Look) has shown whether its loop sleeps, and could be woken.
+    Seen {
+        /// It does, for longer than a moment. False also where that cannot be seen.
+        asleep: bool,
+    },
+    /// Somebody wants to know how it is, and its last notify is old.
+    NewsWanted,
     /// The time of [`Oversight::deadline`] has come.
     TimeCame,
 }
@@ -71,6 +83,10 @@ pub enum Decision {
     Ready(Box<Info>),
     /// Keep its status.
     Note(Box<Info>),
+    /// Look whether its loop sleeps, and tell by [`ChildEvent::Seen`].
+    Look,
+    /// Have it notify.
+    Ask,
     /// Ask it to stop.
     Stop,
     /// Send its process TERM.
@@ -90,7 +106,10 @@ pub struct Oversight {
     /// How long it may be silent; `None` for a task, whose loop is its host's.
     timeout: Option<Duration>,
     exit_timeout: Duration,
+    looks: Option<Looks>,
     phase: Phase,
+    /// Looks at which it slept, since it was last heard.
+    sights: u32,
     /// Late looks since it was last heard.
     pardons: u32,
     stop_asked: bool,
@@ -111,6 +130,8 @@ enum Phase {
     Ready {
         /// It may be silent until then.
         silent_until: Option<Instant>,
+        /// When it is looked at next, if it is.
+        look_at: Option<Instant>,
     },
     /// It seems silent.
     Doubted {
@@ -143,6 +164,30 @@ enum Phase {
     },
 }
 
+/// The heartbeat's period for an actor that may be silent for `timeout`: three in that time, but
+/// neither so many that they cost nor so few that what they show is old.
+pub fn notify_period(timeout: Duration) -> Duration {
+    timeout
+        .mul_f64(0.3)
+        .clamp(Duration::from_millis(100), Duration::from_secs(10))
+}
+
+/// When processes are looked at: at the same times all of those that have the same period.
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    every: Duration,
+    from: Instant,
+}
+
+impl Looks {
+    fn next(&self, now: Instant) -> Instant {
+        let passed = now.saturating_duration_since(self.from).as_nanos();
+        let into_period = passed % self.every.as_nanos();
+        let into_period = Duration::from_nanos(u64::try_from(into_period).unwrap_or(0));
+        now + self.every.saturating_sub(into_period)
+    }
+}
+
 impl Oversight {
     /// A life that was launched just now and is to be ready at `boot_until`; from then on it may be
     /// silent for `timeout`, and once asked to stop it has `exit_timeout`: each a year at most.
@@ -156,6 +201,8 @@ impl Oversight {
             is_process: placement == Placement::Process,
             timeout: (placement != Placement::Task).then_some(timeout.min(LONGEST)),
             exit_timeout: exit_timeout.min(LONGEST),
+            looks: None,
+            sights: 0,
             phase: Phase::Booting { until: boot_until },
             pardons: 0,
             stop_asked: false,
@@ -167,10 +214,23 @@ impl Oversight {
         }
     }
 
+    /// It notifies when it is [asked](Decision::Ask) to, and not by itself: it is looked at each such period,
+    /// counted from `from`, and asked unless it sleeps. A period is a third of the timeout at most, and a
+    /// millisecond at least.
+    #[must_use]
+    pub fn looked_at(mut self, every: Duration, from: Instant) -> Self {
+        let every = every.clamp(SHORTEST_PERIOD, LONGEST);
+        self.looks = Some(Looks { every, from });
+        self
+    }
+
     /// When [`ChildEvent::TimeCame`] is due; `None` while there is no hurry.
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Ready { silent_until } => silent_until,
+            Phase::Ready {
+                silent_until,
+                look_at,
+            } => silent_until.into_iter().chain(look_at).min(),
             Phase::Booting { until } | Phase::Doubted { until } | Phase::Lingering { until } => {
                 Some(until)
             }
@@ -217,6 +277,9 @@ impl Oversight {
             }
             ChildEvent::StopAsked => self.stop_asked(now),
             ChildEvent::KillAsked => self.kill(now),
+            ChildEvent::Seen { asleep } => self.seen(asleep, now),
+            ChildEvent::NewsWanted if self.looks.is_some() && self.is_up() => Decision::Ask,
+            ChildEvent::NewsWanted => Decision::Wait,
             ChildEvent::TimeCame => self.time_came(now),
         }
     }
@@ -225,6 +288,7 @@ impl Oversight {
         let is_first = self.is_booting();
         if is_first || self.is_up() {
             self.pardons = 0;
+            self.sights = 0;
             self.phase = self.ready(now);
         }
         match is_first {
@@ -234,8 +298,40 @@ impl Oversight {
     }
 
     fn ready(&self, heard: Instant) -> Phase {
-        let silent_until = self.timeout.map(|timeout| heard + timeout);
-        Phase::Ready { silent_until }
+        Phase::Ready {
+            silent_until: self.timeout.map(|timeout| heard + timeout),
+            look_at: self.next_look(heard),
+        }
+    }
+
+    fn next_look(&self, now: Instant) -> Option<Instant> {
+        self.looks.as_ref().map(|looks| looks.next(now))
+    }
+
+    /// One that sleeps with nothing to do is as good as heard. Any other speaks for itself.
+    fn seen(&mut self, asleep: bool, now: Instant) -> Decision {
+        if !self.is_up() {
+            return Decision::Wait;
+        }
+        if !asleep || self.sights >= MOST_SIGHTS {
+            return Decision::Ask;
+        }
+        self.sights += 1;
+        self.pardons = 0;
+        self.phase = self.ready(now);
+        Decision::Wait
+    }
+
+    /// It is time to look at it, or to doubt it.
+    fn look(&mut self, silent_until: Option<Instant>, now: Instant) -> Decision {
+        if let Some(until) = silent_until.filter(|until| *until <= now) {
+            return self.doubt(until, now);
+        }
+        self.phase = Phase::Ready {
+            silent_until,
+            look_at: self.next_look(now),
+        };
+        Decision::Look
     }
 
     /// It is ready, and nothing else is known of it.
@@ -245,12 +341,17 @@ impl Oversight {
 
     /// It may have been silent for too long: it was to be heard by `until`.
     fn doubt(&mut self, until: Instant, now: Instant) -> Decision {
-        if !self.pardon(until, now) {
-            self.phase = Phase::Doubted {
-                until: now + SECOND_LOOK,
-            };
+        if self.pardon(until, now) {
+            return Decision::Wait;
         }
-        Decision::Wait
+        self.phase = Phase::Doubted {
+            until: now + SECOND_LOOK,
+        };
+        // It may be that we have only come too late to ask it.
+        match self.looks {
+            Some(_) => Decision::Look,
+            None => Decision::Wait,
+        }
     }
 
     /// It has not been heard at the second look either.
@@ -343,7 +444,7 @@ impl Oversight {
             return Decision::Wait;
         }
         match self.phase {
-            Phase::Ready { silent_until } => self.doubt(silent_until.unwrap_or(now), now),
+            Phase::Ready { silent_until, .. } => self.look(silent_until, now),
             Phase::Doubted { until } => self.silent(until, now),
             Phase::Booting { .. } => {
                 self.verdict = Some(Cause::BootTimeout);
@@ -760,6 +861,84 @@ mod tests {
         assert_eq!(life.deadline(), Some(second + SILENCE));
         let second = second_look(&mut life);
         assert_eq!(life.on(ChildEvent::StopAsked, second), Decision::Stop);
+    }
+
+    const PERIOD: Duration = Duration::from_secs(6);
+
+    /// One that is looked at, and was heard for the first time two seconds after a common look.
+    fn looked_at(now: Instant) -> Oversight {
+        let from = now.checked_sub(Duration::from_secs(8)).unwrap();
+        let mut life = process(now).looked_at(PERIOD, from);
+        let _ = life.on(notified(), now);
+        life
+    }
+
+    #[test]
+    fn a_process_is_looked_at_in_the_common_period_and_counts_as_heard_while_it_sleeps() {
+        let now = Instant::now();
+        let mut life = looked_at(now);
+        for look in 0..u64::from(MOST_SIGHTS) {
+            let at = later(now, 4 + 6 * look);
+            assert_eq!(life.deadline(), Some(at));
+            assert_eq!(life.on(ChildEvent::TimeCame, at), Decision::Look);
+            let asleep = ChildEvent::Seen { asleep: true };
+            assert_eq!(life.on(asleep, at), Decision::Wait);
+        }
+        // Not for ever: now and then it says so itself, and is believed again.
+        let at = later(now, 4 + 6 * u64::from(MOST_SIGHTS));
+        assert_eq!(life.on(ChildEvent::TimeCame, at), Decision::Look);
+        let asleep = || ChildEvent::Seen { asleep: true };
+        assert_eq!(life.on(asleep(), at), Decision::Ask);
+        assert!(matches!(life.on(notified(), at), Decision::Note(_)));
+        let at = life.deadline().unwrap();
+        assert_eq!(life.on(ChildEvent::TimeCame, at), Decision::Look);
+        assert_eq!(life.on(asleep(), at), Decision::Wait);
+    }
+
+    #[test]
+    fn a_process_that_does_not_sleep_is_asked_and_is_silent_if_it_does_not_answer() {
+        let now = Instant::now();
+        let mut life = looked_at(now);
+        let awake = || ChildEvent::Seen { asleep: false };
+        for at in [4, 10, 16] {
+            let at = later(now, at);
+            assert_eq!(life.on(ChildEvent::TimeCame, at), Decision::Look);
+            assert_eq!(life.on(awake(), at), Decision::Ask);
+        }
+        // It is silent since it was last heard, not since the last look.
+        let silent = now + SILENCE;
+        assert_eq!(life.deadline(), Some(silent));
+        assert_eq!(life.on(ChildEvent::TimeCame, silent), Decision::Look);
+        assert_eq!(life.on(awake(), silent), Decision::Ask);
+        let second = silent + SECOND_LOOK;
+        assert_eq!(life.deadline(), Some(second));
+        assert_eq!(life.on(ChildEvent::TimeCame, second), Decision::Abort);
+        assert_eq!(
+            life.on(ChildEvent::Seen { asleep: true }, second),
+            Decision::Wait
+        );
+        assert!(life.is_doomed());
+    }
+
+    #[test]
+    fn one_that_was_not_looked_at_in_time_is_looked_at_before_it_is_judged() {
+        let now = Instant::now();
+        let mut life = looked_at(now);
+        // Whoever looks was held since, but not for long past the time.
+        let at = now + SILENCE + Duration::from_millis(100);
+        assert_eq!(life.on(ChildEvent::TimeCame, at), Decision::Look);
+        assert_eq!(life.deadline(), Some(at + SECOND_LOOK));
+        assert_eq!(
+            life.on(ChildEvent::Seen { asleep: true }, at),
+            Decision::Wait
+        );
+        assert_eq!(life.deadline(), Some(later(now, 22)));
+        assert_eq!(life.on(ChildEvent::NewsWanted, at), Decision::Ask);
+        // Nothing is asked of one that is on its way.
+        assert_eq!(life.on(ChildEvent::StopAsked, at), Decision::Stop);
+        assert_eq!(life.on(ChildEvent::NewsWanted, at), Decision::Wait);
+        let awake = ChildEvent::Seen { asleep: false };
+        assert_eq!(life.on(awake, at), Decision::Wait);
     }
 
     /// It seems silent at its deadline; when it is looked at once more.

@@ -35,6 +35,18 @@ impl Control {
             Self::Task(cx) => ask(&cx, &event),
         }
     }
+
+    /// The same for what may be lost: an overseer that has much to hear already does not hear it.
+    pub fn offer(&self, event: ChildEvent) {
+        match self {
+            Self::Overseer(events) => {
+                if events.capacity() > events.max_capacity() / 2 {
+                    drop(events.try_send(event));
+                }
+            }
+            Self::Task(cx) => ask(cx, &event),
+        }
+    }
 }
 
 fn ask(cx: &Context, event: &ChildEvent) {

@@ -7,6 +7,7 @@ use pulsar_actor::Context;
 use pulsar_actor::runtime::Identity;
 use pulsar_link::Link;
 use pulsar_model::{Cause, Info, LastExit, Placement, Role, State};
+use pulsar_policy::ChildEvent;
 use pulsar_sys::Pid;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -58,12 +59,23 @@ impl Entry {
     }
 
     /// The last info that it has told, and how long ago, unless it is a task that has only been seen to live since.
-    pub fn told(&self, now: Instant) -> Option<(Duration, &Info)> {
+    fn told(&self, now: Instant) -> Option<(Duration, &Info)> {
         let (at, info) = self.info.as_ref()?;
         let ago = now.saturating_duration_since(*at);
         let seen = self.task().and_then(|task| task.cell().notified_ago());
         seen.is_none_or(|seen| ago <= seen)
             .then_some((ago, &**info))
+    }
+
+    /// The same for somebody who wants to know how it is. A process that sleeps is not woken to notify: where what it has
+    /// told is older than a period of its notifies, it is asked anew, for whoever looks next.
+    pub fn news(&self, now: Instant) -> Option<(Duration, &Info)> {
+        let told = self.told(now);
+        let is_old = told.is_some_and(|(ago, _)| ago > self.birth.notify_every);
+        if let (true, Some(_), Some(control)) = (is_old, self.own_pid(), &self.control) {
+            control.offer(ChildEvent::NewsWanted);
+        }
+        told
     }
 
     /// The process that is this actor's alone.

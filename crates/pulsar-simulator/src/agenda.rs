@@ -75,8 +75,8 @@ impl Happening {
     /// True if it is one more sign of life, of which there are many.
     pub(crate) fn is_beat(&self) -> bool {
         match self {
-            Self::Process { step, .. } => *step == Step::Notify,
-            Self::Told { heard, .. } => *heard == Heard::Notify,
+            Self::Process { step, .. } => matches!(step, Step::Notify | Step::TakeAsk),
+            Self::Told { heard, .. } => matches!(heard, Heard::Notify | Heard::Seen { .. }),
             _ => false,
         }
     }

@@ -40,12 +40,17 @@ impl Life {
         now: Duration,
     ) -> Self {
         let boot_until = clock.instant(now + timing.boot_timeout);
+        let mut oversight =
+            Oversight::new(timing.placement, boot_until, timing.silence, timing.grace);
+        if let Some(every) = timing.look_every {
+            oversight = oversight.looked_at(every, clock.instant(Duration::ZERO));
+        }
         Self {
             member,
             process,
             is_over: false,
             news_at: now,
-            oversight: Oversight::new(timing.placement, boot_until, timing.silence, timing.grace),
+            oversight,
             check: LifeCheck::new(timing, now),
             clock,
         }
@@ -80,6 +85,7 @@ impl Life {
                 ChildEvent::LinkClosed(distrusted.then(|| "garbage".to_owned()))
             }
             Heard::Exit(exit) => ChildEvent::Exited(exit),
+            Heard::Seen { asleep } => ChildEvent::Seen { asleep },
             Heard::StopAsked => ChildEvent::StopAsked,
             Heard::KillAsked => ChildEvent::KillAsked,
             Heard::TimeCame => ChildEvent::TimeCame,

@@ -17,6 +17,7 @@ const DUMP_WITHIN: Duration = Duration::from_secs(1);
 const HELD_FOR: Duration = Duration::from_millis(250);
 const MOST_PARDONS: u32 = 3;
 const LOOKED_AT_AGAIN_AFTER: Duration = Duration::from_millis(250);
+const MOST_SEEN_ASLEEP: u32 = 10;
 const KERNEL_KILLS_WITHIN: Duration = Duration::from_secs(10);
 const ABANDONED_AFTER: Duration = Duration::from_secs(1);
 
@@ -26,10 +27,16 @@ pub(crate) enum Heard {
     Hello,
     Notify,
     LastWord(Cause),
-    LinkEnd { distrusted: bool },
+    LinkEnd {
+        distrusted: bool,
+    },
     Exit(Exit),
     StopAsked,
     KillAsked,
+    /// What a look has shown.
+    Seen {
+        asleep: bool,
+    },
     TimeCame,
 }
 
@@ -37,8 +44,12 @@ pub(crate) enum Heard {
 pub(crate) struct LifeCheck {
     timing: Timing,
     boot_until: Duration,
-    /// When it was last heard, or given a new grace, once it was ready.
+    /// When it was last heard, seen asleep, or given a new grace, once it was ready.
     heard: Option<Duration>,
+    /// When it was last looked at, if it was not heard since.
+    looked_at: Option<Duration>,
+    /// How often it was seen asleep, and believed, since it spoke.
+    seen_asleep: u32,
     /// When it seemed silent, if it was not heard since.
     doubted_at: Option<Duration>,
     /// Looks since it was last heard that came too late to be held against it.
@@ -62,6 +73,8 @@ impl LifeCheck {
             timing,
             boot_until: now + timing.boot_timeout,
             heard: None,
+            looked_at: None,
+            seen_asleep: 0,
             doubted_at: None,
             pardons: 0,
             stop_at: None,
@@ -99,7 +112,7 @@ impl LifeCheck {
         self.kill_due().or(match (self.stop_at, self.heard) {
             (Some(at), _) if !self.terminated => Some(at + self.timing.grace / 2),
             (Some(at), _) => Some(at + self.timing.grace),
-            (None, Some(_)) => self.look_due(),
+            (None, Some(_)) => self.look_due().into_iter().chain(self.sight_due()).min(),
             (None, None) => Some(self.boot_until),
         })
     }
@@ -123,7 +136,9 @@ impl LifeCheck {
         let was_free = self.is_free();
         let expected_stop = heard == Heard::StopAsked && was_free;
         let first = self.heard.is_none() && was_free;
+        self.check_asking(&heard, decision, was_free)?;
         self.note(&heard, was_free, now);
+        self.note_sight(&heard, decision, was_free, now);
         if expected_stop != (*decision == Decision::Stop) {
             return Err(format!(
                 "{decision:?} on {heard:?}, a stop was expected: {expected_stop}"
@@ -136,7 +151,8 @@ impl LifeCheck {
             ));
         }
         match decision {
-            Decision::Stop | Decision::Ready(_) => Ok(()),
+            Decision::Stop | Decision::Ready(_) | Decision::Ask => Ok(()),
+            Decision::Look => self.check_look(&heard, was_free, now),
             Decision::Note(_) if heard == Heard::Notify => Ok(()),
             Decision::Note(_) => Err("noted what was not said".to_owned()),
             Decision::Wait => self.check_wait(&heard, now),
@@ -158,6 +174,7 @@ impl LifeCheck {
         match heard {
             Heard::Notify if was_free => {
                 self.pardons = 0;
+                self.seen_asleep = 0;
                 self.has_new_grace(now);
             }
             Heard::StopAsked if was_free => self.stop_at = Some(now),
@@ -175,6 +192,66 @@ impl LifeCheck {
             Heard::Exit(exit) => self.exit = Some((now, *exit)),
             _ => {}
         }
+    }
+
+    /// Who sleeps is as good as heard, some times in a row, and is not woken.
+    fn note_sight(&mut self, heard: &Heard, decision: &Decision, was_free: bool, now: Duration) {
+        let is_up = was_free && self.heard.is_some();
+        let is_believed = *heard == Heard::Seen { asleep: true } && *decision == Decision::Wait;
+        if is_up && is_believed {
+            self.seen_asleep += 1;
+            self.pardons = 0;
+            self.has_new_grace(now);
+        }
+    }
+
+    /// It is asked to notify when it was looked at and not believed to sleep, and at no other time.
+    fn check_asking(
+        &self,
+        heard: &Heard,
+        decision: &Decision,
+        was_free: bool,
+    ) -> Result<(), String> {
+        let is_up = was_free && self.heard.is_some();
+        let expected = match heard {
+            Heard::Seen { asleep } if is_up => !asleep || self.seen_asleep >= MOST_SEEN_ASLEEP,
+            _ => false,
+        };
+        match expected == (*decision == Decision::Ask) {
+            true => Ok(()),
+            false => Err(format!(
+                "{decision:?} on {heard:?}, to be asked: {expected}"
+            )),
+        }
+    }
+
+    /// It is looked at in its period, and before its silence is held against it.
+    fn check_look(&mut self, heard: &Heard, was_free: bool, now: Duration) -> Result<(), String> {
+        let is_up = was_free && self.heard.is_some() && self.timing.look_every.is_some();
+        if !is_up || *heard != Heard::TimeCame {
+            return Err(format!("a look on {heard:?}"));
+        }
+        self.looked_at = Some(now);
+        match self.look_due() {
+            Some(due) if due <= now && self.doubted_at.is_some() => {
+                Err("a look instead of a verdict".to_owned())
+            }
+            Some(due) if due <= now && self.is_pardoned(due, now) => {
+                Err("a look instead of a new grace".to_owned())
+            }
+            Some(due) if due <= now => {
+                self.doubted_at = Some(now);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// When it has been looked at, at the latest, if it is neither heard nor doubted.
+    fn sight_due(&self) -> Option<Duration> {
+        let every = self.timing.look_every?;
+        let since = self.looked_at.or(self.heard)?;
+        (self.doubted_at.is_none()).then_some(since + every)
     }
 
     /// It goes by itself now: within a second, or sooner if it was to be killed sooner.
@@ -203,7 +280,12 @@ impl LifeCheck {
             return Err("no kill though it is not to be trusted".to_owned());
         }
         if *heard == Heard::TimeCame && self.is_free() {
+            let was_doubted = self.doubted_at.is_some();
             self.look(now);
+            let is_new = self.doubted_at.is_some() && !was_doubted;
+            if is_new && self.timing.look_every.is_some() {
+                return Err("it is doubted, and not looked at".to_owned());
+            }
         }
         Ok(())
     }
@@ -224,6 +306,7 @@ impl LifeCheck {
 
     fn has_new_grace(&mut self, now: Duration) {
         self.heard = Some(now);
+        self.looked_at = None;
         self.doubted_at = None;
     }
 

@@ -41,8 +41,13 @@ pub(crate) struct Timing {
     pub(crate) placement: Placement,
     pub(crate) boot_timeout: Duration,
     pub(crate) silence: Duration,
+    /// It is looked at so often, and asked to notify unless it sleeps; none where it notifies by itself.
+    pub(crate) look_every: Option<Duration>,
     pub(crate) grace: Duration,
 }
+
+/// Of the time for which a process may be silent: how often it notifies, or is looked at.
+pub(crate) const PERIOD: f64 = 0.3;
 
 impl GroupPlan {
     pub(crate) fn draw(chance: &mut Chance, may_nest: bool) -> Self {
@@ -99,6 +104,15 @@ impl ChildPlan {
     fn draw(chance: &mut Chance, may_nest: bool) -> Self {
         let grace = chance.ms(200, 8000);
         let nested = may_nest && chance.permille(150);
+        let placement = chance.pick(&[
+            Placement::Process,
+            Placement::Process,
+            Placement::Process,
+            Placement::Thread,
+            Placement::Task,
+        ]);
+        let silence = chance.ms(1000, 20_000);
+        let is_looked_at = placement == Placement::Process && chance.permille(750);
         Self {
             rules: ChildRules {
                 restart: chance.pick(&[
@@ -116,15 +130,10 @@ impl ChildPlan {
                 stop_within: chance.pick(&[grace / 2, grace, grace + Duration::from_secs(3)]),
             },
             timing: Timing {
-                placement: chance.pick(&[
-                    Placement::Process,
-                    Placement::Process,
-                    Placement::Process,
-                    Placement::Thread,
-                    Placement::Task,
-                ]),
+                placement,
                 boot_timeout: chance.ms(500, 5000),
-                silence: chance.ms(1000, 20_000),
+                silence,
+                look_every: is_looked_at.then(|| silence.mul_f64(PERIOD)),
                 grace,
             },
             group: nested.then(|| Box::new(GroupPlan::draw(chance, false))),

@@ -7,7 +7,7 @@ use pulsar_sys::Exit;
 
 use crate::chance::Chance;
 use crate::coverage::{Coverage, Seen};
-use crate::plan::{Boot, Death, Fate, LifePlan, OnStop};
+use crate::plan::{Boot, Death, Fate, LifePlan, OnStop, PERIOD, Timing};
 
 const ABRT: i32 = 6;
 const KILL: i32 = 9;
@@ -20,6 +20,8 @@ const LONG: Duration = Duration::from_secs(15);
 pub(crate) enum Step {
     SayHello,
     Notify,
+    /// It is asked to notify.
+    TakeAsk,
     /// What its plan has for it once it is ready.
     MeetFate(Fate),
     Die(Death),
@@ -54,6 +56,8 @@ pub(crate) struct Process {
     pub(crate) plan: LifePlan,
     silence: Duration,
     notify_every: Duration,
+    /// It notifies only when it is asked to.
+    is_asked: bool,
     stage: Stage,
     pub(crate) is_dead: bool,
     /// It does nothing by itself any more.
@@ -63,6 +67,8 @@ pub(crate) struct Process {
     link_ended: bool,
     /// How much later than it should its next sign of life comes.
     stalls_for: Option<Duration>,
+    /// It is as late as that with one.
+    is_stalled: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -74,16 +80,16 @@ enum Stage {
 
 impl Process {
     pub(crate) fn launch(
-        placement: Placement,
+        timing: Timing,
         plan: LifePlan,
-        silence: Duration,
         coverage: &mut Coverage,
     ) -> (Self, Effects) {
         let process = Self {
-            placement,
+            placement: timing.placement,
             plan,
-            silence,
-            notify_every: silence.mul_f64(0.3),
+            silence: timing.silence,
+            notify_every: timing.silence.mul_f64(PERIOD),
+            is_asked: timing.look_every.is_some(),
             stage: Stage::Booting,
             is_dead: false,
             is_mute: false,
@@ -91,6 +97,7 @@ impl Process {
             is_stopping: false,
             link_ended: false,
             stalls_for: None,
+            is_stalled: false,
         };
         let steps = match plan.boot {
             Boot::Fine(hello, ready) => {
@@ -141,6 +148,10 @@ impl Process {
                 effects.words.push((Duration::ZERO, Word::Hello));
             }
             Step::Notify if !self.is_mute => self.notify(&mut effects),
+            // One answer is enough for all that it was asked.
+            Step::TakeAsk if !self.is_mute && !self.is_stalled && !self.is_stopping => {
+                self.notify(&mut effects);
+            }
             Step::MeetFate(fate) if !self.is_mute && !self.is_stopping => {
                 self.meet(fate, &mut effects, chance, coverage);
             }
@@ -165,11 +176,15 @@ impl Process {
     }
 
     fn notify(&mut self, effects: &mut Effects) {
+        self.is_stalled = false;
         if let Some(late) = self.stalls_for.take() {
+            self.is_stalled = true;
             return effects.steps.push((late, Step::Notify));
         }
         effects.words.push((Duration::ZERO, Word::Notify));
-        effects.steps.push((self.notify_every, Step::Notify));
+        if !self.is_asked {
+            effects.steps.push((self.notify_every, Step::Notify));
+        }
         if self.stage != Stage::Ready {
             self.stage = Stage::Ready;
             if let Some((after, fate)) = self.plan.fate {
@@ -222,6 +237,12 @@ impl Process {
         self.is_mute = true;
         self.stands_still = fate == Fate::StandsStill;
         self.link_ended = matches!(fate, Fate::ClosesOnly | Fate::Garbles);
+    }
+
+    /// Whether its loop is seen to sleep now.
+    pub(crate) fn sleeps(&self, chance: &mut Chance) -> bool {
+        let is_held = self.is_stalled || self.stalls_for.is_some();
+        self.is_sound() && !is_held && chance.permille(800)
     }
 
     /// From when its next sign of life should come to when it is called silent.

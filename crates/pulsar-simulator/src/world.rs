@@ -199,7 +199,7 @@ impl World {
         let process = &mut self.lives[life].process;
         let was_dead = process.is_dead;
         let effects = process.take(step, &mut self.chance, &mut self.coverage);
-        if !was_dead && step != Step::Notify {
+        if !was_dead && !matches!(step, Step::Notify | Step::TakeAsk) {
             self.trace
                 .line(self.now, || format!("process {life}: {step:?}"));
         }
@@ -230,7 +230,8 @@ impl World {
         if life.is_over {
             return Ok(());
         }
-        let is_beat = heard == Heard::Notify;
+        let is_beat = matches!(heard, Heard::Notify | Heard::Seen { .. });
+        let was_seen = heard == Heard::Seen { asleep: true };
         let (was_doubted, pardons) = (life.is_doubted(), life.pardons());
         let text = self.trace.is_on().then(|| format!("{heard:?}"));
         let member = life.member;
@@ -254,6 +255,12 @@ impl World {
             self.hold_over_next_look(index);
         } else if decision == Decision::Abort && pardons > 2 {
             self.coverage.saw(Seen::PardonsSpent);
+        }
+        match &decision {
+            Decision::Ask if was_seen => self.coverage.saw(Seen::AskedAsleep),
+            Decision::Ask => self.coverage.saw(Seen::Asked),
+            Decision::Wait if was_seen => self.coverage.saw(Seen::SeenAsleep),
+            _ => {}
         }
         if let Some(text) = text.filter(|_| !is_beat || matches!(decision, Decision::Ready(_))) {
             let decided = match &decision {
@@ -279,6 +286,8 @@ impl World {
                 self.living.retain(|life| *life != index);
                 return self.report(index, News::Ended(cause));
             }
+            Decision::Look => return self.look(index),
+            Decision::Ask => Step::TakeAsk,
             Decision::Stop => Step::TakeStop,
             Decision::Terminate => {
                 self.coverage.saw(Seen::Terminate);
@@ -299,6 +308,14 @@ impl World {
             self.agenda
                 .enter(at, Happening::Process { life: index, step });
         }
+    }
+
+    /// Its overseer looks whether it sleeps, and learns it a moment later.
+    fn look(&mut self, life: usize) {
+        let asleep = self.lives[life].process.sleeps(&mut self.chance);
+        let heard = Heard::Seen { asleep };
+        let at = self.now + self.chance.ms(0, 20);
+        self.agenda.enter(at, Happening::Told { life, heard });
     }
 
     /// A life's news go to its group, in their order, now and then with a delay.

@@ -232,8 +232,44 @@ const MUTANTS: &[Mutant] = &[
     // Who seems silent is judged at once.
     mutant(
         "oversight.rs",
-        "=> self.doubt(silent_until.unwrap_or(now), now),",
-        "=> self.silent(silent_until.unwrap_or(now), now),",
+        "return self.doubt(until, now);",
+        "return self.silent(until, now);",
+    ),
+    // Who sleeps is believed for ever.
+    mutant(
+        "oversight.rs",
+        "!asleep || self.sights >= MOST_SIGHTS",
+        "!asleep",
+    ),
+    // One look more is believed than should be.
+    mutant(
+        "oversight.rs",
+        "self.sights >= MOST_SIGHTS",
+        "self.sights > MOST_SIGHTS",
+    ),
+    // Who does not sleep is believed to.
+    mutant(
+        "oversight.rs",
+        "if !asleep || self.sights",
+        "if self.sights",
+    ),
+    // Who sleeps is not taken for heard.
+    mutant(
+        "oversight.rs",
+        "self.sights += 1;\n        self.pardons = 0;\n        self.phase = self.ready(now);",
+        "self.sights += 1;",
+    ),
+    // Looks come half as often.
+    mutant(
+        "oversight.rs",
+        "now + self.every.saturating_sub(into_period)",
+        "now + self.every * 2 - into_period",
+    ),
+    // Who was not looked at in time is judged without a look.
+    mutant(
+        "oversight.rs",
+        "Some(_) => Decision::Look,",
+        "Some(_) => Decision::Wait,",
     ),
     // Who is heard between the two looks is silent all the same.
     mutant(

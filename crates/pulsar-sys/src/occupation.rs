@@ -2,7 +2,8 @@
 //!
 //! Whoever runs a named piece of work notes it in an [`Occupation`] by stores alone: no call of the system, no
 //! allocation, no lock. A thread of the same process reads it there. The parent of a process reads it in that
-//! process's memory, which needs no help of a process that may be held or stopped.
+//! process's memory, which needs no help of a process that may be held or stopped. There it also reads since when the
+//! main loop [sleeps](fall_asleep), so that who has nothing to do need not be woken to say that it lives.
 
 use std::{
     fs::{self, File},
@@ -163,6 +164,8 @@ struct Shown {
     /// Tells that this is the place: a process of the same program has it at the same address of its image.
     mark: AtomicU64,
     occupation: AtomicPtr<Occupation>,
+    /// When the main loop fell asleep, by [`coarse_us`]; 0 while it is awake.
+    asleep_since_us: AtomicU64,
 }
 
 /// Eight bytes that nothing else begins with.
@@ -171,7 +174,42 @@ const MARK: u64 = 0x7075_6c73_6172_0b5e;
 static SHOWN: Shown = Shown {
     mark: AtomicU64::new(MARK),
     occupation: AtomicPtr::new(ptr::null_mut()),
+    asleep_since_us: AtomicU64::new(0),
 };
+
+/// The main loop of this process has nothing to do, and is about to wait until somebody wakes it: for its own thread to
+/// say, last before it waits.
+pub fn fall_asleep() {
+    SHOWN
+        .asleep_since_us
+        .store(coarse_us().max(1), Ordering::Relaxed);
+}
+
+/// It has been woken: first of all, so that whatever it then does is not taken for sleep.
+pub fn wake_up() {
+    SHOWN.asleep_since_us.store(0, Ordering::Relaxed);
+}
+
+/// For how long the main loop of a process has had nothing to do, while the process could run it: nothing if it is
+/// awake, or if it is stopped or waits in the kernel for anything but to be woken.
+///
+/// The process and what is read of it are as for [`of_process`].
+///
+/// # Errors
+///
+/// As [`of_process`].
+pub fn asleep_for(pid: Pid) -> io::Result<Option<Duration>> {
+    let theirs = Memory::of(pid)?;
+    let mut since_us = [0; size_of::<u64>()];
+    theirs.read(theirs.place(&SHOWN.asleep_since_us), &mut since_us)?;
+    let since_us = u64::from_ne_bytes(since_us);
+    // Looked at last: who was stopped in its sleep has left the word as it was.
+    if since_us == 0 || process_table::state_of(pid) != Some('S') {
+        return Ok(None);
+    }
+    let for_us = now_us().saturating_sub(since_us);
+    Ok(Some(Duration::from_micros(for_us)))
+}
 
 /// Shows other processes what the loop of this one's main thread is busy with. Once for a process, as it is kept for
 /// its whole life: another is not shown.
@@ -201,37 +239,66 @@ pub fn show(occupation: &Arc<Occupation>) {
 /// The system's, if the memory may not be read: the process has changed its rights, or a security module forbids it.
 /// `InvalidData` if it runs another executable, or this crate isn't part of the main program's file.
 pub fn of_process(pid: Pid) -> io::Result<Option<Hold>> {
-    let memory = File::open(format!("/proc/{pid}/mem"))?;
-    let (theirs, own) = (headers(pid)?, headers(Pid::current())?);
-    let address = |own_address: usize| own_address.wrapping_sub(own).wrapping_add(theirs);
-    let read = |at: usize, bytes: &mut [u8]| memory.read_exact_at(bytes, at as u64);
-    let word = |at: usize| {
-        let mut bytes = [0; size_of::<usize>()];
-        read(at, &mut bytes).map(|()| usize::from_ne_bytes(bytes))
-    };
-    let mut mark = [0; size_of::<u64>()];
-    read(address(ptr::from_ref(&SHOWN.mark).addr()), &mut mark)?;
-    if u64::from_ne_bytes(mark) != MARK {
-        let message = "the memory of another program, or of a library of its own";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
-    let occupation = word(address(ptr::from_ref(&SHOWN.occupation).addr()))?;
+    let theirs = Memory::of(pid)?;
+    let occupation = theirs.word(theirs.place(&SHOWN.occupation))?;
     if occupation == 0 {
         return Ok(None);
     }
-    let name = word(occupation.wrapping_add(std::mem::offset_of!(Occupation, what)))?;
+    let name = theirs.word(occupation.wrapping_add(std::mem::offset_of!(Occupation, what)))?;
     if name == 0 {
         return Ok(None);
     }
     // A string slice is its address and its length; that it is so is checked by a test.
-    let start = word(name)?;
-    let length = word(name.wrapping_add(size_of::<usize>()))?;
+    let start = theirs.word(name)?;
+    let length = theirs.word(name.wrapping_add(size_of::<usize>()))?;
     let mut text = vec![0; length.min(LONGEST_NAME_BYTES)];
-    read(start, &mut text)?;
+    theirs.read(start, &mut text)?;
     let mut since = [0; size_of::<u64>()];
     let since_at = occupation.wrapping_add(std::mem::offset_of!(Occupation, since_us));
-    read(since_at, &mut since)?;
+    theirs.read(since_at, &mut since)?;
     Ok(Some(Hold::of(&text, u64::from_ne_bytes(since))))
+}
+
+/// The memory of a process that runs the same executable as this one.
+struct Memory {
+    file: File,
+    /// The headers of its program and of this one's: by how much they differ, all of the image does.
+    headers: (usize, usize),
+}
+
+impl Memory {
+    fn of(pid: Pid) -> io::Result<Self> {
+        let memory = Self {
+            file: File::open(format!("/proc/{pid}/mem"))?,
+            headers: (headers(pid)?, headers(Pid::current())?),
+        };
+        let mut mark = [0; size_of::<u64>()];
+        memory.read(memory.place(&SHOWN.mark), &mut mark)?;
+        if u64::from_ne_bytes(mark) != MARK {
+            let message = "the memory of another program, or of a library of its own";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        Ok(memory)
+    }
+
+    /// Where it has what lies here in this process's image.
+    fn place<T>(&self, own: &'static T) -> usize {
+        let (theirs, ours) = self.headers;
+        ptr::from_ref(own)
+            .addr()
+            .wrapping_sub(ours)
+            .wrapping_add(theirs)
+    }
+
+    fn read(&self, at: usize, bytes: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(bytes, at as u64)
+    }
+
+    fn word(&self, at: usize) -> io::Result<usize> {
+        let mut bytes = [0; size_of::<usize>()];
+        self.read(at, &mut bytes)?;
+        Ok(usize::from_ne_bytes(bytes))
+    }
 }
 
 /// Where the loader finds the headers of a process's program: by how much that differs, all of its image does.
@@ -273,6 +340,9 @@ mod tests {
     use super::*;
 
     static BREW: &str = "brew";
+
+    /// Makes a process of this program one that sleeps.
+    const SLEEPER: &str = "PULSAR_SYS_TEST_SLEEPER";
 
     #[test]
     fn what_is_on_the_processor_is_named_until_it_leaves_it() {
@@ -324,6 +394,43 @@ mod tests {
         let _occupied = other.enter(&BREW);
         assert_eq!(of_process(Pid::current()).unwrap(), None);
         assert_eq!(Arc::strong_count(&other), 1);
+    }
+
+    #[test]
+    fn a_loop_that_sleeps_is_seen_to_unless_its_process_is_stopped() {
+        // A child of this very program, whose main thread waits for the thread of its one test.
+        let mut sleeper = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "occupation::tests::sleeper"])
+            .env(SLEEPER, "1")
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = Pid::new(sleeper.id().cast_signed()).unwrap();
+        let asleep = || asleep_for(pid).unwrap_or(None);
+        while asleep().is_none() {
+            assert!(sleeper.try_wait().unwrap().is_none());
+        }
+        let slept = asleep();
+        while asleep() <= slept {}
+        let raw = rustix::process::Pid::from_raw(pid.as_raw()).unwrap();
+        rustix::process::kill_process(raw, rustix::process::Signal::STOP).unwrap();
+        while asleep().is_some() {}
+        assert_eq!(state_of(pid), Some("stopped"));
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+        assert!(asleep_for(pid).is_err());
+    }
+
+    #[test]
+    fn sleeper() {
+        if std::env::var_os(SLEEPER).is_none() {
+            // Only in the process that the other test looks at.
+            return;
+        }
+        assert_eq!(asleep_for(Pid::current()).unwrap(), None);
+        fall_asleep();
+        std::thread::sleep(Duration::from_secs(60));
+        wake_up();
     }
 
     #[test]

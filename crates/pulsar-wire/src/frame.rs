@@ -191,16 +191,19 @@ pub enum Kind {
     /// Arbiter to child: with the descriptor of the page on which the processes of the system agree how
     /// many of them poll.
     Seats = 24,
+    /// Manager to child: notify. The body is the time at which that was wanted, in microseconds of the system's
+    /// monotonic clock: eight bytes, the lowest first.
+    NotifyWanted = 25,
 }
 
 impl Kind {
     fn from_byte(byte: u8) -> Result<Self, FrameError> {
         use Kind::{
-            Ask, Boot, Claim, Credit, Ended, Failure, Hello, NameGone, Notify, Peer, PeerEnded,
-            Release, Reply, Retire, Retired, Rings, RingsBegun, RingsRefused, RingsTaken, Seats,
-            Seek, Stop, Tell, Undelivered,
+            Ask, Boot, Claim, Credit, Ended, Failure, Hello, NameGone, Notify, NotifyWanted, Peer,
+            PeerEnded, Release, Reply, Retire, Retired, Rings, RingsBegun, RingsRefused,
+            RingsTaken, Seats, Seek, Stop, Tell, Undelivered,
         };
-        const ALL: [Kind; 24] = [
+        const ALL: [Kind; 25] = [
             Boot,
             Hello,
             Notify,
@@ -225,6 +228,7 @@ impl Kind {
             RingsRefused,
             RingsBegun,
             Seats,
+            NotifyWanted,
         ];
         // In the order of their bytes, the first of which is 1; a test looks at each.
         let index = usize::from(byte).wrapping_sub(1);
@@ -455,11 +459,11 @@ mod tests {
 
     #[test]
     fn each_kind_has_the_byte_that_it_is_read_by() {
-        for byte in 1..=24 {
+        for byte in 1..=25 {
             assert_eq!(Kind::from_byte(byte).unwrap() as u8, byte);
         }
         assert_eq!(Kind::from_byte(0), Err(FrameError::Kind(0)));
-        assert_eq!(Kind::from_byte(25), Err(FrameError::Kind(25)));
+        assert_eq!(Kind::from_byte(26), Err(FrameError::Kind(26)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod hooks;
 mod mailbox;
 mod messages;
 mod pool;
+mod silence;
 mod spawning;
 mod stopping;
 

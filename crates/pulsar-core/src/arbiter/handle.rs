@@ -153,7 +153,7 @@ impl Arbiter {
         }
         let registry = node.registry.lock();
         let entry = registry.get(aid);
-        let told = entry.and_then(|entry| entry.told(Instant::now()));
+        let told = entry.and_then(|entry| entry.news(Instant::now()));
         if let Some((_, info)) = told {
             return Ok(info.clone());
         }

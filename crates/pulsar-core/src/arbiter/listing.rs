@@ -1,4 +1,5 @@
-//! Lists of actors: as of their last notifies, or, for tasks of this process, as they are. They wait for nobody.
+//! Lists of actors: as of their last notifies, or, for tasks of this process, as they are. They wait for nobody; who has
+//! not notified for a while is asked to, for the next list.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ fn list(node: &Node, picks: impl Fn(&Entry) -> bool) -> Vec<ActorStatus> {
 }
 
 fn status(entry: &Entry, now: Instant) -> ActorStatus {
-    let (told, task) = (entry.told(now), entry.task());
+    let (told, task) = (entry.news(now), entry.task());
     let mailbox = told.map(|(_, info)| info.mailbox);
     let system = told.and_then(|(_, info)| info.system);
     let notified_ago = told.map(|(ago, _)| ago);

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::{Keepers, Orphans, Pairs};
 use crate::placement::Abandoned;
 
-use pulsar_child::{Brood, LastWords, Memory, Templates};
+use pulsar_child::{Brood, LastWords, Looks, Memory, Templates};
 use pulsar_sys::Pid;
 use pulsar_wire::Aid;
 use tokio::runtime::Handle;
@@ -42,6 +42,8 @@ pub(crate) struct Master {
     pub(crate) memory: Arc<Memory>,
     /// The process from which children are forked.
     pub(crate) templates: Templates,
+    /// Whether processes sleep.
+    pub(crate) looks: Arc<Looks>,
     /// Who waits for an actor to end.
     pub(crate) words: LastWords,
     next_place: AtomicU32,
@@ -66,6 +68,7 @@ impl Master {
             keepers: Keepers::default(),
             memory: Arc::new(Memory::find()),
             templates: Templates::default(),
+            looks: Arc::default(),
             words: LastWords::default(),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),

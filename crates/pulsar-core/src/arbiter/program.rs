@@ -19,7 +19,7 @@ use super::start::{self, Start, StartError};
 use super::{Master, orphans, shutdown, signals};
 use crate::entry::Preload;
 use crate::link_policy::LinkPolicy;
-use crate::node::{Node, Timing, Upward, notify_period};
+use crate::node::{Node, Timing, Upward};
 use crate::{
     Anyone, Context, Error, EventLoop, Executor, Extra, OnStop, Overflow, Placement, Result, Role,
     entry,
@@ -30,6 +30,7 @@ use pulsar_actor::runtime::{
 };
 use pulsar_child::{RELAY, SetAside, exits, keep};
 use pulsar_link::open_seats;
+use pulsar_policy::notify_period;
 
 /// How long blocking jobs of the program may go on after its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);

@@ -11,13 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::tenure::{Tenure, spawn_error};
-use crate::node::{Node, notify_period};
-use crate::placement::{self, Commission, Standstill, Unlaunched, Vessel};
+use crate::node::Node;
+use crate::placement::{self, Commission, Unlaunched, Vessel};
 use crate::spawn::is_name;
 use crate::spawn_limits;
 use crate::{Cause, Executor, Placement, Role, SpawnError, SpawnParams};
 use pulsar_actor::runtime::{Behaviour, Hooks, Identity};
-use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
+use pulsar_child::Standstill;
+use pulsar_policy::{CHILD_EVENTS, ChildEvent, Decision, Oversight, notify_period};
 use pulsar_registry::Control;
 
 /// An actor that is wanted.
@@ -89,6 +90,7 @@ pub(crate) fn raise(node: &Arc<Node>, mut order: Order) -> Result<Raised, SpawnE
     let (to_ended, ended) = oneshot::channel();
     let overseer = Overseer {
         tenure,
+        control: control.clone(),
         vessel: None,
         stderr: Vec::new(),
         is_abandoned: false,
@@ -157,6 +159,8 @@ fn silence(node: &Node, spec: &SpawnParams) -> Duration {
 /// Oversees the life of a process or a thread.
 struct Overseer {
     tenure: Tenure,
+    /// Where its events come from.
+    control: mpsc::Sender<ChildEvent>,
     vessel: Option<Vessel>,
     /// The last lines of a process's standard error stream, where they are kept.
     stderr: Vec<String>,
@@ -178,14 +182,17 @@ impl Overseer {
             self.tenure.never_lived(SpawnError::Died { cause });
             return None;
         };
-        let timing = &self.tenure.node.timing;
-        let boot_timeout = order.spec.boot_timeout.unwrap_or(timing.boot_timeout);
+        let node = &self.tenure.node;
+        let boot_timeout = order.spec.boot_timeout.unwrap_or(node.timing.boot_timeout);
         let mut oversight = Oversight::new(
             birth.placement,
             Instant::now() + boot_timeout,
-            silence(&self.tenure.node, &order.spec),
+            silence(node, &order.spec),
             birth.exit_timeout,
         );
+        if let (Placement::Process, Some(master)) = (birth.placement, node.master()) {
+            oversight = oversight.looked_at(birth.notify_every, master.looks.from);
+        }
         let commission = Commission {
             birth,
             order,
@@ -297,6 +304,8 @@ impl Overseer {
                 .registry
                 .lock()
                 .noted(self.tenure.aid, info),
+            Decision::Look => self.look(),
+            Decision::Ask => vessel.want_notify(),
             Decision::Stop => {
                 self.tenure.node.registry.lock().stopping(self.tenure.aid);
                 vessel.stop();
@@ -309,12 +318,22 @@ impl Overseer {
         None
     }
 
+    fn look(&self) {
+        let master = self.tenure.node.master();
+        if let (Some(Vessel::Process { pid, .. }), Some(master)) = (&self.vessel, master) {
+            let control = Control::Overseer(self.control.clone());
+            // Of one that is reaped meanwhile the exit comes too: whatever was seen changes nothing.
+            let seen = move |asleep| control.offer(ChildEvent::Seen { asleep });
+            master.looks.want(*pid, seen);
+        }
+    }
+
     /// Says what the silent actor was busy with, before it is ended.
     async fn log_silence(&self) {
         let Some(vessel) = &self.vessel else {
             return;
         };
-        let Standstill { hold, state } = Standstill::of(vessel, self.tenure.node.master()).await;
+        let Standstill { hold, state } = vessel.standstill(&self.tenure.node).await;
         let (command, for_s) = match &hold {
             Some(hold) => (hold.what.as_str(), Some(tenths(hold.lasted))),
             None => ("none", None),

@@ -3,7 +3,6 @@
 
 mod abandoned;
 mod process;
-mod standstill;
 mod task;
 mod thread;
 
@@ -14,7 +13,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
+use pulsar_sys::occupation::now_us;
 use pulsar_sys::{Exit, Pid, Signal};
+use pulsar_wire::{Frame, Kind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -22,14 +24,13 @@ use crate::arbiter::{Hooking, Order};
 use crate::node::Node;
 use crate::{Cause, Context, DeadReason, Placement, SpawnError};
 use pulsar_actor::runtime::{Hooks, Identity, Life, Mailbox, Reports};
-use pulsar_child::{Confinement, Last, Stderr};
+use pulsar_child::{Confinement, Last, Standstill, Stderr};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 use pulsar_registry::Reached;
 
 pub(crate) use abandoned::Abandoned;
 pub(crate) use process::ChildIdentity;
-pub(crate) use standstill::Standstill;
 pub(crate) use task::raise_task;
 
 /// All that a placement needs to begin a life.
@@ -141,8 +142,28 @@ impl Vessel {
     /// Asks the actor to stop.
     pub(crate) fn stop(&self) {
         match self {
-            Self::Process { link, .. } => link.send_plain(pulsar_wire::Kind::Stop),
+            Self::Process { link, .. } => link.send_plain(Kind::Stop),
             Self::Thread(cx, _) => cx.stop(),
+        }
+    }
+
+    /// Asks a process actor to notify. Others do so by themselves.
+    pub(crate) fn want_notify(&self) {
+        if let Self::Process { link, .. } = self {
+            let since_us = now_us().to_le_bytes();
+            let body = Bytes::copy_from_slice(&since_us);
+            link.send_system(Frame::new(Kind::NotifyWanted, body));
+        }
+    }
+
+    /// Where it stands, as far as that can be seen.
+    pub(crate) async fn standstill(&self, node: &Node) -> Standstill {
+        match (self, node.master()) {
+            (Self::Process { pid, .. }, Some(master)) => {
+                Standstill::of_process(*pid, &master.brood).await
+            }
+            (Self::Process { .. }, None) => Standstill::default(),
+            (Self::Thread(cx, _), _) => Standstill::of_thread(cx.cell().occupation()),
         }
     }
 

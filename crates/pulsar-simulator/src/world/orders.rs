@@ -72,8 +72,7 @@ impl World {
             faults => LifePlan::draw(&mut self.chance, faults),
         };
         let timing = child.timing;
-        let (process, effects) =
-            Process::launch(timing.placement, plan, timing.silence, &mut self.coverage);
+        let (process, effects) = Process::launch(timing, plan, &mut self.coverage);
         let index = self.lives.len();
         let life = Life::new(member, process, timing, self.clock, self.now);
         self.trace
