@@ -7,10 +7,12 @@ use parking_lot::Mutex;
 use pulsar_sys::{Children, Exit, Pid, Signal, template};
 use tokio::sync::oneshot;
 
-/// To find one that has exited among so many children the kernel takes some tens of microseconds.
-const CROWD: usize = 1_000;
-/// Exits of which nothing but the signal tells may be learnt so much later, for each crowd of children: looking for any goes
-/// over all of them, and each of very many that end at once brings a signal.
+/// To find one that has exited among so many children the kernel takes a microsecond.
+const CROWD: usize = 64;
+/// So many are a great crowd.
+const GREAT_CROWD: usize = 1_000;
+/// Exits of which nothing but the signal tells may be learnt so much later, for each great crowd of children: looking for any
+/// goes over all of them, and each of very many that end at once brings a signal.
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The children of this process, each with somebody who is told of its exit. A process has one.
@@ -100,7 +102,7 @@ impl Brood {
 
     /// How long to wait before it is asked for any.
     pub(crate) fn look_pause(&self) -> Duration {
-        let crowds = self.children.lock().len() / CROWD;
+        let crowds = self.children.lock().len() / GREAT_CROWD;
         LOOK_PAUSE * u32::try_from(crowds.max(1)).unwrap_or(u32::MAX)
     }
 

@@ -13,6 +13,10 @@ use crate::pid::Pid;
 
 pub use crate::{exit::Exit, signal::Signal};
 
+/// Children that are looked for one after the other. The kernel goes over all that live for each of them, so that for more it
+/// costs less to ask for each child by its pid.
+const LOOKS: usize = 16;
+
 /// The pids of the processes that we made and have not reaped. Only those may be signalled.
 ///
 /// Use one for a process, on the thread that makes the children: a child that ends between its making and
@@ -95,13 +99,14 @@ impl Children {
     /// A stranger's child (one that another part of the program made) is left alone, unless this process is PID 1,
     /// which inherits orphans and must reap them: then strangers are reaped and dropped.
     ///
-    /// It costs one or two calls of the system for each that ended. If a stranger's child has ended and isn't waited
-    /// for, it costs one for each child of ours.
+    /// It costs one or two calls of the system for each that ended, and each of those goes over all children that live. If
+    /// many have ended, or a stranger's child that isn't waited for, it costs one for each child of ours instead.
     pub fn reap(&mut self) -> Vec<(Pid, Exit)> {
         let mut ended = Vec::new();
         self.looked = self.expected > 0;
         loop {
             match wait(Whom::Any, Then::Leave) {
+                Seen::Ended(_, _) if ended.len() == LOOKS => self.reap_each(&mut ended),
                 Seen::Ended(pid, _) if self.pids.contains(&pid) => {
                     ended.extend(self.reap_one(pid).map(|exit| (pid, exit)));
                 }
