@@ -4,7 +4,7 @@ use std::env;
 
 use pulsar_sys::inheritance::Namespaces;
 use pulsar_sys::template::{self, Seat, Side, Template, TemplateError};
-use pulsar_sys::{Inheritance, Pid};
+use pulsar_sys::{Inheritance, Pid, Survey, Surveyed};
 
 /// The way in which processes are made, for those who run the program: `template` or `exec`.
 const WAY_VARIABLE: &str = "PULSAR_SPAWN";
@@ -53,7 +53,9 @@ impl SetAside {
     ///
     /// It is none: this is the template's side, and its seat.
     pub fn fork() -> Result<Self, Seat> {
-        let (Ok(inheritance), namespaces) = (Inheritance::current(), Namespaces::current()) else {
+        let surveyed = Survey::begin().and_then(|survey| survey.look());
+        let (Ok(Surveyed { inheritance, .. }), namespaces) = (surveyed, Namespaces::current())
+        else {
             let why = "what children inherit is not told by the system";
             return Ok(Self::None(why));
         };

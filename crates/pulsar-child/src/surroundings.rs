@@ -76,7 +76,9 @@ impl Surroundings {
         if let Some(alone) = forked
             && INHERITED.get() == Some(&environment)
         {
-            alone.set_variable(MARK.as_ref(), mark.as_ref());
+            if !alone.set_reserved(mark.as_ref()) {
+                alone.set_variable(MARK.as_ref(), mark.as_ref());
+            }
             return Ok(boot::apply_place(&rest));
         }
         rest.environment = marked(postcard::from_bytes(&environment)?, mark);
@@ -106,7 +108,7 @@ pub fn settle() {
     // There is a place for the mark.
     world.environment.retain(|(name, _)| name != MARK);
     world.environment.push((MARK.into(), OsString::new()));
-    if boot::apply(&world).is_empty() {
+    if boot::apply(&world).is_empty() && boot::reserve_variable(MARK.as_ref()).is_ok() {
         let _ = INHERITED.set(environment);
     }
 }

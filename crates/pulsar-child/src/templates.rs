@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use pulsar_sys::template::{self, Answer, Answers, Template, Ticket};
-use pulsar_sys::{ExecSpec, Exit, Inheritance, Pid, Signal, usage};
+use pulsar_sys::{ExecSpec, Exit, Inheritance, Pid, Signal, Survey, Surveyed, usage};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot, watch};
@@ -197,7 +197,9 @@ fn wait_before(early_ends: u32) -> Duration {
 
 /// By exec: the arbiter's process has threads by now.
 fn make_another() -> io::Result<(Template, Inheritance)> {
-    let (inheritance, world) = Inheritance::with_world()?;
+    let Surveyed {
+        inheritance, world, ..
+    } = Survey::begin()?.look()?;
     let spec = ExecSpec {
         environment: world.environment,
         program_name: std::env::args_os()
@@ -256,8 +258,8 @@ struct Sent {
 
 impl Ordered {
     /// The same if the fork inherits this; else nothing, and the template is made anew.
-    pub fn if_inherits(self, templates: &Templates, inheritance: Inheritance) -> Option<Self> {
-        if self.desk.inheritance == inheritance {
+    pub fn if_inherits(self, templates: &Templates, inheritance: &Inheritance) -> Option<Self> {
+        if self.desk.inheritance == *inheritance {
             return Some(self);
         }
         templates.outdated(&self.desk);

@@ -2,20 +2,23 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io::Write;
+use std::future::Future;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use pulsar_sys::boot::{Errand, SingleThread};
 use pulsar_sys::template::{Seat, Served};
-use pulsar_sys::{BootSocket, CodeOffset, boot, descriptors, occupation, trusting};
-use pulsar_wire::{Aid, BootRecord, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
-use tokio::net::UnixStream;
+use pulsar_sys::{BootSocket, Build, CodeOffset, boot, occupation, trusting};
+use pulsar_wire::{Aid, BootRecord, Frame, Incarnation, Kind};
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::arbiter::orphans;
@@ -26,19 +29,15 @@ use crate::link_policy::LinkPolicy;
 use crate::node::{Node, Timing, Upward};
 use crate::placement::ChildIdentity;
 use crate::ways::Ways;
-use crate::{Cause, Context, Error, EventLoop, Result, Role};
+use crate::{Cause, Context, Error, EventLoop, Result, Role, SpawnError};
 use pulsar_actor::runtime::{
     Behaviour, Hooks, Identity, Life, Mailbox, Reports, Wanted, drives, own_thread, patrol,
 };
 use pulsar_child::LogConfig;
 use pulsar_child::{Letter, MARK, SetAside, Surroundings, Way, settle};
 use pulsar_link::payload::{NATIVE, decode, encode};
-use pulsar_link::{Arrivals, Begun, Body, Link, LinkHandler, pump};
+use pulsar_link::{Arrivals, Begun, Body, Link, LinkHandler, Opening, pump};
 
-/// The boot record is there before the child is, and the word to go on soon after: what takes longer than this never comes.
-const BOOT_RECORD_TIMEOUT: Duration = Duration::from_secs(30);
-/// The room for one read of the boot record.
-const BOOT_PIECE_BYTES: usize = 4 << 10;
 /// How long the last word may take to leave, at most, and as a part of the exit timeout: what is
 /// left of that when the drain timeout is over has room for it.
 const LAST_WORD_TIMEOUT: Duration = Duration::from_millis(300);
@@ -66,13 +65,15 @@ pub fn enter(preload: Option<Preload>) {
 /// The part of the entry that is for children: elsewhere it does nothing.
 pub fn enter_child(preload: Option<Preload>) {
     if let Some(socket) = boot::take() {
-        end(socket.map_err(Error::from).and_then(|socket| {
-            preload.map_or(Ok(()), |preload| preload())?;
-            match socket.errand {
-                Errand::Actor => run(socket, None),
-                Errand::Template => serve(Seat::of(socket)?),
-            }
-        }));
+        end(socket
+            .map_err(Error::from)
+            .and_then(|socket| match socket.errand {
+                Errand::Actor => load(preload).and_then(|()| run(socket, None)),
+                Errand::Template => {
+                    let seat = Seat::of(socket).map_err(Error::from);
+                    leave(seat.and_then(|seat| serve(seat, preload)))
+                }
+            }));
     }
 }
 
@@ -91,10 +92,7 @@ pub fn mark(by_default: Option<Way>, preload: Option<Preload>) {
 
 /// Forks the template process. In the template it does not return.
 fn set_aside(preload: Option<Preload>) -> SetAside {
-    SetAside::fork().unwrap_or_else(|seat| {
-        let preloaded = preload.map_or(Ok(()), |preload| preload());
-        end(preloaded.and_then(|()| serve(seat)))
-    })
+    SetAside::fork().unwrap_or_else(|seat| leave(serve(seat, preload)))
 }
 
 /// What the entry has set aside, for the arbiter: once.
@@ -114,23 +112,35 @@ pub(crate) fn is_marked() -> bool {
     reason = "a child ends here: it must not reach the user's main"
 )]
 fn end(lived: Result<i32>) -> ! {
-    let code = match lived {
-        Ok(code) => code,
-        Err(error) => {
-            let why = error.one_line();
-            // Nobody may be reading: the exit code says it too.
-            let _ = writeln!(
-                std::io::stderr(),
-                "pulsar: this process cannot become an actor: {why}"
-            );
-            EXIT_NO_PART
-        }
-    };
-    std::process::exit(code)
+    std::process::exit(exit_code(lived))
+}
+
+/// The end of a template, and of each process that was forked from it. What they have of functions that are to run at an
+/// exit are the template's; and to run those, and to tear down what the kernel takes back at once, would be a good part of
+/// what the end of a process costs.
+fn leave(lived: Result<i32>) -> ! {
+    boot::leave(exit_code(lived))
+}
+
+/// The exit code; says on stderr why a process has not become an actor.
+fn exit_code(lived: Result<i32>) -> i32 {
+    lived.unwrap_or_else(|error| {
+        let why = error.one_line();
+        // Nobody may be reading: the exit code says it too.
+        let _ = writeln!(
+            io::stderr(),
+            "pulsar: this process cannot become an actor: {why}"
+        );
+        EXIT_NO_PART
+    })
 }
 
 /// The life of a template, and of each process that is forked from it; its exit code.
-fn serve(seat: Seat) -> Result<i32> {
+fn serve(mut seat: Seat, preload: Option<Preload>) -> Result<i32> {
+    // What a loop has of signals takes six pages of memory: so forks have it in common until they write to it. Before what
+    // is preloaded, which may have a loop for a while as well.
+    seat.begin_for_clones(new_loop)?;
+    load(preload)?;
     // Here, so that its forks need not.
     raise_oom_score();
     boot::ignore_terminal_signals();
@@ -151,6 +161,22 @@ fn warm_up() {
     let written = encode(NATIVE, &LinkPolicy::default()).unwrap_or_default();
     let _ = decode::<LinkPolicy>(NATIVE, &written);
     let _ = CodeOffset::of(warm_up as fn());
+    Build::settle();
+    // A fork that says nothing on it has only to see that.
+    let _ = io::stdout().flush();
+}
+
+fn load(preload: Option<Preload>) -> Result<()> {
+    preload.map_or(Ok(()), |preload| preload())
+}
+
+/// While it sleeps, the arbiter sees that, and need not wake it to hear that it lives.
+fn new_loop() -> io::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(occupation::fall_asleep)
+        .on_thread_unpark(occupation::wake_up)
+        .build()
 }
 
 fn raise_oom_score() {
@@ -166,39 +192,61 @@ fn run(socket: BootSocket, forked: Option<SingleThread>) -> Result<i32> {
         raise_oom_score();
         boot::ignore_terminal_signals();
     }
-    // While it sleeps, the arbiter sees that, and need not wake it to hear that it lives.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .on_thread_park(occupation::fall_asleep)
-        .on_thread_unpark(occupation::wake_up)
-        .build()?;
-    let Some(mut received) = receive(&socket)? else {
+    let runtime = new_loop()?;
+    let event_loop = EventLoop::from(runtime.handle().clone());
+    let (_seat, _patrolled) = (drives(&event_loop), patrol(&event_loop));
+    let Some(told) = listen(&socket, forked.as_ref())? else {
         // Nobody wants this process any more.
         return Ok(0);
     };
-    let identity: ChildIdentity = decode(NATIVE, &received.record.identity)?;
-    let surroundings = Surroundings::read(&received.record.world).map_err(Error::from)?;
-    let warnings = surroundings.apply(&orphans::mark(&identity.birth), forked.as_ref())?;
-    let log: Option<LogConfig> = decode(NATIVE, &received.record.log)?;
+    // Boxed, here and below: the loop moves what it is given from frame to frame, and each would have pages of the stack.
+    let cause = runtime.block_on(Box::pin(live(socket, told)))?;
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    Ok(code_of(&cause))
+}
+
+/// What a child was told before its loop ran.
+struct Told {
+    opening: Opening,
+    identity: ChildIdentity,
+    log: Option<LogConfig>,
+}
+
+/// Reads what the arbiter has to tell, makes this process what it is to be, and waits for the word to go on. `None` if nobody
+/// wants it any more.
+// What it has on the stack is no more when the loop runs: each page below that would be one that the process goes on having.
+#[inline(never)]
+fn listen(socket: &BootSocket, forked: Option<&SingleThread>) -> Result<Option<Box<Told>>> {
+    let Some(mut opening) = Opening::receive(&socket.link)? else {
+        return Ok(None);
+    };
+    let identity: ChildIdentity = decode(NATIVE, &opening.record.identity)?;
+    let surroundings = Surroundings::read(&opening.record.world).map_err(Error::from)?;
+    let warnings = surroundings.apply(&orphans::mark(&identity.birth), forked)?;
+    let log: Option<LogConfig> = decode(NATIVE, &opening.record.log)?;
     if let Some(log) = &log {
         log.init();
     }
     for warning in warnings {
         tracing::warn!(warning, "the world of this process is not as it should be");
     }
-    let event_loop = EventLoop::from(runtime.handle().clone());
-    let (_seat, _patrolled) = (drives(&event_loop), patrol(&event_loop));
-    received.await_go(&socket)?;
+    // Its limits are set then. What follows that word stays.
+    if opening.next_byte(&socket.link)? != Letter::GO {
+        return Err(Error::msg(
+            "what follows the boot record is not the word to go on",
+        ));
+    }
     // From here on it is no fork that nobody knows of: who looks for those, or for orphans, sees that.
     show(&identity.birth, forked.is_some());
     // To the limit that it is to have.
     if let Err(error) = boot::raise_open_files() {
         tracing::debug!(%error, "limit of open files stays as it is");
     }
-    // Boxed, here and below: the loop moves what it is given from frame to frame, and each would have pages of the stack.
-    let cause = runtime.block_on(Box::pin(live(socket, received, identity, log)))?;
-    runtime.shutdown_timeout(Duration::from_millis(100));
-    Ok(exit_code(&cause))
+    Ok(Some(Box::new(Told {
+        opening,
+        identity,
+        log,
+    })))
 }
 
 /// Has tools show the process by the name of its actor; a fork, as they show one that was executed: by its arguments and its
@@ -219,7 +267,7 @@ fn show(birth: &Identity, is_forked: bool) {
     }
 }
 
-fn exit_code(cause: &Cause) -> i32 {
+fn code_of(cause: &Cause) -> i32 {
     match cause {
         Cause::Normal | Cause::Stopped => 0,
         Cause::Panic(_) => EXIT_PANIC,
@@ -227,111 +275,48 @@ fn exit_code(cause: &Cause) -> i32 {
     }
 }
 
-/// What came over the link before the loop ran.
-struct Received {
-    record: BootRecord,
-    /// Those that the record names.
-    fds: Vec<OwnedFd>,
-    /// Those of what is shared with the behaviour.
-    shared: Vec<OwnedFd>,
-    /// The beginning of what follows: the arbiter may already send to this actor.
-    rest: Begun,
-}
-
-impl Received {
-    /// Waits until this process may go on: its limits are set then. What follows that word stays.
-    fn await_go(&mut self, socket: &BootSocket) -> Result<()> {
-        let rest = &mut self.rest;
-        if rest.bytes.is_empty() {
-            let mut chunk = [0; 512];
-            let read = read_some(socket, &mut chunk, &mut rest.descriptors, &mut rest.lost)?;
-            if read == 0 {
-                return Err(ended_early());
-            }
-            rest.bytes.extend_from_slice(&chunk[..read]);
-        }
-        match rest.bytes.get_u8() {
-            Letter::GO => Ok(()),
-            _ => Err(Error::msg(
-                "what follows the boot record is not the word to go on",
-            )),
-        }
-    }
-}
-
-/// Reads some bytes, none at the end, and the descriptors that come with them; counts reads that have lost some.
-fn read_some(
-    socket: &BootSocket,
-    piece: &mut [u8],
-    fds: &mut Vec<OwnedFd>,
-    lost: &mut usize,
-) -> Result<usize> {
-    let received = descriptors::recv_with_descriptors(&socket.link, piece, fds)?;
-    *lost += usize::from(received.lost_descriptors);
-    Ok(received.bytes)
-}
-
-fn ended_early() -> Error {
-    Error::msg("the arbiter has gone before this process could begin")
-}
-
-/// Reads the boot record and the descriptors that come with it. `None` if the link ends before: the process was made for a
-/// spawn that has come to nothing.
-fn receive(socket: &BootSocket) -> Result<Option<Received>> {
-    socket.link.set_read_timeout(Some(BOOT_RECORD_TIMEOUT))?;
-    let decoder = FrameDecoder::new(MAX_FRAME_BYTES);
-    let (mut buffer, mut fds, mut lost) = (BytesMut::new(), Vec::new(), 0);
-    let frame: Frame = loop {
-        // Most records fit at once. Of a larger one each piece costs a call; more room would cost each child its pages.
-        let begun = buffer.len();
-        buffer.resize(begun + BOOT_PIECE_BYTES, 0);
-        let read = read_some(socket, &mut buffer[begun..], &mut fds, &mut lost)?;
-        buffer.truncate(begun + read);
-        if buffer.is_empty() {
-            return Ok(None);
-        }
-        if read == 0 {
-            return Err(ended_early());
-        }
-        if let Some(frame) = decoder.decode(&mut buffer)? {
-            break frame;
-        }
+async fn live(socket: BootSocket, told: Box<Told>) -> Result<Cause> {
+    let Alive {
+        cx,
+        link,
+        reports,
+        pump,
+        life,
+    } = come_alive(socket, told)?;
+    let cause = match life {
+        Ok(life) => life.await,
+        Err(mistake) => Cause::Failed(mistake.to_string()),
     };
-    if frame.kind != Kind::Boot {
-        return Err(Error::msg("the first frame is no boot record"));
-    }
-    let record = BootRecord::decode(frame.body)?;
-    let (all, named) = (usize::from(frame.descriptors), record.descriptors.len());
-    if all > fds.len() || named > all {
-        return Err(Error::msg("the boot record came without its descriptors"));
-    }
-    // The others belong to frames behind it.
-    let descriptors = fds.split_off(all);
-    let shared = fds.split_off(named);
-    Ok(Some(Received {
-        record,
-        fds,
-        shared,
-        rest: Begun {
-            bytes: buffer,
-            descriptors,
-            lost,
-        },
-    }))
+    say_end(&cx, &link, &reports, &cause).await;
+    let _ = timeout(last_word(&cx), pump).await;
+    Ok(cause)
 }
 
-async fn live(
-    socket: BootSocket,
-    received: Received,
-    identity: ChildIdentity,
-    log: Option<LogConfig>,
-) -> Result<Cause> {
-    let Received {
+/// An actor whose process has begun.
+struct Alive {
+    cx: Context,
+    link: Arc<Link>,
+    reports: Reports,
+    pump: JoinHandle<()>,
+    /// Its whole life; or why it cannot be what it was to be.
+    life: Result<Pin<Box<dyn Future<Output = Cause> + Send>>, SpawnError>,
+}
+
+/// On the loop: makes the actor of what was told, says hello, and begins to speak with the arbiter.
+// As with `listen`.
+#[inline(never)]
+fn come_alive(socket: BootSocket, told: Box<Told>) -> Result<Alive> {
+    let Told {
+        opening,
+        identity,
+        log,
+    } = *told;
+    let Opening {
         record,
-        fds,
+        named,
         shared,
         rest,
-    } = received;
+    } = opening;
     // The rest of the record is let go of: it lies in one buffer with what the link goes on to read into.
     let (timing, links): (Timing, LinkPolicy) = decode(NATIVE, &record.timing)?;
     let BootRecord {
@@ -348,12 +333,8 @@ async fn live(
         places: Mutex::new(identity.places),
         ways: Ways::default(),
     };
-    let node = Arc::new(Node::new(
-        aid,
-        first_task(identity.birth.incarnation),
-        timing,
-        upward,
-    ));
+    let first = first_task(identity.birth.incarnation);
+    let node = Arc::new(Node::new(aid, first, timing, upward));
     if let Some(log) = log {
         let _ = node.log.set(log);
     }
@@ -365,7 +346,7 @@ async fn live(
     };
     let (capacity, overflow) = (identity.mailbox_capacity, identity.overflow);
     let mailbox = Mailbox::new(hooks.kind, capacity, overflow);
-    let descriptors: HashMap<_, _> = descriptors.into_iter().zip(fds).collect();
+    let descriptors: HashMap<_, _> = descriptors.into_iter().zip(named).collect();
     let cx = Context::new(
         identity.birth.into(),
         hooks.kind,
@@ -377,25 +358,38 @@ async fn live(
     own_thread(cx.clone());
     occupation::show(cx.cell().occupation());
     stop_on_term(&cx)?;
-    tell_before_abort(Arc::clone(&link), socket.link.as_fd().try_clone_to_owned()?);
+    tell_before_abort(&link, socket.link.as_fd())?;
     // Before the link is read: the first thing that the arbiter hears is the hello.
     let wanted = Arc::default();
     let reports = Reports::Link(Arc::clone(&link), Arc::clone(&wanted));
     reports.hello(&cx);
     let handler = FromArbiter {
-        node: Arc::clone(&node),
+        node,
         cx: cx.clone(),
         wanted,
         arrivals: Arc::default(),
     };
     let pump = tokio::spawn(Box::pin(speak(handler, Arc::clone(&link), socket, rest)));
-    let cause = match mistake {
-        None => host(&cx, Life::new(cx.clone(), hooks, reports.clone())).await,
-        Some(error) => Cause::Failed(error.to_string()),
+    let life = match mistake {
+        None => Ok(begin_life(&cx, hooks, reports.clone())),
+        Some(error) => Err(error),
     };
-    say_end(&cx, &link, &reports, &cause).await;
-    let _ = timeout(last_word(&cx), pump).await;
-    Ok(cause)
+    Ok(Alive {
+        cx,
+        link,
+        reports,
+        pump,
+        life,
+    })
+}
+
+#[inline(never)]
+fn begin_life(
+    cx: &Context,
+    hooks: Hooks,
+    reports: Reports,
+) -> Pin<Box<dyn Future<Output = Cause> + Send>> {
+    Box::pin(host(cx, Life::new(cx.clone(), hooks, reports)))
 }
 
 /// The actor has ended: its manager is told, after all that it owes.
@@ -445,15 +439,11 @@ fn stop_on_term(cx: &Context) -> Result<()> {
 async fn speak(handler: FromArbiter, link: Arc<Link>, socket: BootSocket, begun: Begun) {
     let cx = handler.cx.clone();
     let stream = socket.link;
-    let nonblocking = stream.set_nonblocking(true);
-    let stream = match nonblocking.and_then(|()| UnixStream::from_std(stream)) {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::error!(%error, "link to the arbiter cannot be used");
-            link.end(&Cause::Unknown);
-            return cx.stop();
-        }
-    };
+    if let Err(error) = stream.set_nonblocking(true) {
+        tracing::error!(%error, "link to the arbiter cannot be used");
+        link.end(&Cause::Unknown);
+        return cx.stop();
+    }
     let reason = pump(&link, stream, begun, &handler).await;
     tracing::debug!(%reason, "link to the arbiter ended");
     link.end(&Cause::Unknown);

@@ -15,7 +15,7 @@ const TASKS_SHARE: f64 = 0.04;
 
 /// Lives the life of the actor that owns the current loop. When that is asked to stop, or ends,
 /// the task actors on its loop are stopped too.
-pub(crate) fn host(cx: &Context, life: Life) -> impl Future<Output = Cause> {
+pub(crate) fn host(cx: &Context, life: Life) -> impl Future<Output = Cause> + use<> {
     let owner = cx.clone();
     let tasks = tokio::spawn(async move {
         owner.stop_asked().await;

@@ -4,7 +4,8 @@
 //! (`panic = "abort"`), nothing of the actor runs after the panic hook: so that writes, by itself,
 //! what the lifecycle would have said.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,18 +19,23 @@ use crate::{Cause, panic_message};
 /// How long a manager that does not read is waited for before the process aborts.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// From now on a panic that aborts this process is told over `link` before, by way of
-/// `descriptor`, a duplicate of the link's own. Panics that unwind are left to those who catch
-/// them.
-pub(crate) fn tell_before_abort(link: Arc<Link>, descriptor: OwnedFd) {
+/// From now on a panic that aborts this process is told over `link` before, by way of a duplicate of its `descriptor`.
+/// Panics that unwind are left to those who catch them.
+///
+/// # Errors
+///
+/// If there is no descriptor left for the duplicate.
+pub(crate) fn tell_before_abort(link: &Arc<Link>, descriptor: BorrowedFd<'_>) -> io::Result<()> {
     if !cfg!(panic = "abort") {
-        return;
+        return Ok(());
     }
+    let (link, descriptor) = (Arc::clone(link), descriptor.try_clone_to_owned()?);
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         before(panic);
         tell(&link, &descriptor, panic);
     }));
+    Ok(())
 }
 
 fn tell(link: &Link, descriptor: &OwnedFd, panic: &PanicHookInfo<'_>) {

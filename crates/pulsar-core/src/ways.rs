@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,6 @@ use parking_lot::Mutex;
 use pulsar_actor::runtime::VERDICT_TIMEOUT;
 use pulsar_link::{Arrivals, Begun, Link, LinkHandler, Peers, pump};
 use pulsar_wire::{Aid, Frame, Incarnation, Kind};
-use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
@@ -169,17 +168,11 @@ impl Node {
             tracing::warn!(peer = %host, "one more link to the same process refused");
             return Ok(());
         }
-        let stream = StdUnixStream::from(descriptor);
-        let stream = stream
-            .set_nonblocking(true)
-            .and_then(|()| UnixStream::from_std(stream));
-        let stream = match stream {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::error!(peer = %host, %error, "direct link cannot be used");
-                return Ok(());
-            }
-        };
+        let stream = UnixStream::from(descriptor);
+        if let Err(error) = stream.set_nonblocking(true) {
+            tracing::error!(peer = %host, %error, "direct link cannot be used");
+            return Ok(());
+        }
         // One of the two, whichever it is.
         let makes = self.here.place() < host.place();
         let link = self.links.lock().apply(Link::direct(host, life), makes);

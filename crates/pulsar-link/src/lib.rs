@@ -18,7 +18,8 @@
 //! * `credit`: how many messages may be on their way to one actor; [`Receipt`]: gives the credit
 //!   back where they arrive; [`Arrivals`]: those that wait there for room.
 //! * [`Peers`]: the direct links of one process, and whose [turn](TurnGuard) it is to seek another.
-//! * [`pump`]: moves the bytes; [`CloseReason`]: why it stopped.
+//! * [`pump`]: moves the bytes; [`CloseReason`]: why it stopped. [`Opening`]: what is read before it runs, where a process
+//!   is born on the link.
 //! * [`payload`]: values on their way: as they are in one process, as a [`Body`] between two.
 //! * [`SharedBytes`]: large values, which are [passed](Passed) beside the bytes of a body;
 //!   `side_table`: where serde meets them.
@@ -40,6 +41,7 @@ mod key;
 mod line;
 mod link;
 mod mapped;
+mod opening;
 mod outbox;
 mod passed;
 pub mod payload;
@@ -69,6 +71,7 @@ pub use body::Body;
 pub use credit::WINDOW;
 pub use line::{Line, Place};
 pub use link::Link;
+pub use opening::{Opening, OpeningError};
 pub use passed::Passed;
 pub use peers::Peers;
 pub use pump::{Begun, CloseReason, LinkHandler, pump};

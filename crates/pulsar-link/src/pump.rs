@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -9,7 +10,6 @@ use bytes::BytesMut;
 use pulsar_ring::Corrupt;
 use pulsar_sys::descriptors::send_with_descriptors;
 use pulsar_wire::{Frame, FrameError, Kind};
-use tokio::net::UnixStream;
 
 use crate::Link;
 use crate::inbox::{Inbox, is_gone};
@@ -80,8 +80,8 @@ pub enum CloseReason {
 }
 
 /// Runs until the link ends. All that the peer had sent before its end is handled first: the
-/// end of the stream comes after its last byte, and the rings are read to their end then. The stream is
-/// closed with it.
+/// end of the stream comes after its last byte, and the rings are read to their end then. The stream, which
+/// does not block, is closed with it.
 pub async fn pump(
     link: &Arc<Link>,
     stream: UnixStream,

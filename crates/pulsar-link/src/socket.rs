@@ -3,12 +3,12 @@
 use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use pulsar_sys::descriptors::{Received, recv_with_descriptors};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::net::UnixStream;
 use tokio::time::sleep;
 
 use crate::queue::Waits;
@@ -26,12 +26,13 @@ const EMPTIED_BY_SHORT_READ: bool = cfg!(target_os = "linux");
 pub(crate) struct Socket(AsyncFd<OwnedFd>);
 
 impl Socket {
+    /// The stream does not block.
+    ///
     /// # Errors
     ///
     /// The system's.
     pub(crate) fn new(stream: UnixStream) -> io::Result<Self> {
-        let descriptor = OwnedFd::from(stream.into_std()?);
-        register(descriptor, Interest::READABLE).map(Self)
+        register(stream.into(), Interest::READABLE).map(Self)
     }
 
     /// Reads what there is, with the descriptors that came with it.
@@ -116,7 +117,6 @@ impl AsFd for Socket {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixStream as Stream;
     use std::time::Duration;
 
     use futures_util::FutureExt;
@@ -142,9 +142,9 @@ mod tests {
     #[tokio::test]
     async fn what_lies_behind_descriptors_is_read_and_so_is_the_end() {
         let (near, far) = UnixStream::pair().unwrap();
-        let far = far.into_std().unwrap();
+        near.set_nonblocking(true).unwrap();
         let socket = Socket::new(near).unwrap();
-        let (passed, _) = Stream::pair().unwrap();
+        let (passed, _) = UnixStream::pair().unwrap();
         for _ in 0..3 {
             // All of it is there before any is read.
             send_with_descriptors(&far, b"one", &[]).unwrap();
@@ -169,6 +169,7 @@ mod tests {
     #[tokio::test]
     async fn a_socket_that_a_read_has_emptied_is_not_asked_once_more() {
         let (near, far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
         let socket = Socket::new(near).unwrap();
         send_with_descriptors(&far, b"one", &[]).unwrap();
         let mut descriptors = Vec::new();

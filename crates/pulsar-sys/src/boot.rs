@@ -20,10 +20,12 @@ use rustix::io::FdFlags;
 use crate::{pid::Pid, platform};
 
 pub use crate::{
+    leave::leave,
     limits::{
         ignore_broken_pipes, ignore_terminal_signals, name_process, raise_oom_score,
         raise_open_files,
     },
+    reserved::reserve_variable,
     single_thread::{NotSingleThread, SingleThread},
     title::retitle,
     world::{World, apply, apply_alone, apply_place},

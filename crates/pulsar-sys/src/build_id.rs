@@ -1,10 +1,16 @@
 //! The identity of the running executable.
 
-use std::{fmt, fs, io, os::unix::fs::MetadataExt};
+use std::{fmt, fs::File, io, os::unix::fs::MetadataExt, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{fnv::fnv128, platform};
+
+/// The bytes of what it is made of.
+pub(crate) const FACTS: usize = 40;
+
+/// What a template has found for its clones.
+static SETTLED: OnceLock<Build> = OnceLock::new();
 
 /// Identity of the executable that a process runs: equal in two processes of one host if they run the same file.
 ///
@@ -25,8 +31,24 @@ impl Build {
     ///
     /// If the system doesn't tell about the executable, for example because `/proc` isn't mounted.
     pub fn current() -> io::Result<Self> {
-        let file = fs::metadata(platform::executable()?)?;
-        let mut bytes = [0; 40];
+        match SETTLED.get() {
+            Some(settled) => Ok(*settled),
+            None => Ok(Self::by(&Self::facts(&platform::open_executable()?)?)),
+        }
+    }
+
+    /// In a template: finds the build once, for all of its clones. Whoever asks the template sees by its
+    /// [`Inheritance`](crate::Inheritance) whether that is still the build of now.
+    pub fn settle() {
+        if let Ok(build) = Self::current() {
+            let _ = SETTLED.set(build);
+        }
+    }
+
+    /// What the build of an executable is made of.
+    pub(crate) fn facts(executable: &File) -> io::Result<[u8; FACTS]> {
+        let file = executable.metadata()?;
+        let mut bytes = [0; FACTS];
         let facts = [
             file.dev(),
             file.ino(),
@@ -37,7 +59,11 @@ impl Build {
         for (place, fact) in bytes.chunks_exact_mut(8).zip(facts) {
             place.copy_from_slice(&fact.to_le_bytes());
         }
-        Ok(Self(fnv128(&bytes)))
+        Ok(bytes)
+    }
+
+    pub(crate) fn by(facts: &[u8; FACTS]) -> Self {
+        Self(fnv128(facts))
     }
 }
 

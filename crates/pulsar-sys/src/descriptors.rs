@@ -88,19 +88,21 @@ pub fn recv_with_descriptors(
             result => break result?,
         }
     };
-    // Own them first, so that an error closes them.
-    let mut arrived = Vec::new();
+    // Owned first, so that an error closes them.
+    let before = received.len();
     for data in control.drain() {
         if let RecvAncillaryMessage::ScmRights(descriptors) = data {
-            arrived.extend(descriptors);
+            received.extend(descriptors);
         }
     }
     let lost_descriptors = message.flags.contains(ReturnFlags::CTRUNC);
     if lost_descriptors {
-        arrived.clear();
+        received.truncate(before);
     }
-    platform::close_on_exec(&arrived)?;
-    received.append(&mut arrived);
+    if let Err(error) = platform::close_on_exec(&received[before..]) {
+        received.truncate(before);
+        return Err(error);
+    }
     Ok(Received {
         bytes: message.bytes,
         lost_descriptors,

@@ -1,12 +1,19 @@
 //! What a process hands on to its children without saying so.
 
-use std::{fs, io, os::unix::fs::MetadataExt};
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+};
 
 use rustix::process::{Resource, getpriority_process, getrlimit};
 
 use crate::{
+    build_id::{Build, FACTS},
     fnv::fnv128,
-    status::{Status, read_all},
+    pid::Pid,
+    platform,
+    status::{Status, read_again},
     world::World,
 };
 
@@ -50,36 +57,72 @@ const NAMESPACES: [&str; 8] = [
     "uts",
 ];
 
-/// A digest of what a process hands on to its children beside its [`World`]: user and groups, privileges, limits, session
-/// and process group, niceness, processors, root directory and control group.
+/// What a process hands on to its children beside its [`World`]: user and groups, privileges, limits, session and process
+/// group, niceness, processors, root directory, control group and the program's file.
 ///
 /// A template's clones inherit the *template's*. So whoever asks it compares its own of now with that of when the template
 /// was made, and makes another where they differ.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Inheritance(u128);
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Inheritance(Vec<u8>);
 
-impl Inheritance {
-    /// That of this process now, and its world. It costs some tens of microseconds.
+/// What a process hands on to its children, at one moment.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    /// What it hands on without saying so.
+    pub inheritance: Inheritance,
+    /// What it tells them.
+    pub world: World,
+    /// What they are built from.
+    pub build: Build,
+}
+
+/// What a process looks at to see what it hands on to its children: it keeps the kernel's files open, since to find them
+/// costs more than to read them. Three descriptors.
+#[derive(Debug)]
+pub struct Survey {
+    pid: Pid,
+    status: File,
+    /// Nothing on a system without control groups, which has none to change.
+    groups: Option<File>,
+    executable: File,
+}
+
+impl Survey {
+    /// Opens the files of this process.
     ///
     /// # Errors
     ///
     /// If `/proc` doesn't tell.
-    pub fn with_world() -> io::Result<(Self, World)> {
-        let status = Status::read()?;
-        Ok((Self::by(&status)?, World::by(&status)?))
+    pub fn begin() -> io::Result<Self> {
+        Ok(Self {
+            pid: Pid::current(),
+            status: File::open("/proc/self/status")?,
+            groups: File::open("/proc/self/cgroup").ok(),
+            executable: platform::open_executable()?,
+        })
     }
 
-    /// That of this process now.
+    /// Looks. It costs some tens of microseconds.
     ///
     /// # Errors
     ///
-    /// If `/proc` doesn't tell.
-    pub fn current() -> io::Result<Self> {
-        Self::by(&Status::read()?)
+    /// If `/proc` doesn't tell, or this process is a fork of the one that has begun.
+    pub fn look(&self) -> io::Result<Surveyed> {
+        if Pid::current() != self.pid {
+            let message = "the files are those of the process that this one was forked from";
+            return Err(io::Error::other(message));
+        }
+        let status = Status::again(&self.status)?;
+        let executable = Build::facts(&self.executable)?;
+        Ok(Surveyed {
+            inheritance: self.inheritance(&status, &executable)?,
+            world: World::by(&status)?,
+            build: Build::by(&executable),
+        })
     }
 
-    fn by(status: &Status) -> io::Result<Self> {
-        let mut facts = Vec::with_capacity(1_024);
+    fn inheritance(&self, status: &Status, executable: &[u8; FACTS]) -> io::Result<Inheritance> {
+        let mut facts = Vec::with_capacity(2_048);
         for line in status.lines(&INHERITED) {
             facts.extend_from_slice(line.as_bytes());
         }
@@ -101,9 +144,11 @@ impl Inheritance {
         let root = rustix::fs::stat("/")?;
         note(root.st_dev);
         note(root.st_ino);
-        // A system without control groups has none to change.
-        facts.extend(read_all("/proc/self/cgroup").unwrap_or_default());
-        Ok(Self(fnv128(&facts)))
+        facts.extend_from_slice(executable);
+        if let Some(groups) = &self.groups {
+            facts.extend(read_again(groups)?);
+        }
+        Ok(Inheritance(facts))
     }
 }
 
@@ -128,14 +173,37 @@ impl Namespaces {
 mod tests {
     use std::process::Command;
 
+    use rustix::process::{Rlimit, setrlimit};
+
     use super::*;
 
     #[test]
     fn it_stays_the_same_while_nothing_changes() {
-        let (first, world) = Inheritance::with_world().unwrap();
-        assert_eq!(first, Inheritance::current().unwrap());
-        assert_eq!(world, World::current().unwrap());
+        let survey = Survey::begin().unwrap();
+        let first = survey.look().unwrap();
+        for second in [survey.look(), Survey::begin().unwrap().look()] {
+            assert_eq!(first.inheritance, second.unwrap().inheritance);
+        }
+        assert_eq!(first.world, World::current().unwrap());
+        assert_eq!(first.build, Build::current().unwrap());
         assert_eq!(Namespaces::current(), Namespaces::current());
+    }
+
+    #[test]
+    fn what_has_changed_since_the_files_were_opened_is_seen() {
+        let survey = Survey::begin().unwrap();
+        let before = survey.look().unwrap().inheritance;
+        // Of this thread alone, which is not the one that the files tell of: so of a limit, which all have.
+        let limit = getrlimit(Resource::Core);
+        let lower = Rlimit {
+            current: Some(limit.maximum.map_or(4_096, |most| most / 2)),
+            ..limit
+        };
+        setrlimit(Resource::Core, lower).unwrap();
+        let other = survey.look().unwrap().inheritance;
+        setrlimit(Resource::Core, limit).unwrap();
+        assert_ne!(before, other);
+        assert_eq!(before, survey.look().unwrap().inheritance);
     }
 
     #[test]

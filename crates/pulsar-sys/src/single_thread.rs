@@ -2,6 +2,8 @@
 
 use std::{env, ffi::OsStr, fs, io, marker::PhantomData};
 
+use crate::reserved;
+
 /// Proof that the thread that holds it is the only one of the process.
 ///
 /// Nobody but that thread could make another, so the proof holds until its holder does. It can't leave the thread.
@@ -29,6 +31,13 @@ impl SingleThread {
     pub fn set_variable(&self, name: &OsStr, value: &OsStr) {
         // SAFETY: the environment must not be read or written by another thread meanwhile, and there is none.
         unsafe { env::set_var(name, value) };
+    }
+
+    /// Sets the variable that was [reserved](crate::boot::reserve_variable). False if none was, or the value is too long, or
+    /// holds a zero byte.
+    #[must_use = "it may have to be set as any other"]
+    pub fn set_reserved(&self, value: &OsStr) -> bool {
+        reserved::set(self, value)
     }
 
     /// Removes a variable of the environment.

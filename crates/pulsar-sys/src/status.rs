@@ -1,9 +1,6 @@
 //! The kernel's accounts of processes in `/proc`.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
 use crate::pid::Pid;
 
@@ -14,11 +11,15 @@ const MOST_BYTES: usize = 1 << 20;
 /// All that a file of the kernel's tells which it writes at once, as those of one process's numbers: the file has no length
 /// that could be asked for first, and a read that is not filled has brought all of it.
 pub(crate) fn read_all(path: &str) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    read_again(&File::open(path)?)
+}
+
+/// The same of such a file that is open: what it tells now, however often it has been read before.
+pub(crate) fn read_again(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; USUAL_BYTES];
     let mut end = 0;
     loop {
-        let read = match file.read(&mut bytes[end..]) {
+        let read = match file.read_at(&mut bytes[end..], end as u64) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read?,
         };
@@ -33,9 +34,12 @@ pub(crate) fn read_all(path: &str) -> io::Result<Vec<u8>> {
 
 /// The same of a file that is text. A name in it need not be UTF-8.
 pub(crate) fn read_text(path: &str) -> io::Result<String> {
-    let bytes = read_all(path)?;
-    Ok(String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    read_all(path).map(text)
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// The account at one moment.
@@ -44,6 +48,11 @@ pub(crate) struct Status(String);
 impl Status {
     pub(crate) fn read() -> io::Result<Self> {
         read_text("/proc/self/status").map(Self)
+    }
+
+    /// That of now, in a file that was opened before.
+    pub(crate) fn again(file: &File) -> io::Result<Self> {
+        read_again(file).map(text).map(Self)
     }
 
     /// That of another process.

@@ -24,6 +24,8 @@ use crate::{
     descriptors::{open_descriptors, read_now, recv_with_descriptors, send_with_descriptors},
     entry,
     exec::{self, ExecSpec, SpawnFailure, above_standard},
+    gaps,
+    own_pair::OwnPair,
     pid::Pid,
     platform,
     single_thread::{NotSingleThread, SingleThread},
@@ -140,6 +142,8 @@ fn close_inherited(control: i32) {
 pub struct Seat {
     control: UnixStream,
     parent: Pid,
+    /// What each clone has anew.
+    own: Option<OwnPair>,
 }
 
 /// How [`Seat::serve`] returns.
@@ -173,7 +177,29 @@ impl Seat {
         let _ = boot::name_process(SHORT_NAME.as_ref());
         let program = entry::arguments().into_iter().next().unwrap_or_default();
         let _ = boot::retitle(&[&program, NAME.as_ref()], &[]);
-        Ok(Self { control, parent })
+        Ok(Self {
+            control,
+            parent,
+            own: None,
+        })
+    }
+
+    /// Does here what each clone would do anew otherwise, where that opens a pair of Unix sockets that stays open: an event
+    /// loop, which has one for signals. What `begin` gives is dropped, and each clone has a pair of its own, of the same
+    /// numbers. Once for a seat.
+    ///
+    /// # Errors
+    ///
+    /// See [`TemplateError`]; among them is that something else stays open. Then this process may not serve: its clones would
+    /// have that in common.
+    pub fn begin_for_clones<T>(
+        &mut self,
+        begin: impl FnOnce() -> io::Result<T>,
+    ) -> Result<(), TemplateError> {
+        let alone = SingleThread::prove()?;
+        let own = OwnPair::left_by(&alone, begin);
+        self.own = Some(own.map_err(TemplateError::at("begin what each clone has anew"))?);
+        Ok(())
     }
 
     /// Answers requests until nobody asks any more; returns in each clone too.
@@ -189,6 +215,7 @@ impl Seat {
         silence_streams().map_err(TemplateError::at("replace the standard streams"))?;
         self.answer(0)?;
         let (mut byte, mut descriptors) = (REQUEST, Vec::with_capacity(DESCRIPTORS));
+        gaps::fill();
         loop {
             descriptors.clear();
             let received = recv_with_descriptors(&self.control, &mut byte, &mut descriptors)
@@ -235,6 +262,10 @@ impl Seat {
         rustix::stdio::dup2_stdout(&stdout)
             .and_then(|()| rustix::stdio::dup2_stderr(&stderr))
             .map_err(|errno| TemplateError::at("take over the streams")(errno.into()))?;
+        if let Some(own) = &self.own {
+            let renewed = own.renew(&alone);
+            renewed.map_err(TemplateError::at("make a pair of sockets anew"))?;
+        }
         boot::become_child();
         let socket = BootSocket {
             link: link.into(),

@@ -12,7 +12,12 @@ fn preload() -> Result<()> {
     if std::env::var_os("NOTHING_TO_LOAD").is_some() {
         return Err(Error::msg("nothing to load"));
     }
-    PRELOADED_BY.get_or_init(std::process::id);
+    // What is preloaded may need a loop for it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let id = runtime.block_on(async { std::process::id() });
+    PRELOADED_BY.get_or_init(|| id);
     Ok(())
 }
 
@@ -20,6 +25,12 @@ fn preload() -> Result<()> {
 #[command]
 async fn preloaded_by(_cx: Context) -> (Option<u32>, u32) {
     (PRELOADED_BY.get().copied(), std::process::id())
+}
+
+/// Says something that is no whole line, so that it waits in the process for the rest.
+#[command]
+async fn mutter(_cx: Context) {
+    print!("muttered");
 }
 
 #[pulsar::main(preload = preload)]
@@ -38,5 +49,6 @@ async fn main() -> Result<()> {
     let by_exec = spawn().exec().await?;
     let (by, pid) = send(&by_exec, preloaded_by, ()).await?;
     println!("exec {}", by == Some(pid));
+    send(&one, mutter, ()).await?;
     Ok(())
 }

@@ -28,6 +28,39 @@ async fn seen(_cx: Context) -> Result<(String, String, usize)> {
     Ok((read("cmdline")?, read("environ")?, open))
 }
 
+/// The sockets that the actor's process has open.
+#[command]
+async fn sockets(_cx: Context) -> Result<Vec<String>> {
+    sockets_of("self")
+}
+
+fn sockets_of(process: &str) -> Result<Vec<String>> {
+    let mut sockets = Vec::new();
+    for entry in fs::read_dir(format!("/proc/{process}/fd"))? {
+        // The one that looks is gone by now.
+        let link = fs::read_link(entry?.path()).unwrap_or_default();
+        let link = link.display().to_string();
+        sockets.extend(Some(link).filter(|link| link.starts_with("socket:")));
+    }
+    Ok(sockets)
+}
+
+#[pulsar::test]
+async fn forks_have_no_socket_in_common() -> Result<()> {
+    let template = template().map(|pid| pid.to_string());
+    let (one, other) = (spawn().await?, spawn().await?);
+    let mut all = sockets_of(&template.unwrap_or_default())?;
+    for actor in [&one, &other] {
+        let its = send(actor, sockets, ()).await?;
+        // Its link, and both ends of what its loop has for signals, one of them twice.
+        assert!(its.len() >= 3, "{its:?}");
+        let common: Vec<_> = its.iter().filter(|socket| all.contains(socket)).collect();
+        assert!(common.is_empty(), "{common:?}");
+        all.extend(its);
+    }
+    Ok(())
+}
+
 #[pulsar::test]
 async fn a_change_of_what_is_inherited_makes_the_template_anew() -> Result<()> {
     let old = template();

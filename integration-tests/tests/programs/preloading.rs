@@ -16,11 +16,12 @@ fn preloading(way: &str, variable: &str) -> Program {
 fn forks_share_what_was_preloaded_and_processes_by_exec_preload_by_themselves() {
     let outcome = preloading("template", "UNHEARD_OF").outcome();
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    let expected = ["arbiter false", "forks true", "exec true"];
+    // What a process has said when it ends is not lost.
+    let expected = ["arbiter false", "forks true", "exec true", "muttered"];
     assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
     // Without a template each process has its own.
     let outcome = preloading("exec", "UNHEARD_OF").outcome();
-    let expected = ["arbiter false", "forks false", "exec true"];
+    let expected = ["arbiter false", "forks false", "exec true", "muttered"];
     assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
 }
 

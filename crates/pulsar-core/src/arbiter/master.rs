@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +12,7 @@ use super::{Keepers, Orphans, Pairs};
 use crate::placement::Abandoned;
 
 use pulsar_child::{Brood, LastWords, Looks, Memory, Templates};
-use pulsar_sys::Pid;
+use pulsar_sys::{Pid, Survey, Surveyed};
 use pulsar_wire::Aid;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -46,6 +47,9 @@ pub(crate) struct Master {
     pub(crate) looks: Arc<Looks>,
     /// Who waits for an actor to end.
     pub(crate) words: LastWords,
+    /// Where it is seen what children inherit, for as long as the main loop turns; nothing if that could not be opened at
+    /// the start.
+    survey: Mutex<Option<Survey>>,
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
@@ -70,11 +74,20 @@ impl Master {
             templates: Templates::default(),
             looks: Arc::default(),
             words: LastWords::default(),
+            survey: Mutex::new(Survey::begin().ok()),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             own_signals: AtomicBool::new(false),
             halted: OnceLock::new(),
+        }
+    }
+
+    /// What children are to inherit now.
+    pub(crate) fn survey(&self) -> io::Result<Surveyed> {
+        match &*self.survey.lock() {
+            Some(survey) => survey.look(),
+            None => Survey::begin()?.look(),
         }
     }
 
@@ -100,6 +113,7 @@ impl Master {
     /// The arbiter's loop has ended.
     pub(crate) fn leave_main_loop(&self) {
         *self.main_loop.lock() = None;
+        *self.survey.lock() = None;
         self.memory.remove_left();
     }
 

@@ -1,17 +1,18 @@
 //! An actor in a process of its own: the manager's side.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use pulsar_sys::descriptors::MAX_DESCRIPTORS;
-use pulsar_sys::{Build, ExecSpec, Inheritance, Signal, World};
+use pulsar_sys::{Build, ExecSpec, Signal, Surveyed, World};
 use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
-use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
 use super::{Commission, Doomed, Unlaunched, Vessel};
@@ -64,12 +65,17 @@ pub(super) async fn launch(node: &Arc<Node>, commission: Commission) -> Result<V
         true => None,
         false => master.templates.order(&master.brood, pipes_stderr),
     };
-    let (inheritance, world) = Inheritance::with_world()
-        .map_err(|error| exec_error(&error, "the world cannot be read"))?;
-    let ordered = ordered.and_then(|fork| fork.if_inherits(&master.templates, inheritance));
+    let Surveyed {
+        inheritance,
+        world,
+        build,
+    } = master
+        .survey()
+        .map_err(|error| exec_error(&error, "what the process is to inherit cannot be read"))?;
+    let ordered = ordered.and_then(|fork| fork.if_inherits(&master.templates, &inheritance));
     let (record, descriptors) = boot_frame(node, &commission, &world)?;
     Confinement::check_room(&spec.limits, descriptors.len())?;
-    let expected = hello(&commission.birth)?;
+    let expected = hello(&commission.birth, build)?;
     let mut letter = Letter::new(record.into(), descriptors);
     let by_exec = || exec_spec(world, &commission.birth, pipes_stderr);
     let made = make(&master.brood, ordered, by_exec, &mut letter).await?;
@@ -134,7 +140,7 @@ fn read_stderr(pipe: OwnedFd, keep_lines: Option<usize>) -> Option<Stderr> {
     }
 }
 
-fn exec_error(error: &std::io::Error, what: &str) -> SpawnError {
+fn exec_error(error: &io::Error, what: &str) -> SpawnError {
     SpawnError::Exec {
         errno: error.raw_os_error().unwrap_or(0),
         message: format!("{what}: {error}"),
@@ -208,9 +214,7 @@ fn boot_frame(
 }
 
 /// What the child should say: the same executable as this one is now.
-fn hello(birth: &Identity) -> Result<Hello, SpawnError> {
-    let build = Build::current()
-        .map_err(|error| exec_error(&error, "the program's own file cannot be read"))?;
+fn hello(birth: &Identity, build: Build) -> Result<Hello, SpawnError> {
     Ok(Hello {
         version: PROTOCOL_VERSION,
         build: encode(NATIVE, &build).map_err(hook_error)?,
@@ -227,7 +231,7 @@ struct Speaker {
 }
 
 impl Speaker {
-    async fn run(self, link: Arc<Link>, stream: std::os::unix::net::UnixStream) {
+    async fn run(self, link: Arc<Link>, stream: UnixStream) {
         let Self { handler, letter } = self;
         let reason = match begin(stream, letter).await {
             Ok(stream) => pump(&link, stream, Begun::default(), &handler).await,
@@ -251,19 +255,18 @@ impl Speaker {
 
 /// Sends what is left of the letter. Then its descriptors are dropped: a listener that this process goes on holding would not
 /// close when its workers close it.
-async fn begin(
-    stream: std::os::unix::net::UnixStream,
-    mut letter: Letter,
-) -> std::io::Result<UnixStream> {
-    let stream = UnixStream::from_std(stream)?;
-    if !letter.send(&stream)? {
-        let sending = stream.async_io(Interest::WRITABLE, || match letter.send(&stream)? {
-            true => Ok(()),
-            false => Err(std::io::ErrorKind::WouldBlock.into()),
-        });
-        sending.await?;
+async fn begin(stream: UnixStream, mut letter: Letter) -> io::Result<UnixStream> {
+    if letter.send(&stream)? {
+        return Ok(stream);
     }
-    Ok(stream)
+    // Seldom: the record is larger than the socket's room.
+    let stream = tokio::net::UnixStream::from_std(stream)?;
+    let sending = stream.async_io(Interest::WRITABLE, || match letter.send(&stream)? {
+        true => Ok(()),
+        false => Err(io::ErrorKind::WouldBlock.into()),
+    });
+    sending.await?;
+    stream.into_std()
 }
 
 /// Handles what a child says.

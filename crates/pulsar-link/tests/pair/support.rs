@@ -141,7 +141,7 @@ pub(crate) fn start(
     stream: UnixStream,
     handler: Handler,
 ) -> JoinHandle<CloseReason> {
-    let link = Arc::clone(link);
+    let (link, stream) = (Arc::clone(link), stream.into_std().unwrap());
     tokio::spawn(async move { pump(&link, stream, Begun::default(), &handler).await })
 }
 

@@ -2,21 +2,22 @@
 
 use std::{
     ffi::CStr,
+    fs::File,
     io,
     ops::Range,
-    os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
 use libc::{c_int, c_uint, c_ulong, c_void, dl_phdr_info, size_t};
 use rustix::fs::{
-    FallocateFlags, MemfdFlags, SealFlags, SeekFrom, fallocate, fcntl_add_seals, fcntl_get_seals,
-    fstat, fstatfs, ftruncate, memfd_create, seek,
+    FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags, SeekFrom, fallocate, fcntl_add_seals,
+    fcntl_get_seals, fstat, fstatfs, ftruncate, memfd_create, seek,
 };
 use rustix::io::Errno;
 use rustix::mm::{Advice, madvise};
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, Rlimit, prlimit};
 
 use crate::{image::Image, pid::Pid, title::MemoryParts};
@@ -37,6 +38,12 @@ const SLOW_WAY_DESCRIPTORS: RawFd = 65_536;
 /// The file that this process executes. The link leads to the inode, so a replaced or deleted file doesn't matter.
 pub(crate) fn executable() -> io::Result<PathBuf> {
     Ok(Path::new("/proc/self/exe").to_owned())
+}
+
+/// The same file, open so that it can be asked for what it is, and needs no right to be read.
+pub(crate) fn open_executable() -> io::Result<File> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(executable()?, flags, Mode::empty())?.into())
 }
 
 /// The kernel's id of this thread.
@@ -132,6 +139,30 @@ pub(crate) unsafe fn clone_beside() -> io::Result<Option<Pid>> {
     match result {
         -1 => Err(io::Error::last_os_error()),
         raw => Ok(i32::try_from(raw).ok().and_then(Pid::new)),
+    }
+}
+
+/// Two Unix sockets that are connected to each other, don't block, and are closed by `exec`.
+pub(crate) fn nonblocking_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    Ok(socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        flags,
+        None,
+    )?)
+}
+
+/// Gives a descriptor this number, in place of what has it. It is closed by `exec`.
+///
+/// # Safety
+///
+/// Whoever owns the number must go on well with this descriptor.
+pub(crate) unsafe fn take_place(descriptor: OwnedFd, number: RawFd) -> io::Result<()> {
+    // SAFETY: two numbers and a flag; the rest is the caller's to hold.
+    match unsafe { libc::dup3(descriptor.as_raw_fd(), number, libc::O_CLOEXEC) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::CStr,
+    fs::File,
     io,
     os::fd::{BorrowedFd, OwnedFd, RawFd},
     path::PathBuf,
@@ -25,6 +26,11 @@ pub(crate) const RECV_FLAGS: RecvFlags = RecvFlags::empty();
 /// The file that this process executes, by its path: a replaced file gives another build.
 pub(crate) fn executable() -> io::Result<PathBuf> {
     std::env::current_exe()
+}
+
+/// The same file, open.
+pub(crate) fn open_executable() -> io::Result<File> {
+    File::open(executable()?)
 }
 
 /// Not known: zero.
@@ -62,6 +68,20 @@ pub(crate) fn forget_ignored_signals() {}
 ///
 /// None is needed: it refuses.
 pub(crate) unsafe fn clone_beside() -> io::Result<Option<Pid>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Refuses: there are no forks of a template.
+pub(crate) fn nonblocking_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Refuses.
+///
+/// # Safety
+///
+/// None is needed: it refuses.
+pub(crate) unsafe fn take_place(_descriptor: OwnedFd, _number: RawFd) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

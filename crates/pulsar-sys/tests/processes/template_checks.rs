@@ -3,7 +3,10 @@
 use std::{
     fs,
     io::{Read, Write},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{IntoRawFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     process::ExitCode,
     sync::{Mutex, PoisonError},
     thread,
@@ -62,10 +65,16 @@ pub(crate) const CHECKS: &[Check] = &[
         "a_process_with_threads_is_no_template",
         a_process_with_threads_is_no_template,
     ),
+    (
+        "what_a_template_has_begun_for_its_forks_each_has_for_itself",
+        what_a_template_has_begun_for_its_forks_each_has_for_itself,
+    ),
 ];
 
 /// The code with which a fork ends whose link has ended.
 const LINK_ENDED: u8 = 7;
+/// A variable for which the template makes room.
+const RESERVED: &str = "RESERVED";
 /// Nothing here takes this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -87,19 +96,39 @@ struct Report {
     stdin: String,
     ignored: u64,
     blocked: u64,
+    /// What the reserved variable holds.
+    reserved: String,
+    /// The sockets that it has of what the template has begun.
+    pair: Vec<String>,
 }
+
+/// The numbers of the pair that the template has begun with.
+static PAIR: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
 /// The template's part, and that of its forks.
 pub(crate) fn serve(seat: Result<Seat, TemplateError>) -> ExitCode {
-    match seat.and_then(Seat::serve) {
+    boot::reserve_variable(RESERVED.as_ref()).unwrap();
+    let begun = seat.and_then(|mut seat| seat.begin_for_clones(begin).map(|()| seat));
+    match begun.and_then(Seat::serve) {
         Ok(Served::Child(socket, alone)) => play(socket.link, &alone),
         Ok(Served::Over) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn play(mut link: UnixStream, _alone: &SingleThread) -> ExitCode {
+/// Leaves a pair open, as an event loop does.
+fn begin() -> std::io::Result<()> {
+    let (one, other) = UnixStream::pair()?;
+    let numbers = [one, other].map(|end| OwnedFd::from(end).into_raw_fd());
+    PAIR.lock().unwrap().extend(numbers);
+    Ok(())
+}
+
+fn play(mut link: UnixStream, alone: &SingleThread) -> ExitCode {
     let mut byte = [0];
+    let value = Pid::current().to_string();
+    assert!(alone.set_reserved(value.as_ref()));
+    assert!(!alone.set_reserved("v".repeat(1_000).as_ref()));
     while link.read(&mut byte).unwrap() == 1 {
         boot::retitle(&["it".as_ref(), "[a fork]".as_ref()], &["MARK=1".as_ref()]).unwrap();
         let read = |name: &str| fs::read_to_string(format!("/proc/self/{name}")).unwrap();
@@ -115,11 +144,22 @@ fn play(mut link: UnixStream, _alone: &SingleThread) -> ExitCode {
                 .to_string(),
             ignored: part::signal_set("SigIgn:"),
             blocked: part::signal_set("SigBlk:"),
+            reserved: std::env::var(RESERVED).unwrap(),
+            pair: pair_here(),
         };
         link.write_all(&postcard::to_stdvec(&report).unwrap())
             .unwrap();
     }
     ExitCode::from(LINK_ENDED)
+}
+
+fn pair_here() -> Vec<String> {
+    let numbers = PAIR.lock().unwrap();
+    let link = |number| fs::read_link(format!("/proc/self/fd/{number}")).unwrap();
+    numbers
+        .iter()
+        .map(|number| link(number).display().to_string())
+        .collect()
 }
 
 /// One who asks a template.
@@ -218,8 +258,8 @@ fn a_fork_begins_as_clean_as_a_child_by_exec() {
     let report = report(&link);
     assert_eq!(report.arguments, "it\0[a fork]\0");
     assert_eq!(report.environment, "MARK=1\0");
-    // The standard three and its link.
-    assert_eq!(report.descriptors.len(), 4, "{:?}", report.descriptors);
+    // The standard three, its link, and what the template has begun.
+    assert_eq!(report.descriptors.len(), 6, "{:?}", report.descriptors);
     assert_eq!(report.stdin, "/dev/null");
     // Rust's own start ignores PIPE.
     let pipe = 1 << (libc::SIGPIPE - 1);
@@ -320,6 +360,31 @@ fn a_process_with_threads_is_no_template() {
     assert!(matches!(refused, Err(TemplateError::Threads(_))));
     drop(stop);
     assert!(thread.join().unwrap().is_err());
+}
+
+fn what_a_template_has_begun_for_its_forks_each_has_for_itself() {
+    let mut asker = Asker::executed();
+    let mut children = Children::new();
+    let of_template: Vec<_> = fs::read_dir(format!("/proc/{}/fd", asker.template.pid))
+        .unwrap()
+        .map(|entry| fs::read_link(entry.unwrap().path()).unwrap())
+        .map(|link| link.display().to_string())
+        .collect();
+    let mut all = of_template.clone();
+    for _ in 0..2 {
+        let (pid, link) = asker.fork(&mut children);
+        let report = report(&link);
+        assert_eq!(report.reserved, pid.to_string());
+        assert_eq!(report.pair.len(), 2);
+        for socket in report.pair {
+            assert!(socket.starts_with("socket:"), "{socket}");
+            assert!(!all.contains(&socket), "{socket} is another's");
+            all.push(socket);
+        }
+        drop(link);
+        await_end(&mut children, pid);
+    }
+    asker.end();
 }
 
 /// As PID 1, which reaps strangers: a fork that is not known yet is one.
