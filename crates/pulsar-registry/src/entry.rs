@@ -30,6 +30,8 @@ pub struct Entry {
     pub pid: Option<Pid>,
     /// When this life was entered.
     pub since: Instant,
+    /// When its manager first heard that it is ready, if it has.
+    pub ready: Option<Instant>,
     /// Its last notify, and when that came.
     pub info: Option<(Instant, Box<Info>)>,
     /// How many lives in this place were before.

@@ -7,6 +7,7 @@
 //! * [`Registry`]: all places and names of one process.
 //! * [`Entry`]: one place and its current life; [`Reached`]: how messages get there.
 //! * [`Control`]: how somebody else reaches into a life, to stop or to end it.
+//! * [`Leaver`]: in which order those are stopped that are to be.
 //!
 //! # Example
 //!
@@ -20,8 +21,10 @@
 
 mod control;
 mod entry;
+mod leaver;
 mod registry;
 
 pub use control::Control;
 pub use entry::{Entry, Reached};
+pub use leaver::Leaver;
 pub use registry::Registry;

@@ -71,6 +71,7 @@ impl Registry {
             state: State::Initial,
             pid: None,
             since: Instant::now(),
+            ready: None,
             info: None,
             restarts: before.as_ref().map_or(0, |entry| entry.restarts + 1),
             unwanted: before.as_ref().and_then(|entry| entry.unwanted.clone()),
@@ -106,6 +107,7 @@ impl Registry {
             state: State::Running,
             pid: Some(Pid::current()),
             since: Instant::now(),
+            ready: None,
             info: None,
             restarts: 0,
             last_exit: None,
@@ -135,8 +137,10 @@ impl Registry {
     /// The actor has told its status.
     pub fn noted(&mut self, aid: Aid, info: Box<Info>) {
         if let Some(entry) = self.entries.get_mut(&aid) {
+            let now = Instant::now();
             entry.state = entry.state.max(info.actor.state);
-            entry.info = Some((Instant::now(), info));
+            entry.ready.get_or_insert(now);
+            entry.info = Some((now, info));
         }
     }
 
@@ -144,6 +148,7 @@ impl Registry {
     pub fn ready(&mut self, aid: Aid) {
         if let Some(entry) = self.entries.get_mut(&aid) {
             entry.state = entry.state.max(State::Running);
+            entry.ready.get_or_insert_with(Instant::now);
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use pulsar_wire::Aid;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -12,14 +13,16 @@ use crate::node::Node;
 use crate::{Cause, Context, Role};
 use pulsar_actor::runtime::LONGEST;
 use pulsar_policy::ChildEvent;
+use pulsar_registry::Leaver;
 
 /// Beside an actor's own exit timeout: the time from KILL to the news of its end.
 pub(crate) const MARGIN: Duration = Duration::from_secs(2);
 
 /// Stops all that the arbiter manages, the last started first, one after the other: what was
-/// started earlier may be what the later ones need to stop in order. Each has its own deadline.
+/// started earlier may be what the later ones need to stop in order. Those whose starts overlapped, so that none of them was
+/// there yet for another to be started for it, stop together. Each has its own deadline.
 ///
-/// The next is asked once a process has said that its actor has ended: that its process ends too, for which the kernel
+/// The next are asked once a process has said that its actor has ended: that its process ends too, for which the kernel
 /// takes longer than the actor, is waited for at the end. If an actor does not stop, all others are killed.
 pub(crate) async fn stop_all(node: &Arc<Node>) {
     if let Some(master) = node.master() {
@@ -30,13 +33,20 @@ pub(crate) async fn stop_all(node: &Arc<Node>) {
     // What was still on its way into life when the others were listed is stopped in a second round, and so on; nothing new
     // begins.
     while !mine.is_empty() {
-        for (aid, exit_timeout) in mine {
-            let deadline = Instant::now() + exit_timeout + MARGIN;
-            if !said_to_stop(node, aid, deadline).await {
-                tracing::error!(%aid, "actor does not stop");
-                return kill_rest(node).await;
+        for group in mine {
+            let now = Instant::now();
+            let stops = group.into_iter().map(|one| async move {
+                let deadline = now + one.exit_timeout + MARGIN;
+                let stopped = said_to_stop(node, one.aid, deadline).await;
+                (one.aid, deadline, stopped)
+            });
+            for (aid, deadline, stopped) in join_all(stops).await {
+                if !stopped {
+                    tracing::error!(%aid, "actor does not stop");
+                    return kill_rest(node).await;
+                }
+                ending.push((aid, deadline));
             }
-            ending.push((aid, deadline));
         }
         for (aid, deadline) in ending.drain(..) {
             if !wait_end(node, aid, deadline).await {
@@ -195,7 +205,7 @@ async fn wait_for_end(end: Option<watch::Receiver<Option<Cause>>>, deadline: Ins
 }
 
 /// The actors that no other will stop, the youngest first: monitors stop their own.
-fn youngest_first(node: &Node) -> Vec<(Aid, Duration)> {
+fn youngest_first(node: &Node) -> Vec<Vec<Leaver>> {
     let registry = node.registry.lock();
     let lives = |aid: Aid| {
         registry
@@ -208,13 +218,7 @@ fn youngest_first(node: &Node) -> Vec<(Aid, Duration)> {
         let managed = is_child && manager != node.here && lives(manager);
         entry.birth.aid != node.here && entry.control.is_some() && !managed
     });
-    let mut mine: Vec<_> = mine
-        .map(|entry| (entry.birth.age, entry.birth.aid, entry.birth.exit_timeout))
-        .collect();
-    mine.sort_unstable_by_key(|(age, aid, _)| std::cmp::Reverse((*age, *aid)));
-    mine.into_iter()
-        .map(|(_, aid, exit_timeout)| (aid, exit_timeout))
-        .collect()
+    Leaver::groups(mine.map(Leaver::from).collect())
 }
 
 /// Kills all that live, at once.
