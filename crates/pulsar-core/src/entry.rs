@@ -363,17 +363,10 @@ fn come_alive(socket: BootSocket, told: Box<Told>) -> Result<Alive> {
     let wanted = Arc::default();
     let reports = Reports::Link(Arc::clone(&link), Arc::clone(&wanted));
     reports.hello(&cx);
-    let handler = FromArbiter {
-        node,
-        cx: cx.clone(),
-        wanted,
-        arrivals: Arc::default(),
-    };
+    let handler = FromArbiter::new(node, &cx, wanted);
     let pump = tokio::spawn(Box::pin(speak(handler, Arc::clone(&link), socket, rest)));
-    let life = match mistake {
-        None => Ok(begin_life(&cx, hooks, reports.clone())),
-        Some(error) => Err(error),
-    };
+    let begin = || Ok(begin_life(&cx, hooks, reports.clone()));
+    let life = mistake.map_or_else(begin, Err);
     Ok(Alive {
         cx,
         link,
@@ -457,6 +450,17 @@ struct FromArbiter {
     /// Whether it wants a notify.
     wanted: Arc<Wanted>,
     arrivals: Arc<Arrivals<Held>>,
+}
+
+impl FromArbiter {
+    fn new(node: Arc<Node>, cx: &Context, wanted: Arc<Wanted>) -> Self {
+        Self {
+            node,
+            cx: cx.clone(),
+            wanted,
+            arrivals: Arc::default(),
+        }
+    }
 }
 
 impl LinkHandler for FromArbiter {

@@ -159,6 +159,7 @@ async fn converse(stream: &[u8], begun: usize, piece: usize) -> (End, Vec<Frame>
             tokio::task::yield_now().await;
         }
     };
+    let ours = ours.into_std().expect("a socket can be let go of");
     let read = async {
         // Its end closes the stream: a writer that still waits for room finds nobody.
         pump(&link, ours, before, &heard).await

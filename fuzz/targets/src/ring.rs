@@ -12,7 +12,6 @@ use pulsar_link::{Begun, CloseReason, Link, LinkHandler, RingSettings, pump};
 use pulsar_sys::SharedWords;
 use pulsar_sys::descriptors::{recv_with_descriptors, send_with_descriptors};
 use pulsar_wire::{Aid, ArbiterId, Frame, FrameDecoder, Incarnation, Kind, MAX_FRAME_BYTES};
-use tokio::net::UnixStream;
 
 use crate::Seed;
 use crate::frame::{decode, encoded};
@@ -106,7 +105,6 @@ async fn converse(acts: &[(u8, &[u8])]) -> (CloseReason, Vec<Frame>) {
     let peer = Aid::new(ArbiterId::from_entropy(1), 2);
     let link = Arc::new(Link::direct(peer, Incarnation::FIRST).with_rings(settings));
     let heard = Heard::default();
-    let ours = UnixStream::from_std(ours).expect("the loop takes a socket");
     let read = pump(&link, ours, Begun::default(), &heard);
     let (reason, ()) = tokio::join!(read, write(theirs, acts));
     (reason, heard.0.into_inner())

@@ -49,7 +49,7 @@ pub(crate) struct Master {
     pub(crate) words: LastWords,
     /// Where it is seen what children inherit, for as long as the main loop turns; nothing if that could not be opened at
     /// the start.
-    survey: Mutex<Option<Survey>>,
+    survey: Mutex<Option<Box<Survey>>>,
     next_place: AtomicU32,
     next_age: AtomicU64,
     stopping: AtomicBool,
@@ -74,7 +74,7 @@ impl Master {
             templates: Templates::default(),
             looks: Arc::default(),
             words: LastWords::default(),
-            survey: Mutex::new(Survey::begin().ok()),
+            survey: Mutex::new(Survey::begin().ok().map(Box::new)),
             next_place: AtomicU32::new(1),
             next_age: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
