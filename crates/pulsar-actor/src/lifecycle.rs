@@ -14,7 +14,7 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use crate::actor::Worked;
@@ -29,7 +29,7 @@ use crate::reports::Reports;
 use crate::{Cause, DeadReason, OnStop, Placement, Result, SendError, panic_message};
 use pulsar_link::payload::Outcome;
 use pulsar_loop::EventLoop;
-use pulsar_loop::runtime::{Gate, at, first, poll, until_wanted};
+use pulsar_loop::runtime::{Gate, at, first, next_of, poll};
 use pulsar_mailbox::ReplyTo;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
@@ -60,7 +60,8 @@ pub struct Life {
     periodic_task: Option<Caught<Result<()>>>,
     /// Runs the user's commands, in their turns, once the actor has started.
     work: Option<Caught<Worked>>,
-    builtins: FuturesUnordered<Running>,
+    /// Made with the first.
+    builtins: Option<FuturesUnordered<Running>>,
     /// How many of these run a function of the user's.
     runs: usize,
     /// The last event was a built-in command's: the actor's own futures are polled before more.
@@ -110,7 +111,7 @@ impl Life {
             stopping: None,
             periodic_task: None,
             work: None,
-            builtins: FuturesUnordered::new(),
+            builtins: None,
             runs: 0,
             own_first: false,
             next_notify: Instant::now(),
@@ -249,8 +250,9 @@ impl Life {
             Phase::Stopping { deadline } => Some(deadline),
             _ => None,
         };
+        // Of a process its manager says when one is due. Boxed, as others have no such wait, and shall not have room for it.
         let wanted = self.reports.wanted().cloned();
-        // Of a process its manager says when one is due.
+        let mut wanted = wanted.map(|it| Box::pin(async move { it.until_wanted().await }));
         let next_notify = (running && wanted.is_none()).then_some(self.next_notify);
         // One timer, for what is due first.
         let (due, is_due): (_, fn() -> Event) = match deadline {
@@ -268,7 +270,7 @@ impl Life {
             () = cell.kill.cancelled() => Event::KillAsked,
             () = cell.stop.cancelled(), if deadline.is_none() => Event::StopAsked,
             () = at(due) => is_due(),
-            () = until_wanted(wanted.as_deref()), if running => Event::NotifyDue,
+            () = poll(&mut wanted), if running => Event::NotifyDue,
             event = self.next_of_turns(&cell, only_tasks_left) => event,
             // After any event the period is looked at anyway. So this is last, and whoever sets it again
             // and again, on another thread, keeps nothing from its turn.
@@ -288,10 +290,11 @@ impl Life {
             }
         };
         let builtins = async {
-            let takes = self.builtins.len() < MAX_BUILTINS_RUNNING;
+            let takes =
+                self.builtins.as_ref().map_or(0, FuturesUnordered::len) < MAX_BUILTINS_RUNNING;
             tokio::select! {
                 biased;
-                Some(ended) = self.builtins.next() => Event::BuiltinEnded(ended),
+                Some(ended) = next_of(&mut self.builtins) => Event::BuiltinEnded(ended),
                 Some(envelope) = cell.mailbox.builtins().take(), if takes =>
                     Event::BuiltinCame(envelope),
                 else => pending().await,
@@ -310,7 +313,7 @@ impl Life {
             Event::StopAsked => return self.begin_stop(),
             Event::BuiltinCame(envelope) => {
                 if let Some(running) = self.begin(envelope) {
-                    self.builtins.push(running);
+                    self.builtins.get_or_insert_default().push(running);
                 }
             }
             Event::BuiltinEnded(ended) => return self.builtin_ended(ended),
@@ -403,7 +406,10 @@ impl Life {
 
     /// Beside the work.
     fn only_tasks_left(&self) -> bool {
-        self.builtins.is_empty() && self.stopping.is_none()
+        self.builtins
+            .as_ref()
+            .is_none_or(FuturesUnordered::is_empty)
+            && self.stopping.is_none()
     }
 
     /// Begins a built-in command, or answers it unrun if nobody waits for it any more.
@@ -571,7 +577,7 @@ impl Life {
         self.close_mailbox(&cause);
         // What runs answers when it is dropped, with the cause that has been set.
         self.work = None;
-        for running in std::mem::take(&mut self.builtins) {
+        for running in self.builtins.take().into_iter().flatten() {
             running.abandon(&cause);
         }
         cell.end.cancel();

@@ -142,11 +142,7 @@ fn direct_at_once<A: Actor>(
 
 /// Runs one command that does not await. `Some` ends the actor.
 fn at_once<A: Actor>(state: &mut A, begun: Begun<'_, A>) -> Option<Worked> {
-    let Begun {
-        turn,
-        called,
-        message,
-    } = begun;
+    let Begun(turn, called, message) = begun;
     let occupied = turn.cx.cell.occupation().enter(turn.command.label());
     let ended = unwound_at_once(|| state.dispatch_at_once(called, message));
     drop(occupied);
@@ -282,12 +278,8 @@ async fn exclusive<A: Actor>(
         },
         Post::PeriodicTask(_ended) => return periodic_task(state, cx).await,
     };
-    let Begun {
-        turn,
-        called,
-        message,
-    } = match begun {
-        Ok(begun) if !begun.turn.command.awaits() => return at_once(state, begun),
+    let Begun(turn, called, message) = match begun {
+        Ok(begun) if !begun.0.command.awaits() => return at_once(state, begun),
         Ok(begun) => begun,
         Err(ended) => return ended,
     };
@@ -339,11 +331,7 @@ async fn shared<A: Concurrent>(
         // Run where it was taken.
         Post::PeriodicTask(_) => Err(None),
     };
-    let Begun {
-        turn,
-        called,
-        message,
-    } = match begun {
+    let Begun(turn, called, message) = match begun {
         Ok(Work::Own(begun)) => begun,
         // Those are exclusive.
         Ok(Work::Free(..)) => return None,
@@ -356,12 +344,12 @@ async fn shared<A: Concurrent>(
 }
 
 /// A command of the actor's own that is to be run.
-struct Begun<'a, A: Actor> {
-    turn: Turn<'a, A>,
+struct Begun<'a, A: Actor>(
+    Turn<'a, A>,
     /// The actor's handle, if the command takes it.
-    called: Called<'a>,
-    message: A::Message,
-}
+    Called<'a>,
+    A::Message,
+);
 
 /// What is to be run.
 enum Work<'a, A: Actor> {
@@ -384,11 +372,9 @@ fn begin<'a, A: Actor>(
     }
     let index = A::index(&direct.message);
     let method = &A::METHODS[index];
-    Some(Begun {
-        turn: Turn::direct(cx, inbox, Named::Own { method, index }, direct.reply),
-        called: cx.called_by(direct.sender),
-        message: direct.message,
-    })
+    let turn = Turn::direct(cx, inbox, Named::Own { method, index }, direct.reply);
+    let called = cx.called_by(direct.sender);
+    Some(Begun(turn, called, direct.message))
 }
 
 /// Counts a message from this process whose turn has come; false if it came too late.
@@ -458,11 +444,7 @@ fn begin_general<'a, A: Actor>(
         }
     };
     match read {
-        Ok(Ok(message)) => Ok(Work::Own(Begun {
-            turn,
-            called,
-            message,
-        })),
+        Ok(Ok(message)) => Ok(Work::Own(Begun(turn, called, message))),
         Ok(Err(error)) => {
             turn.undelivered(error);
             Err(None)

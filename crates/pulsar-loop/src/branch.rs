@@ -2,9 +2,8 @@
 
 use std::future::{Future, pending};
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
-
-use crate::wanted::Wanted;
 
 /// The end of a future that is there; for ever pending if none is.
 pub async fn poll<F: Future + Unpin>(slot: &mut Option<F>) -> F::Output {
@@ -31,10 +30,7 @@ pub async fn at(instant: Option<Instant>) {
     }
 }
 
-/// That it is wanted; never, if it cannot be.
-pub async fn until_wanted(wanted: Option<&Wanted>) {
-    match wanted {
-        Some(wanted) => wanted.until_wanted().await,
-        None => pending().await,
-    }
+/// The next that ends of several, of which there may be none yet; `None` if none runs.
+pub async fn next_of<F: Future>(running: &mut Option<FuturesUnordered<F>>) -> Option<F::Output> {
+    running.as_mut()?.next().await
 }

@@ -83,7 +83,7 @@ pub use waiting::{LoopEnded, WaitError};
 /// The inside, for the layers of the runtime above.
 pub mod runtime {
     pub use crate::amending::unless_within;
-    pub use crate::branch::{at, first, poll, until_wanted};
+    pub use crate::branch::{at, first, next_of, poll};
     pub use crate::gate::{Due, Gate};
     pub use crate::lazy_token::LazyToken;
     pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
