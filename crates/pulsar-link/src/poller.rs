@@ -3,7 +3,7 @@
 //! To be woken costs tens of microseconds, and a look at the ring some nanoseconds. So who has just
 //! read something goes on looking for a while. It does not
 //!
-//! * when nothing has come for its budget: an idle link costs nothing;
+//! * when nothing has come for its budget, or twice that where a reply is awaited: an idle link costs nothing;
 //! * while the other side ran on this processor last: it cannot go on before this one sleeps;
 //! * while somebody else polls on this processor: see [`Seats`].
 
@@ -43,6 +43,8 @@ pub(crate) struct Poller {
     until_ns: u64,
     /// Something has come since the last look at the clock.
     is_fresh: bool,
+    /// Something has been asked of one who may have to be woken for it, since then.
+    is_expecting: bool,
     /// Where this side runs, as the other was told.
     core: Option<u32>,
     /// Whose seat it has, while it polls.
@@ -64,15 +66,23 @@ impl Poller {
             budget_ns: u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX),
             until_ns: 0,
             is_fresh: true,
+            is_expecting: false,
             core: None,
             seat: None,
             process: std::process::id(),
         }
     }
 
-    /// Something has come, or will soon.
+    /// Something has come.
     pub(crate) fn renew(&mut self) {
         self.is_fresh = true;
+    }
+
+    /// A reply is to come, of one who may have to be woken first. That alone may take the whole budget: so it is twice as
+    /// long, or who asks would fall asleep just before the reply, and have to be woken too.
+    pub(crate) fn expect_reply(&mut self) {
+        self.is_fresh = true;
+        self.is_expecting = true;
     }
 
     /// Looks at the ring for a moment.
@@ -117,7 +127,8 @@ impl Poller {
     fn may_poll(&mut self, sleeper: &Sleeper<Mapped>, now_ns: u64) -> bool {
         if self.is_fresh {
             self.is_fresh = false;
-            self.until_ns = now_ns.saturating_add(self.budget_ns);
+            let budgets = 1 + u64::from(std::mem::take(&mut self.is_expecting));
+            self.until_ns = now_ns.saturating_add(self.budget_ns.saturating_mul(budgets));
         }
         let Some(core) = self.core else { return false };
         if now_ns >= self.until_ns || sleeper.core_of_other() == Some(core) {

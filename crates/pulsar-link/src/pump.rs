@@ -280,8 +280,7 @@ async fn sleep(
     outbox.dozes(true);
     tokio::select! {
         ready = reader.socket.ready(waits) => drop(ready?),
-        // A reply may be on its way soon.
-        () = outbox.filled() => poller.renew(),
+        () = outbox.filled() => poller.expect_reply(),
     }
     outbox.dozes(false);
     ring.sleeper.disarm();

@@ -43,7 +43,8 @@ pub struct RingSettings {
     pub makes: bool,
     /// Messages of the user's, in both directions, before they are offered.
     pub after: u32,
-    /// How long a reader polls after the last frame; zero is never.
+    /// How long a reader polls after the last frame, and at most twice as long for the reply to an ask that was sent while it
+    /// slept; zero is never.
     pub poll: Duration,
 }
 
