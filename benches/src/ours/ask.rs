@@ -105,7 +105,7 @@ pub(super) async fn between_children(order: &Order) -> anyhow::Result<Reading> {
     Ok(one.ask_other(other, order.clone()).await?)
 }
 
-/// The context switches of an actor's process that was hot and is left alone. Its heartbeats count: they are ours.
+/// The context switches of an actor's process that was hot and is left alone, whatever wakes it.
 pub(super) async fn idle(order: &Order) -> anyhow::Result<Reading> {
     let counter = counter(order).await?;
     ask_on(&counter, order).await?;
