@@ -7,6 +7,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use pulsar_link::payload::{NATIVE, Outcome};
+use pulsar_loop::runtime::Ticket;
 use pulsar_model::RawProxy;
 use pulsar_wire::Aid;
 use tokio::time::Instant;
@@ -193,13 +194,7 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
     let messages = messages::<A>(&cx, known)?;
     let acked = method::<A>(known).ack;
     refuse_deadlock(&cx, acked)?;
-    let reply = match acked {
-        true => {
-            let opened = messages.replies.open(Some(caller));
-            Some(opened.ok_or_else(|| died(&cx))?)
-        }
-        false => None,
-    };
+    let reply = ticket(&cx, messages, acked, Some(caller))?;
     let sender = current_aid();
     // Made in its place: a message may be large.
     let make = || {
@@ -280,34 +275,32 @@ fn try_put<A: Actor>(
         Ok(messages) => messages,
         Err(error) => return Err((error, message)),
     };
-    let direct = addressed(&cx, messages, message)?;
-    let ticket = direct.reply;
+    let reply = match ticket(&cx, messages, method::<A>(&message).ack, None) {
+        Ok(reply) => reply,
+        Err(error) => return Err((error, message)),
+    };
+    let direct = Direct {
+        message,
+        reply,
+        sender: current_aid(),
+    };
     let settled = settle(&cx, messages.try_put_direct(direct));
-    let owed = ticket.map(|ticket| Owed::new(cx, ticket).until(deadline));
+    let owed = reply.map(|ticket| Owed::new(cx, ticket).until(deadline));
     match settled {
         Ok(()) => Ok(TypedAsk::Local(owed)),
         Err((direct, error)) => Err((error, direct.message)),
     }
 }
 
-/// The message as its mailbox takes it, with a ticket if its reply is waited for.
-fn addressed<A: Actor>(
+/// A ticket for a message that is about to be put into the mailbox, if its reply is waited for; `caller` is woken by that.
+fn ticket<A: Actor>(
     cx: &Context,
     messages: &Messages<A>,
-    message: A::Message,
-) -> Result<Direct<A>, (SendError, A::Message)> {
-    let reply = match method::<A>(&message).ack {
-        true => match messages.replies.open(None) {
-            Some(ticket) => Some(ticket),
-            None => return Err((died(cx), message)),
-        },
-        false => None,
-    };
-    Ok(Direct {
-        message,
-        reply,
-        sender: current_aid(),
-    })
+    acked: bool,
+    caller: Option<&Waker>,
+) -> Result<Option<Ticket>, SendError> {
+    let open = || messages.replies.open(caller).ok_or_else(|| died(cx));
+    acked.then(open).transpose()
 }
 
 /// What a call is told that has no message any more.

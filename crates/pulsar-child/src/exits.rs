@@ -26,10 +26,10 @@ pub fn listen() -> io::Result<Signal> {
 /// Reaps for as long as the loop turns, and calls `died` when somebody has exited. One signal may stand for many exits: each
 /// time all that have exited are reaped, at once or a moment later.
 pub async fn watch(brood: &Brood, mut exits: Signal, died: impl Fn()) {
-    let mut looks = Looks::default();
+    let mut search = Search::default();
     let mut timer = pin!(sleep_until(Instant::now()));
     loop {
-        let due = looks.due();
+        let due = search.due();
         if let Some(due) = due.filter(|due| *due != timer.deadline()) {
             timer.as_mut().reset(due);
         }
@@ -42,7 +42,7 @@ pub async fn watch(brood: &Brood, mut exits: Signal, died: impl Fn()) {
         // Most exits are of those whose links have ended; that costs little for each.
         let mut any = brood.reap_ending();
         let pause = brood.is_crowded().then(|| brood.look_pause());
-        if looks.is_time(Instant::now(), any, pause) {
+        if search.is_time(Instant::now(), any, pause) {
             any |= brood.reap();
         }
         if any {
@@ -53,7 +53,7 @@ pub async fn watch(brood: &Brood, mut exits: Signal, died: impl Fn()) {
 
 /// When it is to be looked for any child that has exited: for those whose exits nothing but the signal tells.
 #[derive(Default, Debug)]
-struct Looks(Option<Due>);
+struct Search(Option<Due>);
 
 /// A look that is still to come.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ struct Due {
     learns: bool,
 }
 
-impl Looks {
+impl Search {
     fn due(&self) -> Option<Instant> {
         self.0.as_ref().map(|due| due.at)
     }
@@ -117,34 +117,34 @@ mod tests {
 
     #[test]
     fn few_children_are_looked_at_at_once_unless_their_links_tell() {
-        let (mut looks, now) = (Looks::default(), Instant::now());
-        assert!(looks.is_time(now, false, None));
-        assert_eq!(looks.due(), None);
-        assert!(!looks.is_time(now, true, None));
-        assert!(looks.is_time(now + SHORTEST_PAUSE, false, None));
-        assert_eq!(looks.due(), None);
+        let (mut search, now) = (Search::default(), Instant::now());
+        assert!(search.is_time(now, false, None));
+        assert_eq!(search.due(), None);
+        assert!(!search.is_time(now, true, None));
+        assert!(search.is_time(now + SHORTEST_PAUSE, false, None));
+        assert_eq!(search.due(), None);
     }
 
     #[test]
     fn a_crowd_is_looked_at_after_a_pause() {
-        let (mut looks, now) = (Looks::default(), Instant::now());
-        assert!(!looks.is_time(now, false, PAUSE));
-        assert!(!looks.is_time(now + ms(1), false, PAUSE));
-        assert_eq!(looks.due(), Some(now + ms(20)));
-        assert!(looks.is_time(now + ms(20), false, PAUSE));
+        let (mut search, now) = (Search::default(), Instant::now());
+        assert!(!search.is_time(now, false, PAUSE));
+        assert!(!search.is_time(now + ms(1), false, PAUSE));
+        assert_eq!(search.due(), Some(now + ms(20)));
+        assert!(search.is_time(now + ms(20), false, PAUSE));
     }
 
     #[test]
     fn a_look_at_a_crowd_is_put_off_while_links_tell_but_not_for_ever() {
-        let (mut looks, begun) = (Looks::default(), Instant::now());
+        let (mut search, begun) = (Search::default(), Instant::now());
         let mut now = begun;
-        while !looks.is_time(now, true, PAUSE) {
-            now = looks.due().unwrap();
+        while !search.is_time(now, true, PAUSE) {
+            now = search.due().unwrap();
         }
         assert_eq!(now.duration_since(begun), ms(260));
         // Once they tell no more it is not put off.
-        assert!(!looks.is_time(now, true, PAUSE));
-        assert!(!looks.is_time(now + ms(20), true, PAUSE));
-        assert!(looks.is_time(now + ms(40), false, PAUSE));
+        assert!(!search.is_time(now, true, PAUSE));
+        assert!(!search.is_time(now + ms(20), true, PAUSE));
+        assert!(search.is_time(now + ms(40), false, PAUSE));
     }
 }

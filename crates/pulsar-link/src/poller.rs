@@ -124,12 +124,17 @@ impl Poller {
         }
     }
 
-    fn may_poll(&mut self, sleeper: &Sleeper<Mapped>, now_ns: u64) -> bool {
+    /// If something has come since the last look at the clock, the budget counts from this one.
+    fn begin_anew(&mut self, now_ns: u64) {
         if self.is_fresh {
             self.is_fresh = false;
             let budgets = 1 + u64::from(std::mem::take(&mut self.is_expecting));
             self.until_ns = now_ns.saturating_add(self.budget_ns.saturating_mul(budgets));
         }
+    }
+
+    fn may_poll(&mut self, sleeper: &Sleeper<Mapped>, now_ns: u64) -> bool {
+        self.begin_anew(now_ns);
         let Some(core) = self.core else { return false };
         if now_ns >= self.until_ns || sleeper.core_of_other() == Some(core) {
             return false;
@@ -153,5 +158,25 @@ impl Poller {
 impl Drop for Poller {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_begins_with_what_comes_and_is_twice_as_long_for_a_reply() {
+        let mut poller = Poller::new(Duration::from_nanos(50));
+        poller.begin_anew(1_000);
+        assert_eq!(poller.until_ns, 1_050);
+        poller.begin_anew(1_040);
+        assert_eq!(poller.until_ns, 1_050);
+        poller.expect_reply();
+        poller.begin_anew(2_000);
+        assert_eq!(poller.until_ns, 2_100);
+        poller.renew();
+        poller.begin_anew(3_000);
+        assert_eq!(poller.until_ns, 3_050);
     }
 }

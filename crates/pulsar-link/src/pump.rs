@@ -218,11 +218,10 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
             heard => heard?,
         }
         poller.publish_core(&ring.sleeper);
-        let mut progress = ring.turn(&mut reader)?;
-        let mut look = None;
+        let (mut progress, mut look) = (ring.turn(&mut reader)?, Look::Found);
         if progress == Progress::Nothing {
-            look = Some(poller.look(&mut ring));
-            if look == Some(Look::Found) {
+            look = poller.look(&mut ring);
+            if look == Look::Found {
                 // Straight away: whoever sent it waits.
                 progress = ring.turn(&mut reader)?;
             }
@@ -239,9 +238,9 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
                 come_back().await;
             }
             Progress::Nothing => match look {
-                None | Some(Look::Found) => {}
-                Some(Look::ComeBack) => come_back().await,
-                Some(Look::Sleep) => sleep(&reader, &mut ring, &mut poller, waits).await?,
+                Look::Found => {}
+                Look::ComeBack => come_back().await,
+                Look::Sleep => sleep(&reader, &mut ring, &mut poller, waits).await?,
             },
         }
     }

@@ -18,12 +18,6 @@ struct Letter<'a> {
     caller: Option<&'a Waker>,
 }
 
-/// Why a letter was not sent.
-enum Failed {
-    NoCredit(NoCredit),
-    Push(PushError),
-}
-
 impl Link {
     /// Sends an ask as soon as there is credit and room; its number, by which its caller
     /// [waits for the reply](Self::poll_reply) and [takes it back](Self::take_back) when it gives up.
@@ -55,17 +49,11 @@ impl Link {
     /// [`Unsent`]; with [`SendError::MailboxFull`] if there is no credit or no room now.
     pub fn try_send_ask(
         &self,
-        mut body: AskBody,
+        body: AskBody,
         fare: Fare,
         caller: Option<&Waker>,
     ) -> Result<u64, Unsent> {
-        let letter = Letter {
-            body: &mut body,
-            is_ask: true,
-            caller,
-        };
-        let sent = self.try_send(letter, fare);
-        sent.map_err(|failed| self.unsent(failed, body))
+        self.try_send(body, true, fare, caller)
     }
 
     /// As [`try_send_ask`](Self::try_send_ask), for a command that nobody waits for.
@@ -73,16 +61,8 @@ impl Link {
     /// # Errors
     ///
     /// As [`try_send_ask`](Self::try_send_ask).
-    pub fn try_send_tell(&self, mut body: AskBody, fare: Fare) -> Result<(), Unsent> {
-        let letter = Letter {
-            body: &mut body,
-            is_ask: false,
-            caller: None,
-        };
-        match self.try_send(letter, fare) {
-            Ok(_) => Ok(()),
-            Err(failed) => Err(self.unsent(failed, body)),
-        }
+    pub fn try_send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
+        self.try_send(body, false, fare, None).map(drop)
     }
 
     async fn send(&self, mut body: AskBody, is_ask: bool, fare: Fare) -> Result<u64, Unsent> {
@@ -90,7 +70,7 @@ impl Link {
             Fare::Free => None,
             Fare::Credit => match self.credits.acquire(body.target()).await {
                 Ok(credit) => Some(credit),
-                Err(error) => return Err(self.unsent(Failed::NoCredit(error), body)),
+                Err(error) => return Err(self.no_credit(error, body)),
             },
         };
         // It loops only if others have taken the room in between. Nothing is held meanwhile that
@@ -113,22 +93,33 @@ impl Link {
             };
             match self.post(&mut letter, credit.as_mut()) {
                 Err(PushError::Full { .. }) => is_refused = true,
-                Err(error) => return Err(self.unsent(Failed::Push(error), body)),
+                Err(error) => return Err(self.unsent(error, body)),
                 Ok(request) => return Ok(request),
             }
         }
     }
 
-    fn try_send(&self, mut letter: Letter<'_>, fare: Fare) -> Result<u64, Failed> {
+    fn try_send(
+        &self,
+        mut body: AskBody,
+        is_ask: bool,
+        fare: Fare,
+        caller: Option<&Waker>,
+    ) -> Result<u64, Unsent> {
         let mut credit = match fare {
             Fare::Free => None,
-            Fare::Credit => {
-                let acquired = self.credits.try_acquire(letter.body.target());
-                Some(acquired.map_err(Failed::NoCredit)?)
-            }
+            Fare::Credit => match self.credits.try_acquire(body.target()) {
+                Ok(credit) => Some(credit),
+                Err(error) => return Err(self.no_credit(error, body)),
+            },
+        };
+        let mut letter = Letter {
+            body: &mut body,
+            is_ask,
+            caller,
         };
         let posted = self.post(&mut letter, credit.as_mut());
-        posted.map_err(Failed::Push)
+        posted.map_err(|error| self.unsent(error, body))
     }
 
     /// Pushes the letter. Its credit is spent if that is done, and only then.
@@ -174,18 +165,18 @@ impl Link {
         Err(error)
     }
 
-    #[cold]
-    fn unsent(&self, failed: Failed, body: AskBody) -> Unsent {
-        match failed {
-            Failed::NoCredit(NoCredit::Spent) => {
-                Unsent::Refused(SendError::MailboxFull { capacity: WINDOW })
-            }
-            Failed::NoCredit(NoCredit::Closed) if self.is_retiring() => {
-                Unsent::Retired(Box::new(body))
-            }
-            Failed::NoCredit(NoCredit::Closed) => Unsent::Refused(self.died()),
-            Failed::Push(PushError::Retired) => Unsent::Retired(Box::new(body)),
-            Failed::Push(other) => Unsent::Refused(self.refusal(other)),
+    fn no_credit(&self, error: NoCredit, body: AskBody) -> Unsent {
+        match error {
+            NoCredit::Spent => Unsent::Refused(SendError::MailboxFull { capacity: WINDOW }),
+            NoCredit::Closed if self.is_retiring() => Unsent::Retired(Box::new(body)),
+            NoCredit::Closed => Unsent::Refused(self.died()),
+        }
+    }
+
+    fn unsent(&self, error: PushError, body: AskBody) -> Unsent {
+        match error {
+            PushError::Retired => Unsent::Retired(Box::new(body)),
+            other => Unsent::Refused(self.refusal(other)),
         }
     }
 

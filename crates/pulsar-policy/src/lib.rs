@@ -6,6 +6,7 @@
 //!
 //! * [`Oversight`]: one life, from its launch to its end: when it is ready, when it is asked,
 //!   told and made to end, and how it ended.
+//! * [`notify_period`]: how often an actor is heard; `looks`: when one is looked at instead.
 //! * [`StateCell`]: the steps of one life, forward only.
 //! * [`Supervision`]: one group of children, ordered or a pool: when it starts, stops and restarts them,
 //!   in which order, and when it gives up. It is told [`GroupEvent`]s and decides
@@ -40,6 +41,7 @@ mod backoff;
 mod child;
 mod group;
 mod intensity;
+mod looks;
 mod oversight;
 mod restart_limits;
 mod roster;
@@ -48,7 +50,8 @@ mod supervision;
 
 pub use child::ChildRules;
 pub use group::{GroupDecision, GroupEvent, GroupStatus};
-pub use oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight, notify_period};
+pub use looks::notify_period;
+pub use oversight::{CHILD_EVENTS, ChildEvent, Decision, Oversight};
 pub use restart_limits::RestartLimits;
 pub use roster::{News, Roster, RosterDecision};
 pub use state_cell::{StateCell, Transition};

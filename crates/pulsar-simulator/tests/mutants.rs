@@ -261,7 +261,7 @@ const MUTANTS: &[Mutant] = &[
     ),
     // Looks come half as often.
     mutant(
-        "oversight.rs",
+        "looks.rs",
         "now + self.every.saturating_sub(into_period)",
         "now + self.every * 2 - into_period",
     ),

@@ -11,7 +11,7 @@ use std::{
     os::unix::fs::FileExt,
     ptr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicPtr, AtomicU64, Ordering},
     },
     time::Duration,
@@ -270,7 +270,7 @@ impl Memory {
     fn of(pid: Pid) -> io::Result<Self> {
         let memory = Self {
             file: File::open(format!("/proc/{pid}/mem"))?,
-            headers: (headers(pid)?, headers(Pid::current())?),
+            headers: (headers(pid)?, own_headers()?),
         };
         let mut mark = [0; size_of::<u64>()];
         memory.read(memory.place(&SHOWN.mark), &mut mark)?;
@@ -298,6 +298,15 @@ impl Memory {
         let mut bytes = [0; size_of::<usize>()];
         self.read(at, &mut bytes)?;
         Ok(usize::from_ne_bytes(bytes))
+    }
+}
+
+/// Those of this process, which stay where they are; so do those of its forks.
+fn own_headers() -> io::Result<usize> {
+    static OWN: OnceLock<usize> = OnceLock::new();
+    match OWN.get() {
+        Some(own) => Ok(*own),
+        None => headers(Pid::current()).map(|found| *OWN.get_or_init(|| found)),
     }
 }
 
@@ -399,26 +408,41 @@ mod tests {
     #[test]
     fn a_loop_that_sleeps_is_seen_to_unless_its_process_is_stopped() {
         // A child of this very program, whose main thread waits for the thread of its one test.
-        let mut sleeper = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "occupation::tests::sleeper"])
-            .env(SLEEPER, "1")
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let pid = Pid::new(sleeper.id().cast_signed()).unwrap();
+        let mut sleeper = Killed(
+            std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "occupation::tests::sleeper"])
+                .env(SLEEPER, "1")
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
+        let pid = Pid::new(sleeper.0.id().cast_signed()).unwrap();
         let asleep = || asleep_for(pid).unwrap_or(None);
         while asleep().is_none() {
-            assert!(sleeper.try_wait().unwrap().is_none());
+            assert!(sleeper.0.try_wait().unwrap().is_none());
         }
         let slept = asleep();
         while asleep() <= slept {}
         let raw = rustix::process::Pid::from_raw(pid.as_raw()).unwrap();
         rustix::process::kill_process(raw, rustix::process::Signal::STOP).unwrap();
-        while asleep().is_some() {}
-        assert_eq!(state_of(pid), Some("stopped"));
-        sleeper.kill().unwrap();
-        sleeper.wait().unwrap();
+        // Its main thread is woken to be stopped: for a moment it is neither asleep nor stopped.
+        while state_of(pid) != Some("stopped") {
+            assert!(sleeper.0.try_wait().unwrap().is_none());
+        }
+        assert_eq!(asleep_for(pid).unwrap(), None);
+        drop(sleeper);
         assert!(asleep_for(pid).is_err());
+    }
+
+    /// A child that does not outlive the test, however that ends.
+    struct Killed(std::process::Child);
+
+    impl Drop for Killed {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
     }
 
     #[test]
@@ -435,15 +459,12 @@ mod tests {
 
     #[test]
     fn another_program_shows_nothing() {
-        let mut stranger = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
-        let pid = Pid::new(stranger.id().cast_signed()).unwrap();
+        let stranger = std::process::Command::new("sleep").arg("60").spawn();
+        let stranger = Killed(stranger.unwrap());
+        let pid = Pid::new(stranger.0.id().cast_signed()).unwrap();
         // Its own image is smaller than the address, or holds something else there.
         assert!(of_process(pid).is_err());
-        stranger.kill().unwrap();
-        stranger.wait().unwrap();
+        drop(stranger);
         assert!(of_process(pid).is_err());
     }
 
