@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use pulsar_link::Body;
+use pulsar_link::{BodyView, Draft};
 use pulsar_model::{RawProxy, Signature};
 use pulsar_wire::Codec;
 use serde::Serialize;
@@ -116,15 +116,19 @@ pub trait Actor: Sized + Send + 'static {
 
     /// A message's arguments, for another process.
     #[doc(hidden)]
-    fn write_message(message: &Self::Message, codec: Codec) -> Result<Body, SendError>;
+    fn write_message(message: &Self::Message, draft: &mut Draft) -> Result<(), SendError>;
 
     /// A message from another process or a tool.
     #[doc(hidden)]
-    fn read_message(index: usize, codec: Codec, body: &Body) -> Result<Self::Message, SendError>;
+    fn read_message(
+        index: usize,
+        codec: Codec,
+        body: BodyView<'_>,
+    ) -> Result<Self::Message, SendError>;
 
     /// The reply or the command's own error, for another process or a tool.
     #[doc(hidden)]
-    fn write_reply(reply: &Self::Reply, codec: Codec) -> Result<Body, SendError>;
+    fn write_reply(reply: &Self::Reply, draft: &mut Draft) -> Result<(), SendError>;
 }
 
 /// An actor some of whose commands run side by side.
@@ -259,8 +263,8 @@ impl fmt::Display for TypeName {
 
 /// Writes a command's arguments or reply. For the expansion of `#[pulsar::actor]`.
 #[doc(hidden)]
-pub fn write<T: Serialize>(value: &T, codec: Codec) -> Result<Body, SendError> {
-    Body::of(codec, value)
+pub fn write<T: Serialize>(value: &T, draft: &mut Draft) -> Result<(), SendError> {
+    draft.write(value)
 }
 
 /// Reads a command's arguments. For the expansion of `#[pulsar::actor]`.
@@ -268,10 +272,10 @@ pub fn write<T: Serialize>(value: &T, codec: Codec) -> Result<Body, SendError> {
 pub fn read_args<T: DeserializeOwned>(
     method: &'static Method,
     codec: Codec,
-    body: &Body,
+    body: BodyView<'_>,
 ) -> Result<T, SendError> {
     match codec {
-        Codec::Json => method.signature.read_json(&body.bytes),
+        Codec::Json => method.signature.read_json(body.bytes()),
         codec => body.read(codec),
     }
 }
@@ -336,15 +340,19 @@ impl Actor for Anyone {
         match *reply {}
     }
 
-    fn write_message(message: &Infallible, _codec: Codec) -> Result<Body, SendError> {
+    fn write_message(message: &Infallible, _draft: &mut Draft) -> Result<(), SendError> {
         match *message {}
     }
 
-    fn read_message(_index: usize, _codec: Codec, _body: &Body) -> Result<Infallible, SendError> {
+    fn read_message(
+        _index: usize,
+        _codec: Codec,
+        _body: BodyView<'_>,
+    ) -> Result<Infallible, SendError> {
         Err(SendError::codec("the actor has no commands of its own"))
     }
 
-    fn write_reply(reply: &Infallible, _codec: Codec) -> Result<Body, SendError> {
+    fn write_reply(reply: &Infallible, _draft: &mut Draft) -> Result<(), SendError> {
         match *reply {}
     }
 }

@@ -7,6 +7,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use pulsar_link::payload::{NATIVE, Outcome};
+use pulsar_link::{Draft, Link};
 use pulsar_loop::runtime::Ticket;
 use pulsar_model::RawProxy;
 use pulsar_wire::Aid;
@@ -22,9 +23,9 @@ use crate::current::current_aid;
 use crate::mailbox::{Direct, Messages, Post, Posted, died, settle};
 use crate::owed::Owed;
 use crate::system::{Route, System};
-use crate::try_send::{Sent, Unsent};
 use crate::wire_name::lead;
 use crate::{CallError, Overflow, SendError, Target};
+use pulsar_mailbox::{Sent, Unsent};
 
 /// A command of an `A`'s own that is to be sent; methods on [`Proxy`](crate::Proxy) make it.
 ///
@@ -201,7 +202,7 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
         message.take().map(|message| {
             Post::Direct(Direct {
                 message,
-                reply,
+                caller: reply.into(),
                 sender,
             })
         })
@@ -209,10 +210,10 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
     if !messages.queue.try_put_with(make) {
         let direct = Direct {
             message: message.take().ok_or_else(has_ended)?,
-            reply,
+            caller: reply.into(),
             sender,
         };
-        return put_slowly(cx, direct, limit);
+        return put_slowly(cx, direct, reply, limit);
     }
     Ok(match reply {
         Some(ticket) => Begun::Owed(Owed::new(cx, ticket)),
@@ -225,14 +226,16 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
 fn put_slowly<A: Actor, R: Send + 'static, E: Send + 'static>(
     cx: Context,
     direct: Direct<A>,
+    reply: Option<Ticket>,
     limit: Option<Duration>,
 ) -> Result<Begun<A, R, E>, SendError> {
     let messages = messages::<A>(&cx, &direct.message)?;
-    let reply = direct.reply;
     let settled = match messages.try_put_direct(direct) {
         Posted::Full(direct) if messages.queue.overflow() == Overflow::Wait => {
             let limit = within(&*cx.cell.system, limit);
-            return Ok(Begun::OnItsWay(Box::pin(into_room(cx, direct, limit))));
+            let owed = reply.map(|ticket| Owed::new(cx.clone(), ticket));
+            let way = into_room(cx, direct, owed, limit);
+            return Ok(Begun::OnItsWay(Box::pin(way)));
         }
         posted => settle(&cx, posted),
     };
@@ -245,10 +248,10 @@ fn put_slowly<A: Actor, R: Send + 'static, E: Send + 'static>(
 async fn into_room<A: Actor, R: 'static, E>(
     cx: Context,
     direct: Direct<A>,
+    owed: Option<Owed<A>>,
     limit: Duration,
 ) -> Result<Arrived<A, R, E>, SendError> {
     let deadline = Instant::now() + limit;
-    let owed = direct.reply.map(|ticket| Owed::new(cx.clone(), ticket));
     bounded(limit, wait_for_room(&cx, direct)).await?;
     Ok(match owed {
         Some(owed) => Arrived::Owed(owed.until(deadline)),
@@ -281,7 +284,7 @@ fn try_put<A: Actor>(
     };
     let direct = Direct {
         message,
-        reply,
+        caller: reply.into(),
         sender: current_aid(),
     };
     let settled = settle(&cx, messages.try_put_direct(direct));
@@ -328,12 +331,33 @@ fn method<A: Actor>(message: &A::Message) -> &'static Method {
     &A::METHODS[A::index(message)]
 }
 
+/// Sends a message to another process at once, if it can be; the number of the ask, or 0 if nobody waits for its reply.
+///
+/// # Errors
+///
+/// [`SendError::Codec`] if it cannot be written.
+pub(crate) fn send_draft<A: Actor>(
+    link: &Link,
+    target: Aid,
+    message: &A::Message,
+    within: Duration,
+    caller: &Waker,
+) -> Result<Option<u64>, SendError> {
+    let method = method::<A>(message);
+    let mut draft = Draft::of_command(&lead(ActorKind::of::<A>(), method)?, NATIVE);
+    A::write_message(message, &mut draft)?;
+    let caller = method.ack.then_some(caller);
+    Ok(link.send_draft(target, &mut draft, within, caller))
+}
+
 pub(crate) fn parcel<A: Actor>(message: &A::Message) -> Result<Parcel, SendError> {
     let method = method::<A>(message);
+    let mut args = Draft::new(NATIVE);
+    A::write_message(message, &mut args)?;
     Ok(Parcel {
         command: lead(ActorKind::of::<A>(), method)?,
         codec: NATIVE,
-        args: A::write_message(message, NATIVE)?,
+        args: args.into_body(),
         ack: method.ack,
         builtin: false,
     })

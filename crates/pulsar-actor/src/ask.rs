@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -300,26 +300,6 @@ impl Parcel {
     fn body(&self, aid: Aid, due: Due) -> AskBody {
         let (command, args) = (self.command.clone(), self.args.clone());
         AskBody::in_pieces(aid, command, self.codec, args, due)
-    }
-
-    /// Sends it over a link at once, if there is credit and room and nobody waits for those; the number of the ask,
-    /// whose caller is woken so.
-    ///
-    /// # Errors
-    ///
-    /// Why it was not sent: then it is to go the long way.
-    pub(crate) fn send_at_once(
-        &self,
-        link: &Arc<Link>,
-        aid: Aid,
-        limit: Duration,
-        caller: &Waker,
-    ) -> Result<Option<u64>, link::Unsent> {
-        let body = self.body(aid, Due::Within(limit));
-        match self.ack {
-            true => link.try_send_ask(body, self.fare(), Some(caller)).map(Some),
-            false => link.try_send_tell(body, self.fare()).map(|()| None),
-        }
     }
 
     fn fare(&self) -> Fare {

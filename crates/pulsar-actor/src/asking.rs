@@ -13,8 +13,10 @@ use tokio::task::coop::poll_proceed;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use crate::actor::Actor;
-use crate::actor_call::{Ran, Reader, elsewhere, has_ended, nothing, parcel, put, result};
-use crate::ask::{Parcel, share};
+use crate::actor_call::{
+    Ran, Reader, elsewhere, has_ended, nothing, parcel, put, result, send_draft,
+};
+use crate::ask::share;
 use crate::context::Context;
 use crate::near::{self, Near};
 use crate::owed::Owed;
@@ -142,10 +144,7 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                 let cx = Context::of(cell);
                 return put(cx, &mut self.message, self.limit, caller);
             }
-            Some(Near::There(link)) => {
-                let parcel = self.parcel()?;
-                return self.send(link, parcel, caller);
-            }
+            Some(Near::There(link)) => return self.send(link, caller),
             None => {}
         }
         let (system, _) = share(self.limit)?;
@@ -155,43 +154,33 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         }
         match route {
             Some(Route::Local(cx)) => put(cx, &mut self.message, self.limit, caller),
-            Some(Route::Link(link, _)) => {
-                let parcel = self.parcel()?;
-                self.send(link, parcel, caller)
-            }
-            None => {
-                let parcel = self.parcel()?;
-                self.send_later(parcel)
-            }
+            Some(Route::Link(link, _)) => self.send(link, caller),
+            None => self.send_later(),
         }
     }
 
-    /// The message as it goes to another process.
-    fn parcel(&mut self) -> Result<Parcel, SendError> {
+    /// Sends the message over a link: at once, if it can be.
+    fn send(&mut self, link: Arc<Link>, caller: &Waker) -> Result<Begun<A, R, E>, SendError> {
         let message = self.message.as_ref().ok_or_else(has_ended)?;
-        let parcel = parcel::<A>(message);
-        self.message = None;
-        parcel
-    }
-
-    /// Sends a message over a link: at once, if it can be.
-    fn send(
-        &self,
-        link: Arc<Link>,
-        parcel: Parcel,
-        caller: &Waker,
-    ) -> Result<Begun<A, R, E>, SendError> {
         let (_, limit) = share(self.limit)?;
         link.touch();
-        match parcel.send_at_once(&link, self.target, limit, caller) {
-            Ok(Some(request)) => Ok(Begun::Linked(Reply::new(link, request))),
-            Ok(None) => Ok(Begun::Told),
+        match send_draft::<A>(&link, self.target, message, limit, caller)? {
             // It has to wait, or to go another way; or what is wrong is found again there.
-            Err(_) => self.send_later(parcel),
+            None => self.send_later(),
+            Some(0) => {
+                self.message = None;
+                Ok(Begun::Told)
+            }
+            Some(request) => {
+                self.message = None;
+                Ok(Begun::Linked(Reply::new(link, request)))
+            }
         }
     }
 
-    fn send_later(&self, parcel: Parcel) -> Result<Begun<A, R, E>, SendError> {
+    fn send_later(&mut self) -> Result<Begun<A, R, E>, SendError> {
+        let message = self.message.take().ok_or_else(has_ended)?;
+        let parcel = parcel::<A>(&message)?;
         let (system, limit) = share(self.limit)?;
         let way = elsewhere(system, Target::Aid(self.target), parcel, limit, self.reader);
         Ok(Begun::OnItsWay(Box::pin(way)))

@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::ask::{self, Outgoing};
 use crate::builtin;
 use crate::command::{Command, CommandDef};
-use crate::try_send::{Sent, Unsent};
 use crate::{CallError, IntoArgs, Target};
+use pulsar_mailbox::{Sent, Unsent};
 
 /// Sends a command to an actor: by proxy, id or name.
 ///

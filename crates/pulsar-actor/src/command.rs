@@ -157,17 +157,23 @@ fn builtins() -> impl Iterator<Item = &'static CommandDef> {
 ///
 /// [`SendError::UnknownCommand`] with the nearest names that this actor knows.
 pub fn named(kind: &'static ActorKind, name: &str, codec: Codec) -> Result<Named, SendError> {
-    let key = (ptr::from_ref(kind), codec == Codec::Json);
-    let mark = mark(name);
-    let look = |(known, its_name, named): &Recognised| {
-        (*known == key && **its_name == *name).then_some(*named)
-    };
-    if let Some(named) = RECOGNISED.with(|recognised| recognised.find(mark, look)) {
+    if let Some(named) = known(kind, name.as_bytes(), codec) {
         return Ok(named);
     }
+    let key = (ptr::from_ref(kind), codec == Codec::Json);
     let named = look_up(kind, name, codec)?;
+    let mark = mark(name.as_bytes());
     RECOGNISED.with(|recognised| recognised.enter(mark, (key, name.into(), named)));
     Ok(named)
+}
+
+/// The same, if it is among those that this thread has been asked for last.
+pub(crate) fn known(kind: &'static ActorKind, name: &[u8], codec: Codec) -> Option<Named> {
+    let key = (ptr::from_ref(kind), codec == Codec::Json);
+    let look = |(known, its_name, named): &Recognised| {
+        (*known == key && its_name.as_bytes() == name).then_some(*named)
+    };
+    RECOGNISED.with(|recognised| recognised.find(mark(name), look))
 }
 
 /// A command by its name and the actor's type, in a tool's words or in those of the wire. Types are only compared.
@@ -178,11 +184,14 @@ thread_local! {
     static RECOGNISED: Recent<Recognised> = const { Recent::new() };
 }
 
-fn mark(name: &str) -> usize {
-    let mix = |sum: usize, byte: &u8| sum.wrapping_mul(31).wrapping_add(usize::from(*byte));
+fn mark(name: &[u8]) -> usize {
     // The last letters tell names of one type apart.
-    let last = name.as_bytes().iter().rev().take(8);
-    last.fold(name.len(), mix)
+    let last = name
+        .last_chunk()
+        .map_or(0, |last| u64::from_le_bytes(*last));
+    let mixed = last.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    name.len()
+        .wrapping_add(usize::try_from(mixed).unwrap_or_default())
 }
 
 fn look_up(kind: &ActorKind, name: &str, codec: Codec) -> Result<Named, SendError> {

@@ -46,9 +46,8 @@ mod remote_fn;
 mod reports;
 mod run;
 mod settings;
-mod slice;
 mod system;
-mod try_send;
+mod taking_in;
 mod wire_name;
 mod worker;
 
@@ -68,6 +67,7 @@ pub use pulsar_loop::{
     LoopEnded, ManyTimes, NoEventLoop, OneTime, Registered, Runner, Task, Timer, TooManyHandlers,
     Unrun, WaitError, Waiter, Watch, Watching,
 };
+pub use pulsar_mailbox::{Sent, Unsent};
 pub use pulsar_model::{
     ActorInfo, ActorStatus, Aid, ArgInfo, CallError, Cause, CommandInfo, DeadLetter, DeadReason,
     Ending, Error, ExecutorInfo, Extra, HookOutput, Incarnation, Info, IntoArgs, Json, LastExit,
@@ -77,7 +77,6 @@ pub use pulsar_model::{
 };
 pub use pulsar_settings::{Declaration, Setting};
 pub use run::{Run, run};
-pub use try_send::{Sent, Unsent};
 
 /// The inside of actors, for the layers of the runtime above. Programs have no use for it, and it
 /// changes as the runtime does.
@@ -108,7 +107,7 @@ pub mod runtime {
 #[doc(hidden)]
 pub mod __private {
     pub use linkme;
-    pub use pulsar_link::Body;
+    pub use pulsar_link::{BodyView, Draft};
     pub use pulsar_model::{ResultParts, Signature};
     pub use pulsar_sys::before_main;
     pub use pulsar_wire::Codec;

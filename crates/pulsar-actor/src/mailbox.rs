@@ -6,16 +6,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use pulsar_link::Body;
 use pulsar_link::payload::{Outcome, Payload};
+use pulsar_link::{Body, Link};
 use pulsar_loop::runtime::{Replies, Ticket};
 use pulsar_mailbox::{Deadline, MailboxStats, Put, Queue, ReplyTo};
-use pulsar_wire::{Aid, Codec, Kind};
+use pulsar_wire::{Aid, Codec, FrameView, Kind};
 use tokio::sync::oneshot;
 
 use crate::actor::{Actor, ActorKind, Method};
 use crate::command::CommandDef;
 use crate::context::Cell;
+use crate::taking_in::take_in;
 use crate::{Cause, Context, DeadReason, MailboxInfo, Overflow, SendError, State};
 
 /// Messages that may wait in a mailbox unless the spawner says otherwise.
@@ -120,19 +121,43 @@ fn written(value: Payload) -> Result<Body, SendError> {
     }
 }
 
-/// A command of an actor's own from its own process, with its types.
+/// A command of an actor's own, with its types.
 pub(crate) struct Direct<A: Actor> {
     pub(crate) message: A::Message,
-    /// `None` if nobody waits.
-    pub(crate) reply: Option<Ticket>,
+    pub(crate) caller: Caller,
     pub(crate) sender: Option<Aid>,
+}
+
+/// Who waits for the reply of a [`Direct`].
+pub(crate) enum Caller {
+    Nobody,
+    /// Somebody in this process.
+    Here(Ticket),
+    /// Somebody in another. Boxed, as there are none in most mailboxes.
+    There(Box<There>),
+}
+
+/// A caller in another process.
+pub(crate) struct There {
+    pub(crate) reply: ReplyTo,
+    /// Its message is not run after this.
+    pub(crate) deadline: Option<Deadline>,
 }
 
 impl<A: Actor> Direct<A> {
     /// True if it came too late to be run; it was in this mailbox.
     pub(crate) fn is_expired(&self, messages: &Messages<A>) -> bool {
-        self.reply
-            .is_some_and(|ticket| messages.replies.is_late(ticket))
+        match &self.caller {
+            Caller::Nobody => false,
+            Caller::Here(ticket) => messages.replies.is_late(*ticket),
+            Caller::There(there) => there.deadline.is_some_and(Deadline::is_past),
+        }
+    }
+}
+
+impl From<Option<Ticket>> for Caller {
+    fn from(ticket: Option<Ticket>) -> Self {
+        ticket.map_or(Self::Nobody, Self::Here)
     }
 }
 
@@ -163,20 +188,13 @@ pub struct Unrun {
     caller: Caller,
 }
 
-/// Who is to be told that a message is not run.
-enum Caller {
-    General(ReplyTo),
-    /// Of a command of the actor's own, from its own process; `None` if nobody waits.
-    Direct(Option<Ticket>),
-}
-
 impl Unrun {
     /// Tells its sender; `messages` is where it was.
     pub(crate) fn refuse(self, messages: &dyn Inbox, error: SendError) {
         match self.caller {
-            Caller::General(reply) => reply.refuse(error),
-            Caller::Direct(Some(ticket)) => messages.refuse(ticket, error),
-            Caller::Direct(None) => {}
+            Caller::There(there) => there.reply.refuse(error),
+            Caller::Here(ticket) => messages.refuse(ticket, error),
+            Caller::Nobody => {}
         }
     }
 }
@@ -186,7 +204,10 @@ impl From<Box<Envelope>> for Unrun {
         Self {
             command: envelope.command.name(),
             sender: envelope.sender,
-            caller: Caller::General(envelope.reply),
+            caller: Caller::There(Box::new(There {
+                reply: envelope.reply,
+                deadline: envelope.deadline,
+            })),
         }
     }
 }
@@ -196,7 +217,7 @@ impl<A: Actor> From<Direct<A>> for Unrun {
         Self {
             command: A::METHODS[A::index(&direct.message)].signature.name,
             sender: direct.sender,
-            caller: Caller::Direct(direct.reply),
+            caller: direct.caller,
         }
     }
 }
@@ -238,6 +259,14 @@ pub trait Inbox: Any + Send + Sync {
     fn overflow(&self) -> Overflow;
     /// Puts a message in now, or not at all.
     fn try_put(&self, envelope: Box<Envelope>) -> Posted<Box<Envelope>>;
+    /// Takes a message in that came over `link`, from where it lies: see [`take_in`](crate::taking_in::take_in).
+    fn take_in(
+        &self,
+        cx: &Context,
+        link: &Arc<Link>,
+        frame: &FrameView<'_>,
+        sender: Option<Aid>,
+    ) -> bool;
     /// Puts a message in, under [`Overflow::Wait`] as soon as there is room.
     fn put(&self, envelope: Box<Envelope>) -> Putting<'_>;
     /// Has the actor's own periodic task take its turn, and waits until it has run or will not.
@@ -295,6 +324,16 @@ impl<A: Actor> Inbox for Messages<A> {
 
     fn try_put(&self, envelope: Box<Envelope>) -> Posted<Box<Envelope>> {
         Posted::of(self.queue.try_put(Post::General(envelope)), general)
+    }
+
+    fn take_in(
+        &self,
+        cx: &Context,
+        link: &Arc<Link>,
+        frame: &FrameView<'_>,
+        sender: Option<Aid>,
+    ) -> bool {
+        take_in(self, cx, link, frame, sender)
     }
 
     fn put(&self, envelope: Box<Envelope>) -> Putting<'_> {

@@ -7,16 +7,19 @@ use std::sync::atomic::Ordering;
 use std::task::{Context as Task, Poll, ready};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use pulsar_link::payload::{Outcome, Payload};
-use pulsar_loop::runtime::Ticket;
+use pulsar_link::Draft;
+use pulsar_link::payload::{NATIVE, Outcome, Payload};
+use pulsar_loop::runtime::{Ticket, TimeSlice};
 use pulsar_mailbox::{ReplyTo, Taken};
+use pulsar_sys::occupation::coarse_us;
 use pulsar_wire::Codec;
 use tokio::task::yield_now;
 
 use crate::actor::{Actor, Concurrent, Method, Worked};
 use crate::context::Called;
-use crate::mailbox::{Direct, Envelope, Messages, Named, Post};
-use crate::slice::Slice;
+use crate::current::hold_turn;
+use crate::mailbox::{Caller, Direct, Envelope, Messages, Named, Post};
+use crate::occupying::note;
 use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
 
 /// Commands of one actor that run side by side. More wait for their turn.
@@ -24,12 +27,34 @@ const MAX_CONCURRENT: usize = 1024;
 
 /// Runs commands one after the other, until the mailbox is closed and empty.
 pub async fn in_turn<A: Actor>(state: A, cx: Context) -> Worked {
-    let slice = Slice::new(&cx);
+    let slice = TimeSlice::default();
     // Pinned here: moved into another future, there would be room for it in both.
-    slice.bounding(pin!(each_alone(state, &cx, &slice))).await
+    bounding(&cx, &slice, pin!(each_alone(state, &cx, &slice))).await
 }
 
-async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &Slice<'_>) -> Worked {
+/// Runs `work`, which is all of an actor's: until it gives way, nothing else on the loop gets its turn. With each poll a
+/// slice begins anew.
+async fn bounding<T>(
+    cx: &Context,
+    slice: &TimeSlice,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> T {
+    let occupation = cx.cell.occupation();
+    poll_fn(|task| {
+        let tick_us = coarse_us();
+        slice.begin(tick_us);
+        occupation.turn_to(tick_us);
+        // All that is polled here is this actor's: it holds its turn.
+        let _held = hold_turn(cx.aid());
+        let polled = work.as_mut().poll(task);
+        // A command that has held the loop: as the slice is spent then, no other has begun since.
+        note(cx, coarse_us().saturating_sub(tick_us));
+        polled
+    })
+    .await
+}
+
+async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &TimeSlice) -> Worked {
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
@@ -65,7 +90,7 @@ fn run_at_once<A: Actor>(
     state: &mut A,
     cx: &Context,
     inbox: &Messages<A>,
-    slice: &Slice<'_>,
+    slice: &TimeSlice,
     task: &mut Task<'_>,
 ) -> Poll<Come<A>> {
     loop {
@@ -106,7 +131,7 @@ fn run_unless_it_awaits<A: Actor>(
     }
 }
 
-/// Runs one command from this process that does not await. `Some` ends the actor.
+/// Runs one command that came with its types and does not await. `Some` ends the actor.
 fn direct_at_once<A: Actor>(
     state: &mut A,
     cx: &Context,
@@ -119,7 +144,7 @@ fn direct_at_once<A: Actor>(
     }
     let index = A::index(&direct.message);
     let method = &A::METHODS[index];
-    let (caller, called) = (direct.reply, cx.called_by(direct.sender));
+    let (caller, called) = (direct.caller, cx.called_by(direct.sender));
     // Taken out where it is used: what is moved into a closure is copied more than once.
     let mut message = Some(direct.message);
     let occupied = cx.cell.occupation().enter(&method.signature.name);
@@ -128,16 +153,19 @@ fn direct_at_once<A: Actor>(
         Some(state.dispatch_at_once(called, message))
     });
     drop(occupied);
-    match ended {
-        Ok(reply) => {
-            answer_direct(cx, inbox, caller, reply?);
-            None
+    let turn = |caller| Turn::direct(cx, inbox, Named::Own { method, index }, caller);
+    let ticket = match (&ended, caller) {
+        (Ok(_), Caller::Nobody) => None,
+        (Ok(_), Caller::Here(ticket)) => Some(ticket),
+        (_, caller) => {
+            return match ended {
+                Ok(reply) => turn(caller).answer(Ok(reply?)),
+                Err(panic) => turn(caller).panicked(panic),
+            };
         }
-        Err(panic) => {
-            let command = Named::Own { method, index };
-            Turn::direct(cx, inbox, command, caller).panicked(panic)
-        }
-    }
+    };
+    answer_direct(cx, inbox, ticket, ended.ok()??);
+    None
 }
 
 /// Runs one command that does not await. `Some` ends the actor.
@@ -153,11 +181,11 @@ fn at_once<A: Actor>(state: &mut A, begun: Begun<'_, A>) -> Option<Worked> {
 /// those that run to end; no other begins before it: so everybody gets their turn in the order in
 /// which they came.
 pub async fn side_by_side<A: Concurrent>(state: A, cx: Context) -> Worked {
-    let slice = Slice::new(&cx);
-    slice.bounding(pin!(some_beside(state, &cx, &slice))).await
+    let slice = TimeSlice::default();
+    bounding(&cx, &slice, pin!(some_beside(state, &cx, &slice))).await
 }
 
-async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &Slice<'_>) -> Worked {
+async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &TimeSlice) -> Worked {
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
@@ -181,7 +209,7 @@ async fn until_exclusive<A: Concurrent>(
     state: &A,
     cx: &Context,
     inbox: &Messages<A>,
-    slice: &Slice<'_>,
+    slice: &TimeSlice,
 ) -> Result<Option<Post<A>>, String> {
     let refuses = cx.cell.birth.on_stop == OnStop::Refuse;
     // Declared before those that run: it is told its end after them, in the order of their coming.
@@ -237,7 +265,7 @@ impl<A: Actor> Drop for Waiting<'_, A> {
     }
 }
 
-async fn next<A: Actor>(inbox: &Messages<A>, slice: &Slice<'_>) -> Option<Post<A>> {
+async fn next<A: Actor>(inbox: &Messages<A>, slice: &TimeSlice) -> Option<Post<A>> {
     loop {
         // Messages may be there without end. What else the actor's loop has to do gets its turn after its slice.
         match inbox.queue.take_unless(|| slice.is_spent()).await {
@@ -323,7 +351,7 @@ async fn shared<A: Concurrent>(
     cx: &Context,
     inbox: &Messages<A>,
     post: Post<A>,
-    slice: &Slice<'_>,
+    slice: &TimeSlice,
 ) -> Option<Worked> {
     let begun = match post {
         Post::Direct(direct) => begin(cx, inbox, direct).map(Work::Own).ok_or(None),
@@ -372,12 +400,12 @@ fn begin<'a, A: Actor>(
     }
     let index = A::index(&direct.message);
     let method = &A::METHODS[index];
-    let turn = Turn::direct(cx, inbox, Named::Own { method, index }, direct.reply);
+    let turn = Turn::direct(cx, inbox, Named::Own { method, index }, direct.caller);
     let called = cx.called_by(direct.sender);
     Some(Begun(turn, called, direct.message))
 }
 
-/// Counts a message from this process whose turn has come; false if it came too late.
+/// Counts a message with its types whose turn has come; false if it came too late.
 fn is_in_time<A: Actor>(cx: &Context, inbox: &Messages<A>, direct: &Direct<A>) -> bool {
     let stats = cx.cell.mailbox.stats();
     stats.count_here(&stats.received);
@@ -435,7 +463,7 @@ fn begin_general<'a, A: Actor>(
     let (turn, read) = match (command, args) {
         (Named::Free(_), args) => return Ok(Work::Free(turn(Codec::Postcard), called, args)),
         (Named::Own { index, .. }, Payload::Wire(codec, body)) => {
-            let read = || A::read_message(index, codec, &body);
+            let read = || A::read_message(index, codec, body.view());
             (turn(codec), unwound_at_once(read))
         }
         (Named::Own { .. }, Payload::Local(_)) => {
@@ -470,18 +498,18 @@ enum Answer {
 }
 
 impl<'a, A: Actor> Turn<'a, A> {
-    /// Of a command from this process.
-    fn direct(
-        cx: &'a Context,
-        inbox: &'a Messages<A>,
-        command: Named,
-        caller: Option<Ticket>,
-    ) -> Self {
+    /// Of a command that came with its types.
+    fn direct(cx: &'a Context, inbox: &'a Messages<A>, command: Named, caller: Caller) -> Self {
+        let answer = Some(match caller {
+            Caller::Nobody => Answer::Direct(None),
+            Caller::Here(ticket) => Answer::Direct(Some(ticket)),
+            Caller::There(there) => Answer::General(there.reply, NATIVE),
+        });
         Self {
             cx,
             inbox,
             command,
-            answer: Some(Answer::Direct(caller)),
+            answer,
         }
     }
 
@@ -495,10 +523,12 @@ impl<'a, A: Actor> Turn<'a, A> {
             && !caller.is_nobody()
         {
             let codec = *codec;
-            return match unwound_at_once(|| written::<A>(&reply, codec)) {
-                Ok(outcome) => self.ended(outcome),
-                Err(message) => self.panicked(message),
-            };
+            match unwound_at_once(|| drafted::<A>(&reply, codec)) {
+                Ok(Ok(draft)) => self.answer_draft(A::is_failure(&reply), draft),
+                Ok(Err(error)) => self.undelivered(error),
+                Err(message) => return self.panicked(message),
+            }
+            return None;
         }
         let caller = match self.answer.take() {
             Some(Answer::Direct(caller)) => caller,
@@ -508,7 +538,16 @@ impl<'a, A: Actor> Turn<'a, A> {
         None
     }
 
-    /// Its arguments could not be read.
+    /// It has come to this, for a caller behind a link or a tool.
+    fn answer_draft(mut self, failed: bool, draft: Draft) {
+        // First: whoever has the reply may look at the counters.
+        count(self.cx, failed);
+        if let Some(Answer::General(caller, _)) = self.answer.take() {
+            caller.answer(failed, draft);
+        }
+    }
+
+    /// Its arguments could not be read, or its reply not be written.
     fn undelivered(mut self, error: SendError) {
         self.end(Ok(Outcome::Undelivered(error)));
     }
@@ -579,12 +618,10 @@ impl<'a, A: Actor> Turn<'a, A> {
     }
 }
 
-fn written<A: Actor>(reply: &A::Reply, codec: Codec) -> Outcome {
-    match A::write_reply(reply, codec) {
-        Err(error) => Outcome::Undelivered(error),
-        Ok(body) if A::is_failure(reply) => Outcome::Failure(Payload::Wire(codec, body)),
-        Ok(body) => Outcome::Reply(Payload::Wire(codec, body)),
-    }
+fn drafted<A: Actor>(reply: &A::Reply, codec: Codec) -> Result<Draft, SendError> {
+    let mut draft = Draft::new(codec);
+    A::write_reply(reply, &mut draft)?;
+    Ok(draft)
 }
 
 /// Cut short: the actor has ended, and its cause has been set before its work was dropped.

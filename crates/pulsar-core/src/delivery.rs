@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pulsar_link::payload::{NATIVE, Payload};
 use pulsar_link::{Arrivals, Link, Receipt};
 use pulsar_mailbox::{Deadline, ReplyTo};
-use pulsar_wire::{Aid, CommandBody, Frame, Kind};
+use pulsar_wire::{Aid, CommandBody, Frame, FrameView, Kind};
 
 use crate::node::Node;
 use crate::{Context, DeadReason, Overflow, SendError};
@@ -86,6 +86,35 @@ impl Node {
         Ok(())
     }
 
+    /// The same for a command that lies still where it was read, if it can be taken in by an actor of this process that
+    /// has been spoken with before; true if it was.
+    pub(crate) fn takes_in(
+        &self,
+        from: &Arc<Link>,
+        frame: &FrameView<'_>,
+        arrivals: &Arc<Arrivals<Held>>,
+    ) -> bool {
+        let (place, task) = (frame.header.place, frame.header.task);
+        if arrivals.waits((place, task)) {
+            return false;
+        }
+        let Some(cx) = near_here(Aid::task_in(self.arbiter_id(), place, task)) else {
+            return false;
+        };
+        let messages = cx.cell().mailbox.messages();
+        let is_taken = messages.take_in(&cx, from, frame, self.sender(from));
+        if is_taken {
+            from.took_in_at_once(place, task);
+        }
+        is_taken
+    }
+
+    /// Who has sent what came over this link, as far as that is known: over the arbiter's come messages of all who live
+    /// in its process.
+    fn sender(&self, from: &Link) -> Option<Aid> {
+        (self.master().is_some() || from.is_direct()).then(|| from.peer())
+    }
+
     /// The actor here that a frame is for, and the frame's message.
     ///
     /// # Errors
@@ -120,8 +149,7 @@ impl Node {
             args: Payload::Wire(frame.codec, body.args.into()),
             reply,
             deadline: frame.deadline.map(Deadline::after),
-            // Over the arbiter's link come messages of all who live in its process.
-            sender: (self.master().is_some() || from.is_direct()).then(|| from.peer()),
+            sender: self.sender(from),
         });
         Ok((cx, envelope))
     }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use pulsar_sys::boot::{Errand, SingleThread};
 use pulsar_sys::template::{Seat, Served};
 use pulsar_sys::{BootSocket, Build, CodeOffset, boot, occupation, trusting};
-use pulsar_wire::{Aid, BootRecord, Frame, Incarnation, Kind};
+use pulsar_wire::{Aid, BootRecord, Frame, FrameView, Incarnation, Kind};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -25,7 +25,6 @@ use crate::arbiter::orphans;
 use crate::delivery::Held;
 use crate::hosting::host;
 use crate::last_word::tell_before_abort;
-use crate::link_policy::LinkPolicy;
 use crate::node::{Node, Timing, Upward};
 use crate::placement::ChildIdentity;
 use crate::ways::Ways;
@@ -35,6 +34,7 @@ use pulsar_actor::runtime::{
 };
 use pulsar_child::LogConfig;
 use pulsar_child::{Letter, MARK, SetAside, Surroundings, Way, settle};
+use pulsar_link::LinkPolicy;
 use pulsar_link::payload::{NATIVE, decode, encode};
 use pulsar_link::{Arrivals, Begun, Body, Link, LinkHandler, Opening, pump};
 
@@ -464,6 +464,10 @@ impl FromArbiter {
 }
 
 impl LinkHandler for FromArbiter {
+    fn takes_in(&self, link: &Arc<Link>, command: &FrameView<'_>) -> bool {
+        self.node.takes_in(link, command, &self.arrivals)
+    }
+
     fn frame_came(
         &self,
         link: &Arc<Link>,

@@ -49,7 +49,6 @@ mod delivery;
 mod entry;
 mod hosting;
 mod last_word;
-mod link_policy;
 mod node;
 mod placement;
 mod route;
@@ -60,7 +59,6 @@ mod ways;
 
 pub use arbiter::{Arbiter, Ended, HaltError, ScaleError, StartError, arbiter, halt};
 pub use builtin::{KillError, NotManaged, actors, kill_actor, notify};
-pub use link_policy::LinkPolicy;
 pub use pulsar_actor::{
     Actor, ActorCall, ActorEvents, ActorInfo, ActorStatus, Aid, Anyone, ArgInfo, Call, CallError,
     Cause, Command, CommandInfo, Context, DeadLetter, DeadReason, Declaration, Ending, Error,
@@ -77,6 +75,7 @@ pub use pulsar_actor::{
     Unrun, WaitError, Waiter, Watch, Watching,
 };
 pub use pulsar_child::LogConfig;
+pub use pulsar_link::LinkPolicy;
 pub use pulsar_macros::{actor, command, main, remote, task};
 pub use pulsar_sys::FnPointer;
 pub use spawn::{Spawn, Spawning, is_name, spawn};

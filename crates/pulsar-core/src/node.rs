@@ -13,10 +13,10 @@ use pulsar_wire::{Aid, ArbiterId};
 use serde::{Deserialize, Serialize};
 
 use crate::arbiter::Master;
-use crate::link_policy::LinkPolicy;
 use crate::ways::Ways;
 use crate::{Context, LinksInfo, SpawnError, SystemInfo};
 use pulsar_child::LogConfig;
+use pulsar_link::LinkPolicy;
 use pulsar_link::{Link, close_seats};
 use pulsar_registry::{Reached, Registry};
 

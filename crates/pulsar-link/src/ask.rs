@@ -1,7 +1,5 @@
 //! A command on its way to a link.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use pulsar_model::SendError;
 use pulsar_wire::{Aid, Codec, CommandBody, Frame, Kind};
@@ -26,8 +24,6 @@ pub enum Due {
     Never,
     /// Until then.
     At(Instant),
-    /// For so long from when it leaves: for one that is sent at once.
-    Within(Duration),
 }
 
 impl AskBody {
@@ -82,7 +78,6 @@ impl AskBody {
         self.frame.deadline = match self.due {
             Due::Never => None,
             Due::At(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
-            Due::Within(limit) => Some(limit),
         };
     }
 
@@ -115,6 +110,8 @@ pub enum Unsent {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use pulsar_wire::ArbiterId;
 
     use super::*;

@@ -49,7 +49,44 @@ impl Body {
     ///
     /// [`SendError::Codec`] if this is no `T`, or what is shared is not what it should be.
     pub fn read<T: DeserializeOwned>(&self, codec: Codec) -> Result<T, SendError> {
-        reading(&self.passed, || from_bytes(codec, &self.bytes))
+        self.view().read(codec)
+    }
+
+    /// The body where it lies.
+    pub fn view(&self) -> BodyView<'_> {
+        BodyView {
+            bytes: &self.bytes,
+            passed: Some(&self.passed),
+        }
+    }
+}
+
+/// A [`Body`] where it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyView<'a> {
+    bytes: &'a [u8],
+    passed: Option<&'a Passed>,
+}
+
+impl<'a> BodyView<'a> {
+    /// One with which nothing has come.
+    pub fn of_bytes(bytes: &'a [u8]) -> Self {
+        let passed = None;
+        Self { bytes, passed }
+    }
+
+    /// The bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// As [`Body::read`].
+    ///
+    /// # Errors
+    ///
+    /// As that.
+    pub fn read<T: DeserializeOwned>(self, codec: Codec) -> Result<T, SendError> {
+        reading(self.passed, || from_bytes(codec, self.bytes))
     }
 }
 

@@ -15,6 +15,7 @@
 //!   of a direct link), `verdict` (how the other side died).
 //! * [`AskBody`], [`Fare`]: what is asked of whom, and what it costs; [`Unsent`]: why it did not
 //!   leave; [`Reply`]: what it comes to.
+//! * [`Draft`]: a frame that is put together where its values are written.
 //! * `credit`: how many messages may be on their way to one actor; [`Receipt`]: gives the credit
 //!   back where they arrive; [`Arrivals`]: those that wait there for room.
 //! * [`Peers`]: the direct links of one process, and whose [turn](TurnGuard) it is to seek another.
@@ -23,6 +24,7 @@
 //! * [`payload`]: values on their way: as they are in one process, as a [`Body`] between two.
 //! * [`SharedBytes`]: large values, which are [passed](Passed) beside the bytes of a body;
 //!   `side_table`: where serde meets them.
+//! * [`LinkPolicy`]: whether links go on through rings, and how long readers poll.
 //! * `outbox`: what waits to be written, `queue` where it goes; `inbox` and `ring_inbox`: what has come
 //!   by socket and by ring; `rings`: how the two ends agree to go on through rings, in `mapped` memory;
 //!   `socket`: as the pump reads and writes it, and `signal`: what it carries then.
@@ -36,10 +38,12 @@ mod ask;
 mod body;
 mod changes;
 mod credit;
+mod draft;
 mod inbox;
 mod key;
 mod line;
 mod link;
+mod link_policy;
 mod mapped;
 mod opening;
 mod outbox;
@@ -67,10 +71,12 @@ mod verdict;
 
 pub use arrivals::Arrivals;
 pub use ask::{AskBody, Due, Fare, Unsent};
-pub use body::Body;
+pub use body::{Body, BodyView};
 pub use credit::WINDOW;
+pub use draft::Draft;
 pub use line::{Line, Place};
 pub use link::Link;
+pub use link_policy::LinkPolicy;
 pub use opening::{Opening, OpeningError};
 pub use passed::Passed;
 pub use peers::Peers;

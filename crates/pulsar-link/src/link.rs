@@ -10,21 +10,21 @@ use bytes::Bytes;
 use pulsar_loop::runtime::{Awaited, Listing};
 use pulsar_model::{Cause, SendError};
 use pulsar_sys::descriptors::{MAX_DESCRIPTORS, send_with_descriptors};
-use pulsar_wire::{Aid, Codec, Frame, Incarnation, Kind};
+use pulsar_wire::{Aid, Codec, Frame, Header, Incarnation, Kind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::Body;
 use crate::changes::Changes;
 use crate::credit::Credits;
 use crate::outbox::{Outbox, PushError};
 use crate::passed::Passed;
 use crate::payload::{self, Outcome};
 use crate::pending::Pending;
-use crate::queue::Waits;
+use crate::queue::{Waits, refused};
 use crate::receipt::Withheld;
 use crate::retire::Retirement;
 use crate::rings::Rings;
 use crate::signal::send_signal;
+use crate::{Body, Draft};
 
 /// One end of the connection to another process.
 #[derive(Debug)]
@@ -108,22 +108,41 @@ impl Link {
     /// or with the reason why there is none. A reply that is too large becomes an error; one to a
     /// peer that is gone is dropped. Each ask is answered once.
     pub fn answer(&self, request: u64, codec: Codec, answer: Result<(Kind, Body), SendError>) {
-        let pushed = answer.and_then(|(kind, Body { bytes, passed })| {
-            let frame = Frame {
-                codec,
-                request,
-                descriptors: passed.count(),
-                ..Frame::new(kind, bytes)
-            };
-            match self.outbox.push_reply(&frame, &passed) {
-                Ok(()) | Err(PushError::Closed) => Ok(()),
-                Err(error) => Err(self.refusal(error)),
+        match answer {
+            Ok((kind, Body { bytes, passed })) => {
+                let frame = Frame {
+                    codec,
+                    request,
+                    descriptors: passed.count(),
+                    ..Frame::new(kind, bytes)
+                };
+                self.reply_pushed(request, self.outbox.push_reply(&frame, &passed));
             }
-        });
-        if let Err(error) = pushed {
-            self.send_undelivered(request, &error);
+            Err(error) => self.undelivered(request, &error),
         }
-        self.answered(request);
+    }
+
+    /// The same with a reply or a failure as its draft stands.
+    pub fn answer_draft(&self, request: u64, kind: Kind, mut draft: Draft) {
+        let codec = draft.codec();
+        if !draft.is_plain() {
+            return self.answer(request, codec, Ok((kind, draft.into_body())));
+        }
+        let header = Header {
+            codec,
+            request,
+            ..Header::new(kind)
+        };
+        let frame = draft.frame(&header).map_err(refused);
+        let pushed = frame.and_then(|frame| self.outbox.push_encoded_reply(frame));
+        self.reply_pushed(request, pushed);
+    }
+
+    fn reply_pushed(&self, request: u64, pushed: Result<(), PushError>) {
+        match pushed {
+            Ok(()) | Err(PushError::Closed) => self.answered(request),
+            Err(error) => self.undelivered(request, &self.refusal(error)),
+        }
     }
 
     /// Answers an ask that was not run to its end. Each ask is answered once.

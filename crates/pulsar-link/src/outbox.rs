@@ -60,6 +60,31 @@ impl Outbox {
         })
     }
 
+    /// The same for a frame that is encoded already, and announces none; one that `is_answered` is an ask.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_ask`](Self::push_ask).
+    pub(crate) fn push_encoded_ask(
+        &self,
+        frame: &[u8],
+        is_answered: bool,
+    ) -> Result<(), PushError> {
+        self.push(is_answered, |queue| match queue.retired {
+            true => Err(PushError::Retired),
+            false => queue.push_encoded(frame, ASKS_LIMIT_BYTES),
+        })
+    }
+
+    /// Appends a reply that is encoded already, and announces no descriptors.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_reply`](Self::push_reply).
+    pub(crate) fn push_encoded_reply(&self, frame: &[u8]) -> Result<(), PushError> {
+        self.push(false, |queue| queue.push_encoded(frame, LIMIT_BYTES))
+    }
+
     /// Appends a reply, with the descriptors that it announces.
     ///
     /// # Errors

@@ -89,6 +89,18 @@ pub fn decode<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<T, Send
     outside(|| from_bytes(codec, bytes))
 }
 
+/// Writes a value behind what is there.
+pub(crate) fn append<T: Serialize>(
+    codec: Codec,
+    value: &T,
+    to: &mut Vec<u8>,
+) -> Result<(), SendError> {
+    match codec {
+        Codec::Json => serde_json::to_writer(to, value).map_err(SendError::codec),
+        _ => postcard::serialize_with_flavor(value, Appended(to)).map_err(SendError::codec),
+    }
+}
+
 pub(crate) fn to_bytes<T: Serialize>(codec: Codec, value: &T) -> Result<Bytes, SendError> {
     match codec {
         Codec::Json => serde_json::to_vec(value)
@@ -115,23 +127,23 @@ fn in_chunk<T: Serialize>(value: &T) -> postcard::Result<Bytes> {
     let chunk = CHUNK.try_with(RefCell::take).ok().flatten();
     let mut chunk = chunk.unwrap_or_else(|| BytesMut::with_capacity(CHUNK_BYTES));
     chunk.reserve(SMALL_BYTES);
-    let mut written = postcard::serialize_with_flavor(value, Appended(chunk))?;
-    let body = written.split().freeze();
+    postcard::serialize_with_flavor(value, Appended(&mut chunk))?;
+    let body = chunk.split().freeze();
     if body.len() <= SMALL_BYTES {
         // Not at the end of the thread.
-        drop(CHUNK.try_with(|chunk| chunk.replace(Some(written))));
+        drop(CHUNK.try_with(|room| room.replace(Some(chunk))));
     }
     Ok(body)
 }
 
-/// Where postcard puts what it writes.
-struct Appended(BytesMut);
+/// Has postcard append what it writes.
+struct Appended<'a, B>(&'a mut B);
 
-impl Flavor for Appended {
-    type Output = BytesMut;
+impl<B: BufMut> Flavor for Appended<'_, B> {
+    type Output = ();
 
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(data);
+        self.0.put_slice(data);
         Ok(())
     }
 
@@ -140,8 +152,8 @@ impl Flavor for Appended {
         Ok(())
     }
 
-    fn finalize(self) -> postcard::Result<BytesMut> {
-        Ok(self.0)
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::Poll;
 use bytes::BytesMut;
 use pulsar_ring::Corrupt;
 use pulsar_sys::descriptors::send_with_descriptors;
-use pulsar_wire::{Frame, FrameError, Kind};
+use pulsar_wire::{Frame, FrameError, FrameView, Kind};
 
 use crate::Link;
 use crate::inbox::{Inbox, is_gone};
@@ -37,6 +37,12 @@ pub trait LinkHandler: Send + Sync + 'static {
         frame: Frame,
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), String>;
+
+    /// A command came without descriptors, and lies still where it was read. True if it has been taken in, all of it;
+    /// false, and nothing has been done, if it is to come as other frames do. It must not wait either.
+    fn takes_in(&self, _link: &Arc<Link>, _command: &FrameView<'_>) -> bool {
+        false
+    }
 
     /// True if the peer may pass descriptors with frames of this kind. What it passes with others closes the
     /// link.
@@ -125,6 +131,24 @@ pub(crate) struct Reader<'a> {
 impl Reader<'_> {
     pub(crate) fn takes_descriptors(&self, kind: Kind) -> bool {
         carries_memory(kind) || self.handler.takes_descriptors(kind)
+    }
+
+    /// Offers a frame that lies still where it was read; true if that was all.
+    pub(crate) fn offer(&self, frame: &FrameView<'_>) -> bool {
+        let header = &frame.header;
+        let is_command = matches!(header.kind, Kind::Ask | Kind::Tell);
+        if !is_command || header.descriptors != 0 || self.link.is_retired_by_peer() {
+            return false;
+        }
+        let is_ask = header.kind == Kind::Ask && header.request != 0;
+        if is_ask {
+            self.link.ask_came();
+        }
+        let is_taken = self.handler.takes_in(self.link, frame);
+        if is_ask && !is_taken {
+            self.link.ask_comes_again();
+        }
+        is_taken
     }
 
     /// Handles one frame. The ring to read from, if this was the last one that comes over the socket.

@@ -17,6 +17,9 @@ use crate::socket::Socket;
 /// An empty buffer larger than this is given back: an idle link costs next to nothing.
 const KEEP_BYTES: usize = 64 << 10;
 
+/// A frame of no more than this is put together before it is written. Most are far smaller.
+const SMALL_BYTES: usize = 256;
+
 /// Frames of one burst of which the other side is told at once. Each telling costs some hundred nanoseconds,
 /// which these share; and the reader has this many to go on with meanwhile.
 const MOST_UNTOLD: u32 = 16;
@@ -116,7 +119,7 @@ impl RingWay {
 }
 
 /// What a frame that cannot be written is to its sender.
-fn refused(error: FrameError) -> PushError {
+pub(crate) fn refused(error: FrameError) -> PushError {
     PushError::Refused(match error {
         FrameError::TooLarge { size, limit } => SendError::TooLarge { size, limit },
         other => SendError::codec(other),
@@ -146,44 +149,58 @@ impl Queue {
         Ok(())
     }
 
-    /// Appends a frame without descriptors. If nothing waits before it, what the ring has room for of its body goes
-    /// there straight away, which saves a copy.
+    /// Appends a frame without descriptors. If nothing waits before it, what the ring has room for goes there straight
+    /// away, which saves a copy.
     pub(crate) fn push(&mut self, frame: &Frame, limit_bytes: usize) -> Result<(), PushError> {
+        // In one piece: the ring takes what stands at odd places byte for byte.
+        let mut small = [0; SMALL_BYTES];
+        if let Some(frame) = frame.encode_small(&mut small) {
+            return self.push_encoded(frame, limit_bytes);
+        }
         self.check_open(limit_bytes)?;
         let is_first = self.bytes.is_empty();
         let encoded = frame.encode_head(&mut self.bytes, MAX_FRAME_BYTES);
         encoded.map_err(refused)?;
-        let written = match is_first {
-            true => self.write_through(&frame.body),
-            false => 0,
-        };
-        if let Some(rest) = frame.body.get(written..) {
-            self.bytes.extend_from_slice(rest);
+        let mut written = 0;
+        if is_first {
+            let head = self.bytes.split();
+            let in_ring = self.write_through(&head);
+            match head.len() - in_ring {
+                0 => written = self.write_through(&frame.body),
+                _ => self.bytes.extend_from_slice(&head[in_ring..]),
+            }
         }
+        self.bytes.extend_from_slice(&frame.body[written..]);
         Ok(())
     }
 
-    /// Writes the head of a frame, which is all that waits, and then its body; how much of that.
-    fn write_through(&mut self, body: &[u8]) -> usize {
+    /// The same for one that is encoded already.
+    pub(crate) fn push_encoded(
+        &mut self,
+        frame: &[u8],
+        limit_bytes: usize,
+    ) -> Result<(), PushError> {
+        self.check_open(limit_bytes)?;
+        let written = match self.bytes.is_empty() {
+            true => self.write_through(frame),
+            false => 0,
+        };
+        self.bytes.extend_from_slice(&frame[written..]);
+        Ok(())
+    }
+
+    /// Writes into the ring, where nothing waits before it; how much of it.
+    fn write_through(&mut self, bytes: &[u8]) -> usize {
         let Way::Ring(ring) = &mut self.way else {
             return 0;
         };
         if ring.due.is_some() || ring.fault.is_some() {
             return 0;
         }
-        let written = ring.producer.write(&self.bytes).and_then(|head| {
-            let is_whole = head == self.bytes.len();
-            let body = match is_whole {
-                true => ring.producer.write(body)?,
-                false => 0,
-            };
-            Ok((head, body))
-        });
-        match written {
-            Ok((head, body)) => {
-                self.advance(head);
-                self.left += body as u64;
-                body
+        match ring.producer.write(bytes) {
+            Ok(written) => {
+                self.left += written as u64;
+                written
             }
             Err(corrupt) => {
                 ring.fault = Some(corrupt);
@@ -314,10 +331,13 @@ impl Queue {
     }
 
     fn settle_way(&mut self) {
-        self.way = match std::mem::take(&mut self.way) {
-            Way::Switching(at, ring) if at == self.left => Way::Ring(ring),
-            way => way,
-        };
+        // Looked at where it lies: it is large, and this is done for each frame.
+        if !matches!(&self.way, Way::Switching(at, _) if *at == self.left) {
+            return;
+        }
+        if let Way::Switching(_, ring) = std::mem::take(&mut self.way) {
+            self.way = Way::Ring(ring);
+        }
     }
 
     /// Moves what waits into the ring, as far as there is room, and up to the end of the first frame

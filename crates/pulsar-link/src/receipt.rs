@@ -24,25 +24,50 @@ const RETURN_AT: u32 = WINDOW as u32 / 4;
 /// An entry is never forgotten: the sender counts these credits as spent. So the table is kept
 /// small by returning what is in it.
 #[derive(Debug, Default)]
-pub(crate) struct Withheld {
-    counts: Mutex<Keyed<u32>>,
+pub(crate) struct Withheld(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// That of the key which came last, as the next is mostly the same. It is not in the table.
+    last: (Key, u32),
+    others: Keyed<u32>,
 }
 
 impl Withheld {
     /// `key` has taken in `count` more: what is to be returned now.
     fn add(&self, key: Key, count: u32) -> Vec<(Key, u32)> {
-        let mut counts = self.counts.lock();
-        let withheld = counts.entry(key).or_default();
-        *withheld = withheld.saturating_add(count);
-        let withheld = *withheld;
+        let mut counts = self.0.lock();
+        if counts.last.0 != key {
+            counts.turn_to(key);
+        }
+        let withheld = counts.last.1.saturating_add(count);
         if withheld >= RETURN_AT {
-            counts.remove(&key);
+            counts.last.1 = 0;
             return vec![(key, withheld)];
         }
-        match counts.len() > SWEEP_TARGETS {
-            true => counts.drain().collect(),
+        counts.last.1 = withheld;
+        match counts.others.len() >= SWEEP_TARGETS {
+            true => counts.take(),
             false => Vec::new(),
         }
+    }
+}
+
+impl Counts {
+    fn turn_to(&mut self, key: Key) {
+        let withheld = self.others.remove(&key).unwrap_or_default();
+        let (before, count) = std::mem::replace(&mut self.last, (key, withheld));
+        if count > 0 {
+            self.others.insert(before, count);
+        }
+    }
+
+    /// All of them.
+    fn take(&mut self) -> Vec<(Key, u32)> {
+        let (key, count) = self.last;
+        self.last.1 = 0;
+        let last = (count > 0).then_some((key, count));
+        last.into_iter().chain(self.others.drain()).collect()
     }
 }
 
@@ -77,6 +102,12 @@ impl Drop for Receipt {
 }
 
 impl Link {
+    /// A message of the user's came over this link, and the actor here at `place` and `task` has taken it in.
+    pub fn took_in_at_once(&self, place: u32, task: u32) {
+        self.note_message();
+        self.took_in(place, task, 1);
+    }
+
     /// The actor here at `place` and `task` has taken in `count` messages of the user's that came
     /// over this link, or they came to their end otherwise. The other side is told now or, a few
     /// at a time, later.
@@ -146,7 +177,7 @@ mod tests {
         }
         // Each message found credit: none was lost on the way.
         assert_eq!(delivered, 600 * 13);
-        let withheld = receiver.withheld.counts.lock();
+        let withheld: Keyed<u32> = receiver.withheld.0.lock().take().into_iter().collect();
         for place in 0..6000 {
             let free = std::iter::from_fn(|| sender.credits.try_acquire((place, 0)).ok());
             let free = free.collect::<Vec<_>>().len();
@@ -166,7 +197,7 @@ mod tests {
             assert_eq!(withheld.add(key, 1), [(key, RETURN_AT)]);
         }
         assert_eq!(withheld.add(key, 1000), [(key, 1000)]);
-        assert!(withheld.counts.lock().is_empty());
+        assert_eq!(withheld.0.lock().take(), []);
     }
 
     #[test]
@@ -179,10 +210,11 @@ mod tests {
             for (_, count) in withheld.add((place, 0), count) {
                 returned += count;
             }
-            assert!(withheld.counts.lock().len() <= SWEEP_TARGETS);
+            assert!(withheld.0.lock().others.len() <= SWEEP_TARGETS);
         }
         assert!(returned > 0);
-        let left: u32 = withheld.counts.lock().values().sum();
+        let left = withheld.0.lock().take();
+        let left: u32 = left.into_iter().map(|(_, count)| count).sum();
         assert_eq!(returned + left, added);
     }
 }

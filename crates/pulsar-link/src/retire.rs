@@ -163,6 +163,11 @@ impl Link {
         self.retirement.unanswered.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// It was counted too early, and is yet to come.
+    pub(crate) fn ask_comes_again(&self) {
+        self.retirement.unanswered.fetch_sub(1, Ordering::SeqCst);
+    }
+
     /// The answer to an ask of the other side is in the outbox.
     pub(crate) fn answered(&self, request: u64) {
         if request == 0 {

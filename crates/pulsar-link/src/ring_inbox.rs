@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use pulsar_ring::{Consumer, Sleeper};
 use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, MAX_FRAME_BYTES};
 
@@ -28,6 +28,8 @@ const CHUNK_BYTES: usize = 4 << 10;
 const MOST_READS: usize = 16;
 /// Signals in one read. There is one for each sleep and for each frame with descriptors.
 const SIGNALS: usize = 512;
+
+const DECODER: FrameDecoder = FrameDecoder::new(MAX_FRAME_BYTES);
 
 /// What a turn has come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -151,7 +153,9 @@ impl RingInbox {
     pub(crate) fn turn(&mut self, reader: &mut Reader<'_>) -> Result<Progress, CloseReason> {
         let (mut frames, mut reads) = (0, 0);
         while frames < BATCH_FRAMES && reads < MOST_READS {
-            if let Some((frame, descriptors)) = self.next(reader)? {
+            if self.offer(reader)? {
+                frames += 1;
+            } else if let Some((frame, descriptors)) = self.next(reader)? {
                 if reader.handle(frame, descriptors)?.is_some() {
                     let reason = "it begins rings twice".to_owned();
                     return Err(CloseReason::Untrusted(reason));
@@ -178,9 +182,24 @@ impl RingInbox {
         }
     }
 
+    /// Has the next frame taken in from where it lies; true if it was.
+    fn offer(&mut self, reader: &Reader<'_>) -> Result<bool, CloseReason> {
+        if self.held.is_some() {
+            return Ok(false);
+        }
+        let Some(frame) = DECODER.view(&self.bytes)? else {
+            return Ok(false);
+        };
+        let is_taken = reader.offer(&frame);
+        if is_taken {
+            let size = frame.size();
+            self.bytes.advance(size);
+        }
+        Ok(is_taken)
+    }
+
     /// The next whole frame, with its descriptors, if these are there.
     fn next(&mut self, reader: &Reader<'_>) -> Result<Option<(Frame, Vec<OwnedFd>)>, CloseReason> {
-        const DECODER: FrameDecoder = FrameDecoder::new(MAX_FRAME_BYTES);
         let frame = match self.held.take() {
             Some(frame) => frame,
             None => match DECODER.decode(&mut self.bytes)? {

@@ -1,21 +1,33 @@
 //! Sending commands over a link, with or without waiting.
 
 use std::task::Waker;
+use std::time::Duration;
 
 use pulsar_model::SendError;
-use pulsar_wire::Kind;
+use pulsar_wire::{Aid, Header, Kind};
 
-use crate::Link;
 use crate::ask::{AskBody, Fare, Unsent};
 use crate::credit::{Credit, NoCredit, WINDOW};
 use crate::outbox::PushError;
+use crate::queue::refused;
+use crate::{Draft, Link};
 
-/// A command that is to be sent, and whether anybody waits for its reply. It stays where it was made: it is large.
-struct Letter<'a> {
-    body: &'a mut AskBody,
-    is_ask: bool,
-    /// Woken by the reply, if the caller is known already.
-    caller: Option<&'a Waker>,
+/// Who sends a command.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// Nobody waits for a reply.
+    Teller,
+    /// Somebody does, and is woken by it so.
+    Asker(Option<&'a Waker>),
+}
+
+impl By<'_> {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Teller => Kind::Tell,
+            Self::Asker(_) => Kind::Ask,
+        }
+    }
 }
 
 impl Link {
@@ -29,7 +41,7 @@ impl Link {
     ///
     /// [`Unsent`]; with [`SendError::ActorDied`] if the link ends meanwhile.
     pub async fn send_ask(&self, body: AskBody, fare: Fare) -> Result<u64, Unsent> {
-        self.send(body, true, fare).await
+        self.send(body, By::Asker(None), fare).await
     }
 
     /// As [`send_ask`](Self::send_ask), for a command that nobody waits for.
@@ -38,7 +50,7 @@ impl Link {
     ///
     /// As [`send_ask`](Self::send_ask).
     pub async fn send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
-        self.send(body, false, fare).await.map(drop)
+        self.send(body, By::Teller, fare).await.map(drop)
     }
 
     /// Sends an ask now; its number, as for [`send_ask`](Self::send_ask). `caller` is woken by the reply; without it the
@@ -53,7 +65,7 @@ impl Link {
         fare: Fare,
         caller: Option<&Waker>,
     ) -> Result<u64, Unsent> {
-        self.try_send(body, true, fare, caller)
+        self.try_send(body, By::Asker(caller), fare)
     }
 
     /// As [`try_send_ask`](Self::try_send_ask), for a command that nobody waits for.
@@ -62,10 +74,47 @@ impl Link {
     ///
     /// As [`try_send_ask`](Self::try_send_ask).
     pub fn try_send_tell(&self, body: AskBody, fare: Fare) -> Result<(), Unsent> {
-        self.try_send(body, false, fare, None).map(drop)
+        self.try_send(body, By::Teller, fare).map(drop)
     }
 
-    async fn send(&self, mut body: AskBody, is_ask: bool, fare: Fare) -> Result<u64, Unsent> {
+    /// Sends a command of the user's to `target` just as its draft stands, if there is credit and nobody waits for any; the
+    /// number of the ask, whose `caller` is woken by the reply, or 0 for one that nobody waits for. It is worth running
+    /// `within` that time.
+    ///
+    /// `None` if it was not sent: it has to wait, or to go another way, or has descriptors that go with it; or what is
+    /// wrong is found again by [`try_send_ask`](Self::try_send_ask).
+    pub fn send_draft(
+        &self,
+        target: Aid,
+        draft: &mut Draft,
+        within: Duration,
+        caller: Option<&Waker>,
+    ) -> Option<u64> {
+        if !draft.is_plain() {
+            return None;
+        }
+        let by = match caller {
+            Some(_) => By::Asker(caller),
+            None => By::Teller,
+        };
+        let (place, task) = (target.place(), target.task());
+        let mut credit = self.credits.try_acquire((place, task)).ok()?;
+        let push = |request| {
+            let header = Header {
+                codec: draft.codec(),
+                request,
+                place,
+                task,
+                deadline: Some(within),
+                ..Header::new(by.kind())
+            };
+            let frame = draft.frame(&header).map_err(refused)?;
+            self.outbox.push_encoded_ask(frame, request != 0)
+        };
+        self.post(by, Some(&mut credit), push).ok()
+    }
+
+    async fn send(&self, mut body: AskBody, by: By<'_>, fare: Fare) -> Result<u64, Unsent> {
         let mut credit = match fare {
             Fare::Free => None,
             Fare::Credit => match self.credits.acquire(body.target()).await {
@@ -86,12 +135,8 @@ impl Link {
                     credit.let_others_go_first().await;
                 }
             }
-            let mut letter = Letter {
-                body: &mut body,
-                is_ask,
-                caller: None,
-            };
-            match self.post(&mut letter, credit.as_mut()) {
+            let push = |request| self.push_body(&mut body, by, request);
+            match self.post(by, credit.as_mut(), push) {
                 Err(PushError::Full { .. }) => is_refused = true,
                 Err(error) => return Err(self.unsent(error, body)),
                 Ok(request) => return Ok(request),
@@ -99,13 +144,7 @@ impl Link {
         }
     }
 
-    fn try_send(
-        &self,
-        mut body: AskBody,
-        is_ask: bool,
-        fare: Fare,
-        caller: Option<&Waker>,
-    ) -> Result<u64, Unsent> {
+    fn try_send(&self, mut body: AskBody, by: By<'_>, fare: Fare) -> Result<u64, Unsent> {
         let mut credit = match fare {
             Fare::Free => None,
             Fare::Credit => match self.credits.try_acquire(body.target()) {
@@ -113,31 +152,30 @@ impl Link {
                 Err(error) => return Err(self.no_credit(error, body)),
             },
         };
-        let mut letter = Letter {
-            body: &mut body,
-            is_ask,
-            caller,
-        };
-        let posted = self.post(&mut letter, credit.as_mut());
+        let push = |request| self.push_body(&mut body, by, request);
+        let posted = self.post(by, credit.as_mut(), push);
         posted.map_err(|error| self.unsent(error, body))
     }
 
-    /// Pushes the letter. Its credit is spent if that is done, and only then.
+    fn push_body(&self, body: &mut AskBody, by: By<'_>, request: u64) -> Result<(), PushError> {
+        body.prepare(by.kind(), request);
+        let (frame, passed) = body.prepared();
+        self.outbox.push_ask(frame, passed)
+    }
+
+    /// Has `push` push a command, with the number of the ask. Its credit is spent if that is done, and only then.
     fn post(
         &self,
-        letter: &mut Letter<'_>,
+        by: By<'_>,
         mut credit: Option<&mut Credit>,
+        push: impl FnOnce(u64) -> Result<(), PushError>,
     ) -> Result<u64, PushError> {
         if let Some(credit) = &mut credit {
             credit.spend();
         }
-        let posted = match letter.is_ask {
-            true => self.post_ask(letter),
-            false => {
-                letter.body.prepare(Kind::Tell, 0);
-                let (frame, passed) = letter.body.prepared();
-                self.outbox.push_ask(frame, passed).map(|()| 0)
-            }
+        let posted = match by {
+            By::Asker(caller) => self.post_ask(caller, push),
+            By::Teller => push(0).map(|()| 0),
         };
         match (credit, &posted) {
             (Some(credit), Err(_)) => credit.unspend(),
@@ -149,12 +187,14 @@ impl Link {
 
     /// The entry is made before the frame leaves, so that no reply can come before it; and if
     /// the link ends between the two, either its end finds the entry or the push finds the end.
-    fn post_ask(&self, letter: &mut Letter<'_>) -> Result<u64, PushError> {
-        let entered = self.pending.insert(letter.caller);
+    fn post_ask(
+        &self,
+        caller: Option<&Waker>,
+        push: impl FnOnce(u64) -> Result<(), PushError>,
+    ) -> Result<u64, PushError> {
+        let entered = self.pending.insert(caller);
         let request = entered.map_err(PushError::Refused)?;
-        letter.body.prepare(Kind::Ask, request);
-        let (frame, passed) = letter.body.prepared();
-        let Err(error) = self.outbox.push_ask(frame, passed) else {
+        let Err(error) = push(request) else {
             return Ok(request);
         };
         if !self.pending.take_unanswered(request) {
@@ -194,7 +234,7 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
-    use pulsar_wire::{Aid, ArbiterId, Codec, MAX_FRAME_BYTES};
+    use pulsar_wire::{ArbiterId, Codec, MAX_FRAME_BYTES};
 
     use super::*;
 

@@ -19,10 +19,20 @@ use pulsar_sys::sealed::{NotSealed, SealedMemory};
 use crate::{Passed, SharedBytes};
 
 thread_local! {
-    static OPEN: RefCell<Table> = const { RefCell::new(Table::new(Side::None)) };
+    static OPEN: RefCell<Open> = const { RefCell::new(Open::Nothing) };
 }
 
-/// The table of the body that this thread writes or reads.
+/// What this thread writes or reads. Most bodies have nothing in their table: then there is none.
+enum Open {
+    /// No body.
+    Nothing,
+    /// A body into whose table nothing has been put yet.
+    Writing,
+    /// A body that came with nothing.
+    Reading,
+    Table(Box<Table>),
+}
+
 struct Table {
     side: Side,
     /// Why something could not be put in or taken out. Codecs need not keep what serde's values say.
@@ -53,10 +63,13 @@ struct Entry {
 pub(crate) fn writing<T>(
     write: impl FnOnce() -> Result<T, SendError>,
 ) -> Result<(T, Vec<Arc<OwnedFd>>), SendError> {
-    let (written, side) = with(Side::Writing(Vec::new()), write)?;
-    match side {
-        Side::Writing(descriptors) => Ok((written, descriptors)),
-        Side::None | Side::Reading { .. } => Ok((written, Vec::new())),
+    let (written, open) = with(Open::Writing, write)?;
+    match open {
+        Open::Table(table) => match table.side {
+            Side::Writing(descriptors) => Ok((written, descriptors)),
+            Side::None | Side::Reading { .. } => Ok((written, Vec::new())),
+        },
+        Open::Nothing | Open::Writing | Open::Reading => Ok((written, Vec::new())),
     }
 }
 
@@ -66,18 +79,12 @@ pub(crate) fn writing<T>(
 ///
 /// Those of `read`; [`SendError::Codec`] that says why one could not be taken.
 pub(crate) fn reading<T>(
-    passed: &Passed,
+    passed: Option<&Passed>,
     read: impl FnOnce() -> Result<T, SendError>,
 ) -> Result<T, SendError> {
-    let entry = |descriptor: &Arc<OwnedFd>| Entry {
-        descriptor: Arc::clone(descriptor),
-        taken: None,
-    };
-    let side = Side::Reading {
-        entries: passed.all().iter().map(entry).collect(),
-        passed: passed.clone(),
-    };
-    Ok(with(side, read)?.0)
+    let passed = passed.filter(|passed| !passed.is_empty());
+    let open = passed.map_or(Open::Reading, |passed| Open::of(Side::reading(passed)));
+    Ok(with(open, read)?.0)
 }
 
 /// Runs what writes or reads no body of a frame, wherever it is run.
@@ -86,39 +93,64 @@ pub(crate) fn reading<T>(
 ///
 /// Those of `run`; [`SendError::Codec`] that says that shared bytes have no place there.
 pub(crate) fn outside<T>(run: impl FnOnce() -> Result<T, SendError>) -> Result<T, SendError> {
-    Ok(with(Side::None, run)?.0)
+    Ok(with(Open::Nothing, run)?.0)
 }
 
-/// Runs `run` with a table; what that is then.
-fn with<T>(side: Side, run: impl FnOnce() -> Result<T, SendError>) -> Result<(T, Side), SendError> {
-    let mut before = Before(Some(OPEN.replace(Table::new(side))));
+/// Runs `run` with something open; what that is then.
+fn with<T>(open: Open, run: impl FnOnce() -> Result<T, SendError>) -> Result<(T, Open), SendError> {
+    let mut before = Before(Some(OPEN.replace(open)));
     let ran = run();
-    let table = before.restore();
-    match (ran, table.problem) {
-        (Ok(value), _) => Ok((value, table.side)),
-        (Err(_), Some(problem)) => Err(SendError::codec(problem)),
-        (Err(error), None) => Err(error),
+    let open = before.restore();
+    match (ran, open) {
+        (Ok(value), open) => Ok((value, open)),
+        (Err(error), Open::Table(table)) => Err(table.problem.map_or(error, SendError::codec)),
+        (Err(error), _) => Err(error),
     }
 }
 
-impl Table {
-    const fn new(side: Side) -> Self {
-        Self {
+impl Open {
+    fn of(side: Side) -> Self {
+        Self::Table(Box::new(Table {
             side,
             problem: None,
+        }))
+    }
+
+    /// The table, made if there was none.
+    fn table(&mut self) -> &mut Table {
+        let side = match self {
+            Self::Table(table) => return table,
+            Self::Nothing => Side::None,
+            Self::Writing => Side::Writing(Vec::new()),
+            Self::Reading => Side::reading(&Passed::default()),
+        };
+        *self = Self::of(side);
+        self.table()
+    }
+}
+
+impl Side {
+    fn reading(passed: &Passed) -> Self {
+        let entry = |descriptor: &Arc<OwnedFd>| Entry {
+            descriptor: Arc::clone(descriptor),
+            taken: None,
+        };
+        Self::Reading {
+            entries: passed.all().iter().map(entry).collect(),
+            passed: passed.clone(),
         }
     }
 }
 
-/// The table that was open before.
-struct Before(Option<Table>);
+/// What was open before.
+struct Before(Option<Open>);
 
 impl Before {
-    /// Opens it again, once; the table that was open until now.
-    fn restore(&mut self) -> Table {
+    /// Opens it again, once; what was open until now.
+    fn restore(&mut self) -> Open {
         match self.0.take() {
-            Some(table) => OPEN.replace(table),
-            None => Table::new(Side::None),
+            Some(open) => OPEN.replace(open),
+            None => Open::Nothing,
         }
     }
 }
@@ -132,7 +164,7 @@ impl Drop for Before {
 /// Notes why shared bytes cannot be written or read here; the same as serde's error, for codecs that keep it.
 pub(crate) fn refuse<E>(problem: Misplaced, error: fn(String) -> E) -> E {
     let message = problem.to_string();
-    OPEN.with_borrow_mut(|table| table.problem = Some(problem));
+    OPEN.with_borrow_mut(|open| open.table().problem = Some(problem));
     error(message)
 }
 
@@ -142,8 +174,8 @@ pub(crate) fn refuse<E>(problem: Misplaced, error: fn(String) -> E) -> E {
 ///
 /// [`Misplaced`] outside of a frame, or if the frame is full.
 pub(crate) fn pass(descriptor: &Arc<OwnedFd>) -> Result<u8, Misplaced> {
-    OPEN.with_borrow_mut(|table| {
-        let Side::Writing(descriptors) = &mut table.side else {
+    OPEN.with_borrow_mut(|open| {
+        let Side::Writing(descriptors) = &mut open.table().side else {
             return Err(Misplaced::Outside);
         };
         let is_same = |other: &Arc<OwnedFd>| Arc::ptr_eq(other, descriptor);
@@ -165,8 +197,8 @@ pub(crate) fn pass(descriptor: &Arc<OwnedFd>) -> Result<u8, Misplaced> {
 ///
 /// [`Misplaced`] outside of a frame, or if there is nothing of the kind.
 pub(crate) fn take(index: u8, len: NonZeroUsize) -> Result<SharedBytes, Misplaced> {
-    OPEN.with_borrow_mut(|table| {
-        let Side::Reading { entries, .. } = &mut table.side else {
+    OPEN.with_borrow_mut(|open| {
+        let Side::Reading { entries, .. } = &mut open.table().side else {
             return Err(Misplaced::Outside);
         };
         let entry = entries.get_mut(usize::from(index));
@@ -194,8 +226,8 @@ pub(crate) fn part(places: &[u8]) -> Result<Passed, Misplaced> {
     if places.len() > MAX_DESCRIPTORS {
         return Err(Misplaced::TooMany);
     }
-    OPEN.with_borrow(|table| {
-        let Side::Reading { passed, .. } = &table.side else {
+    OPEN.with_borrow_mut(|open| {
+        let Side::Reading { passed, .. } = &open.table().side else {
             return Err(Misplaced::Outside);
         };
         let descriptor = |index: &u8| {
@@ -261,8 +293,7 @@ mod tests {
     fn a_panic_leaves_the_table_that_was_open_before() {
         let one = shared();
         let (_, descriptors) = writing(|| {
-            catch_unwind(|| reading::<()>(&Passed::default(), || panic!("in the user's code")))
-                .unwrap_err();
+            catch_unwind(|| reading::<()>(None, || panic!("in the user's code"))).unwrap_err();
             pass(one.descriptor()).unwrap();
             Ok(())
         })
@@ -276,7 +307,7 @@ mod tests {
     fn what_stands_there_twice_is_mapped_once() {
         let one = shared();
         let passed = Passed::new(vec![Arc::clone(one.descriptor())]);
-        reading(&passed, || {
+        reading(Some(&passed), || {
             let (first, second) = (take(0, LEN).unwrap(), take(0, LEN).unwrap());
             assert_eq!(first.as_ptr(), second.as_ptr());
             let longer = NonZeroUsize::new(6).unwrap();
@@ -292,7 +323,7 @@ mod tests {
     fn a_body_within_a_body_names_no_more_than_a_frame_has() {
         let one = shared();
         let passed = Passed::new(vec![Arc::clone(one.descriptor())]);
-        reading(&passed, || {
+        reading(Some(&passed), || {
             assert_eq!(
                 part(&[0; MAX_DESCRIPTORS]).unwrap().all().len(),
                 MAX_DESCRIPTORS

@@ -17,6 +17,7 @@
 //! * `lazy_token`: a cancellation token that most never wait for.
 //! * `replies`: the slots in which replies wait for their callers; `patrol`: one timer for all that waits for a
 //!   moment only.
+//! * `time_slice`: how long a piece of work holds its loop at a time.
 //! * `one_time`, `many_times`: events; `handler`: what their handlers return.
 //! * `executor`: [`Executor`], the threads for long computation; `job`: one piece of it;
 //!   `job_queue`: where jobs wait; `request_loop`: what each thread runs.
@@ -65,6 +66,7 @@ mod replies;
 mod request_loop;
 mod seat;
 mod task;
+mod time_slice;
 mod waiting;
 mod wanted;
 
@@ -91,5 +93,6 @@ pub mod runtime {
     pub use crate::recent::Recent;
     pub use crate::replies::{Replies, Ticket};
     pub use crate::seat::{Seat, drives, install};
+    pub use crate::time_slice::TimeSlice;
     pub use crate::wanted::Wanted;
 }

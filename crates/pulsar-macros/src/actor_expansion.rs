@@ -469,24 +469,21 @@ fn concurrent(actor: &Actor, root: &TokenStream) -> Option<TokenStream> {
 fn wire(actor: &Actor, root: &TokenStream) -> TokenStream {
     let private = quote!(#root::__private);
     let result = |value: TokenStream| quote!(::core::result::Result<#value, #root::SendError>);
-    let (body, message) = (
-        result(quote!(#private::Body)),
-        result(quote!(Self::Message)),
-    );
+    let (written, message) = (result(quote!(())), result(quote!(Self::Message)));
     let (write_message, read_message, write_reply) = match actor.is_local {
         true => refusals(root),
         false => codecs(actor, root),
     };
     quote! {
-        fn write_message(message: &Self::Message, codec: #private::Codec) -> #body {
+        fn write_message(message: &Self::Message, draft: &mut #private::Draft) -> #written {
             #write_message
         }
 
-        fn read_message(index: usize, codec: #private::Codec, body: &#private::Body) -> #message {
+        fn read_message(index: usize, codec: #private::Codec, body: #private::BodyView<'_>) -> #message {
             #read_message
         }
 
-        fn write_reply(reply: &Self::Reply, codec: #private::Codec) -> #body {
+        fn write_reply(reply: &Self::Reply, draft: &mut #private::Draft) -> #written {
             #write_reply
         }
     }
@@ -504,9 +501,9 @@ fn refusals(root: &TokenStream) -> Bodies {
         }
     };
     (
-        refuse(quote!((message, codec))),
+        refuse(quote!((message, draft))),
         refuse(quote!((index, codec, body))),
-        refuse(quote!((reply, codec))),
+        refuse(quote!((reply, draft))),
     )
 }
 
@@ -518,7 +515,7 @@ fn codecs(actor: &Actor, root: &TokenStream) -> Bodies {
     let writes = actor.methods.iter().map(|method| {
         let (variant, at) = (&method.variant, method.args_span());
         let args = quote_spanned!(at=> args);
-        quote!(__PulsarMessage::#variant(#args) => #private::write(#args, codec))
+        quote!(__PulsarMessage::#variant(#args) => #private::write(#args, draft))
     });
     let args = actor.methods.iter().map(Method::args_type);
     let start = actor.start.args.iter().map(|(_, ty)| assertion(ty, root));
@@ -554,10 +551,10 @@ fn write_reply(method: &Method, private: &TokenStream) -> TokenStream {
     let (value, error) = (quote_spanned!(at=> value), quote_spanned!(at=> error));
     match method.is_fallible() {
         true => quote! {
-            __PulsarReply::#variant(::core::result::Result::Ok(#value)) => #private::write(#value, codec),
-            __PulsarReply::#variant(::core::result::Result::Err(#error)) => #private::write(#error, codec)
+            __PulsarReply::#variant(::core::result::Result::Ok(#value)) => #private::write(#value, draft),
+            __PulsarReply::#variant(::core::result::Result::Err(#error)) => #private::write(#error, draft)
         },
-        false => quote!(__PulsarReply::#variant(#value) => #private::write(#value, codec)),
+        false => quote!(__PulsarReply::#variant(#value) => #private::write(#value, draft)),
     }
 }
 

@@ -9,6 +9,7 @@
 //!   became of a message.
 //! * [`Deadline`]: until when a message is worth running.
 //! * [`ReplyTo`]: where a reply goes; an ask whose `ReplyTo` is dropped is answered all the same.
+//! * [`Sent`], [`Unsent`]: what becomes of a command that is sent without waiting.
 //! * [`MailboxStats`]: what has come and gone.
 //!
 //! # Example
@@ -27,8 +28,10 @@ mod deadline;
 mod queue;
 mod reply_to;
 mod stats;
+mod try_send;
 
 pub use deadline::Deadline;
 pub use queue::{Put, Queue, Taken};
 pub use reply_to::ReplyTo;
 pub use stats::MailboxStats;
+pub use try_send::{Sent, Unsent};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use pulsar_link::payload::Outcome;
-use pulsar_link::{Body, Link};
+use pulsar_link::payload::{Outcome, Payload};
+use pulsar_link::{Body, Draft, Link};
 use pulsar_model::{Cause, SendError};
 use pulsar_wire::{Codec, Kind};
 use tokio::sync::oneshot;
@@ -64,6 +64,29 @@ impl ReplyTo {
                 request,
                 codec,
             }) => link.answer(request, codec, encode(outcome, codec)),
+            None => {}
+        }
+    }
+
+    /// Answers with a reply, or the command's own error, that has been written.
+    pub fn answer(mut self, failed: bool, draft: Draft) {
+        match self.0.take() {
+            Some(Waiter::Local(caller)) => {
+                let written = Payload::Wire(draft.codec(), draft.into_body());
+                let outcome = match failed {
+                    true => Outcome::Failure(written),
+                    false => Outcome::Reply(written),
+                };
+                // As above.
+                drop(caller.send(outcome));
+            }
+            Some(Waiter::Link { link, request, .. }) => {
+                let kind = match failed {
+                    true => Kind::Failure,
+                    false => Kind::Reply,
+                };
+                link.answer_draft(request, kind, draft);
+            }
             None => {}
         }
     }

@@ -44,13 +44,17 @@ impl<'a> CommandBody<'a> {
     ///
     /// [`CommandBodyError`] if it ends within the name or the name is no UTF-8.
     pub fn decode(body: &'a Bytes) -> Result<Self, CommandBodyError> {
-        let (length, rest) = body.split_first_chunk().ok_or(CommandBodyError)?;
-        let length = usize::from(u16::from_le_bytes(*length));
-        let (command, _) = rest.split_at_checked(length).ok_or(CommandBodyError)?;
+        let (command, args) = Self::split(body).ok_or(CommandBodyError)?;
         Ok(Self {
             command: str::from_utf8(command).map_err(|_| CommandBodyError)?,
-            args: body.slice(length + size_of::<u16>()..),
+            args: body.slice(body.len() - args.len()..),
         })
+    }
+
+    /// The bytes of the name and those of the arguments; `None` if the body ends within the name.
+    pub fn split(body: &[u8]) -> Option<(&[u8], &[u8])> {
+        let (length, rest) = body.split_first_chunk()?;
+        rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))
     }
 }
 

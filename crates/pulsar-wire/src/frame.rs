@@ -91,16 +91,106 @@ impl Frame {
     ///
     /// As [`encode`](Self::encode).
     pub fn encode_head(&self, out: &mut BytesMut, limit_bytes: usize) -> Result<(), FrameError> {
-        let trace = u8::try_from(self.trace.len()).map_err(|_| FrameError::Trace)?;
-        let size = HEADER_BYTES + self.trace.len() + self.lead.len() + self.body.len();
-        let too_large = FrameError::TooLarge {
-            size,
-            limit: limit_bytes,
-        };
-        let length = match u32::try_from(size - LENGTH_BYTES) {
+        let header = self.header(limit_bytes)?;
+        out.reserve(HEADER_BYTES + self.trace.len() + self.lead.len());
+        out.put_slice(&header);
+        out.put_slice(&self.trace);
+        out.put_slice(&self.lead);
+        Ok(())
+    }
+
+    /// Writes the frame into `room`; its bytes there, or nothing if it does not fit or may not be sent.
+    pub fn encode_small<'a>(&self, room: &'a mut [u8]) -> Option<&'a [u8]> {
+        let header = self.header(room.len()).ok()?;
+        let mut size = 0;
+        for part in [&header[..], &self.trace, &self.lead, &self.body] {
+            let next = size + part.len();
+            room.get_mut(size..next)?.copy_from_slice(part);
+            size = next;
+        }
+        room.get(..size)
+    }
+
+    /// What stands before the trace.
+    fn header(&self, limit_bytes: usize) -> Result<[u8; HEADER_BYTES], FrameError> {
+        let trace_bytes = self.trace.len();
+        let size = HEADER_BYTES + trace_bytes + self.lead.len() + self.body.len();
+        Header::of(self).encode(trace_bytes, size, limit_bytes)
+    }
+}
+
+/// What a frame says before its trace and its body. The fields are those of a [`Frame`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Header {
+    /// As [`Frame::kind`].
+    pub kind: Kind,
+    /// As [`Frame::codec`].
+    pub codec: Codec,
+    /// As [`Frame::descriptors`].
+    pub descriptors: u8,
+    /// As [`Frame::request`].
+    pub request: u64,
+    /// As [`Frame::place`].
+    pub place: u32,
+    /// As [`Frame::task`].
+    pub task: u32,
+    /// As [`Frame::incarnation`].
+    pub incarnation: Option<Incarnation>,
+    /// As [`Frame::deadline`].
+    pub deadline: Option<Duration>,
+}
+
+impl Header {
+    /// That of a frame to nobody in particular, as [`Frame::new`] makes it.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            codec: Codec::Postcard,
+            descriptors: 0,
+            request: 0,
+            place: 0,
+            task: 0,
+            incarnation: None,
+            deadline: None,
+        }
+    }
+
+    /// That of a frame.
+    pub fn of(frame: &Frame) -> Self {
+        Self {
+            kind: frame.kind,
+            codec: frame.codec,
+            descriptors: frame.descriptors,
+            request: frame.request,
+            place: frame.place,
+            task: frame.task,
+            incarnation: frame.incarnation,
+            deadline: frame.deadline,
+        }
+    }
+
+    /// The bytes before the trace, for a frame of `size_bytes` in all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Frame::encode`].
+    pub fn encode(
+        &self,
+        trace_bytes: usize,
+        size_bytes: usize,
+        limit_bytes: usize,
+    ) -> Result<[u8; HEADER_BYTES], FrameError> {
+        let trace = u8::try_from(trace_bytes).map_err(|_| FrameError::Trace)?;
+        let size = size_bytes;
+        let length = match u32::try_from(size.saturating_sub(LENGTH_BYTES)) {
             Ok(length) if size <= limit_bytes => length,
-            _ => return Err(too_large),
+            _ => {
+                let limit = limit_bytes;
+                return Err(FrameError::TooLarge { size, limit });
+            }
         };
+        let mut header = [0; HEADER_BYTES];
+        let mut out = &mut header[..];
         out.put_u32_le(length);
         out.put_u8(self.kind as u8);
         out.put_u8(self.codec as u8);
@@ -111,9 +201,7 @@ impl Frame {
         out.put_u32_le(self.task);
         out.put_u32_le(self.incarnation.map_or(0, |life| life.0));
         out.put_u32_le(self.deadline.map_or(NO_DEADLINE, deadline_ms));
-        out.put_slice(&self.trace);
-        out.put_slice(&self.lead);
-        Ok(())
+        Ok(header)
     }
 }
 
@@ -276,10 +364,44 @@ impl FrameDecoder {
     ///
     /// Any [`FrameError`] means that the stream is out of step: close the link.
     pub fn decode(&self, buffer: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
-        let Some(mut head) = buffer.get(..LENGTH_BYTES) else {
+        let Some(view) = self.view(buffer)? else {
             return Ok(None);
         };
-        let size = head.get_u32_le() as usize + LENGTH_BYTES;
+        let (size, trace_bytes) = (view.size(), view.trace.len());
+        let header = view.header;
+        let mut frame = Frame {
+            kind: header.kind,
+            codec: header.codec,
+            descriptors: header.descriptors,
+            request: header.request,
+            place: header.place,
+            task: header.task,
+            incarnation: header.incarnation,
+            deadline: header.deadline,
+            trace: Bytes::new(),
+            lead: Bytes::new(),
+            body: Bytes::new(),
+        };
+        let mut bytes = buffer.split_to(size).freeze();
+        bytes.advance(HEADER_BYTES);
+        if trace_bytes > 0 {
+            frame.trace = bytes.split_to(trace_bytes);
+        }
+        frame.body = bytes;
+        Ok(Some(frame))
+    }
+
+    /// The next frame where it lies, or `None` until more bytes have come. It is taken out by letting go of its
+    /// [`size`](FrameView::size) bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    pub fn view<'a>(&self, buffer: &'a [u8]) -> Result<Option<FrameView<'a>>, FrameError> {
+        let Some(mut length) = buffer.get(..LENGTH_BYTES) else {
+            return Ok(None);
+        };
+        let size = length.get_u32_le() as usize + LENGTH_BYTES;
         if size > self.limit_bytes {
             let limit = self.limit_bytes;
             return Err(FrameError::TooLarge { size, limit });
@@ -287,42 +409,60 @@ impl FrameDecoder {
         if size < HEADER_BYTES {
             return Err(FrameError::TooSmall { size });
         }
-        if buffer.len() < size {
-            // No room is made on the word of a length: the buffer grows with what comes.
-            return Ok(None);
-        }
-        parse(buffer.split_to(size).freeze()).map(Some)
+        // No room is made on the word of a length: the buffer grows with what comes.
+        let whole = buffer.get(..size);
+        whole.map(FrameView::of).transpose()
     }
 }
 
-/// Reads one whole frame; `bytes` holds at least a header.
-fn parse(mut bytes: Bytes) -> Result<Frame, FrameError> {
-    bytes.advance(LENGTH_BYTES);
-    let kind = Kind::from_byte(bytes.get_u8())?;
-    let codec = Codec::from_byte(bytes.get_u8())?;
-    let trace_bytes = usize::from(bytes.get_u8());
-    let descriptors = bytes.get_u8();
-    let request = bytes.get_u64_le();
-    let place = bytes.get_u32_le();
-    let task = bytes.get_u32_le();
-    let incarnation = bytes.get_u32_le();
-    let deadline = bytes.get_u32_le();
-    if trace_bytes > bytes.len() {
-        return Err(FrameError::Trace);
+/// A [`Frame`] where it lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameView<'a> {
+    /// What it says before the rest.
+    pub header: Header,
+    /// As [`Frame::trace`].
+    pub trace: &'a [u8],
+    /// As [`Frame::body`].
+    pub body: &'a [u8],
+}
+
+impl<'a> FrameView<'a> {
+    /// Reads one whole frame; `bytes` holds at least a header.
+    fn of(bytes: &'a [u8]) -> Result<Self, FrameError> {
+        let (mut head, rest) = bytes.split_at(HEADER_BYTES);
+        head.advance(LENGTH_BYTES);
+        let kind = Kind::from_byte(head.get_u8())?;
+        let codec = Codec::from_byte(head.get_u8())?;
+        let trace_bytes = usize::from(head.get_u8());
+        let descriptors = head.get_u8();
+        let request = head.get_u64_le();
+        let place = head.get_u32_le();
+        let task = head.get_u32_le();
+        let incarnation = head.get_u32_le();
+        let deadline = head.get_u32_le();
+        let parts = rest.split_at_checked(trace_bytes);
+        let (trace, body) = parts.ok_or(FrameError::Trace)?;
+        let header = Header {
+            kind,
+            codec,
+            descriptors,
+            request,
+            place,
+            task,
+            incarnation: (incarnation != 0).then_some(Incarnation(incarnation)),
+            deadline: (deadline != NO_DEADLINE).then(|| Duration::from_millis(deadline.into())),
+        };
+        Ok(Self {
+            header,
+            trace,
+            body,
+        })
     }
-    Ok(Frame {
-        kind,
-        codec,
-        descriptors,
-        request,
-        place,
-        task,
-        incarnation: (incarnation != 0).then_some(Incarnation(incarnation)),
-        deadline: (deadline != NO_DEADLINE).then(|| Duration::from_millis(deadline.into())),
-        trace: bytes.split_to(trace_bytes),
-        lead: Bytes::new(),
-        body: bytes,
-    })
+
+    /// Its bytes, header included.
+    pub fn size(&self) -> usize {
+        HEADER_BYTES + self.trace.len() + self.body.len()
+    }
 }
 
 /// Bytes that are no frame, or a frame that may not be sent.
@@ -361,7 +501,7 @@ mod tests {
     use super::*;
 
     fn kinds() -> impl Strategy<Value = Kind> {
-        (1_u8..=24).prop_map(|byte| Kind::from_byte(byte).unwrap())
+        (1_u8..=25).prop_map(|byte| Kind::from_byte(byte).unwrap())
     }
 
     prop_compose! {

@@ -39,7 +39,7 @@ pub use boot::{BootRecord, DescriptorName};
 pub use command::{CommandBody, CommandBodyError};
 pub use fields::FieldsError;
 pub use frame::{
-    Codec, DESCRIPTORS_AT, DESCRIPTORS_LOST, Frame, FrameDecoder, FrameError, HEADER_BYTES, Kind,
-    MAX_FRAME_BYTES,
+    Codec, DESCRIPTORS_AT, DESCRIPTORS_LOST, Frame, FrameDecoder, FrameError, FrameView,
+    HEADER_BYTES, Header, Kind, MAX_FRAME_BYTES,
 };
 pub use hello::{Hello, HelloError, PROTOCOL_VERSION};

@@ -7,10 +7,10 @@ use pulsar_wire::Aid;
 use tokio::time::Instant;
 
 use super::{HaltError, ScaleError, listing, shutdown, start, steering};
-use crate::link_policy::LinkPolicy;
 use crate::node::Node;
 use crate::{ActorStatus, Cause, Context, Info, SendError, State, Target, get_actor};
 use pulsar_child::LogConfig;
+use pulsar_link::LinkPolicy;
 
 /// The arbiter's handle in this process. Before the arbiter runs it is there too, and
 /// [`is_running`](Arbiter::is_running) is false.

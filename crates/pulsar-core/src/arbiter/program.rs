@@ -18,7 +18,6 @@ use tokio::task::JoinHandle;
 use super::start::{self, Start, StartError};
 use super::{Master, orphans, shutdown, signals};
 use crate::entry::Preload;
-use crate::link_policy::LinkPolicy;
 use crate::node::{Node, Timing, Upward};
 use crate::{
     Anyone, Context, Error, EventLoop, Executor, Extra, OnStop, Overflow, Placement, Result, Role,
@@ -29,6 +28,7 @@ use pulsar_actor::runtime::{
     own_thread, patrol, release_thread, scope,
 };
 use pulsar_child::{RELAY, SetAside, exits, keep};
+use pulsar_link::LinkPolicy;
 use pulsar_link::open_seats;
 use pulsar_policy::notify_period;
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::{Bytes, BytesMut};
 use pulsar_sys::descriptors::MAX_DESCRIPTORS;
 use pulsar_sys::{Build, ExecSpec, Signal, Surveyed, World};
-use pulsar_wire::{BootRecord, Frame, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
+use pulsar_wire::{BootRecord, Frame, FrameView, Hello, Kind, MAX_FRAME_BYTES, PROTOCOL_VERSION};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::sync::mpsc;
@@ -279,6 +279,10 @@ struct FromChild {
 }
 
 impl LinkHandler for FromChild {
+    fn takes_in(&self, link: &Arc<Link>, command: &FrameView<'_>) -> bool {
+        self.greeted.load(Ordering::Relaxed) && self.node.takes_in(link, command, &self.arrivals)
+    }
+
     fn frame_came(
         &self,
         link: &Arc<Link>,

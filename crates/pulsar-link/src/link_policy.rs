@@ -3,8 +3,9 @@
 use std::env;
 use std::time::Duration;
 
-use pulsar_link::{Link, RingSettings};
 use serde::{Deserialize, Serialize};
+
+use crate::{Link, RingSettings};
 
 /// `socket` or `rings`.
 const WAY: &str = "PULSAR_LINK";
@@ -16,7 +17,7 @@ const LONGEST_POLL: Duration = Duration::from_millis(50);
 
 /// How the processes of a system speak with each other: over sockets, or, once there is traffic, through
 /// rings in shared memory. The arbiter's holds for all; see
-/// [`Arbiter::set_link_policy`](crate::Arbiter::set_link_policy).
+/// `Arbiter::set_link_policy`.
 ///
 /// Its defaults come from the environment: `PULSAR_LINK` is `rings` or `socket`, `PULSAR_LINK_POLL_US` is
 /// [`poll`](Self::poll) in microseconds.
@@ -46,7 +47,7 @@ impl Default for LinkPolicy {
 
 impl LinkPolicy {
     /// What the environment says, or else the default. What it says wrongly is warned of.
-    pub(crate) fn from_environment() -> Self {
+    pub fn from_environment() -> Self {
         let said = |name| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         Self::read(said(WAY).as_deref(), said(POLL).as_deref())
     }
@@ -69,7 +70,8 @@ impl LinkPolicy {
     }
 
     /// A link as this says; this end `makes` its rings, or the other.
-    pub(crate) fn apply(self, link: Link, makes: bool) -> Link {
+    #[must_use]
+    pub fn apply(self, link: Link, makes: bool) -> Link {
         match self.rings {
             true => link.with_rings(RingSettings {
                 makes,

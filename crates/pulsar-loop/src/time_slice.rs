@@ -1,48 +1,42 @@
-//! How long an actor's work holds its loop at a time.
+//! How long a piece of work holds its loop at a time.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use pulsar_sys::occupation::{coarse_us, now_us};
 
-use crate::context::Context;
-use crate::current::hold_turn;
-use crate::occupying::note;
-
-/// How long commands hold their actor's loop before it looks to whatever else it has to do. A
-/// command that does not await cannot be cut: then it is as long as that takes.
+/// How long parts of a piece of work hold its loop before that looks to whatever else it has to do. A part that does not
+/// await cannot be cut: then it is as long as that takes.
 const SLICE: Duration = Duration::from_micros(100);
-/// The clock is read about this often, as reading it costs as much as a short command does.
+/// The clock is read about this often, as reading it costs as much as a short part does.
 const LOOK_US: u64 = 10;
-/// Commands between two readings, at most.
+/// Parts between two readings, at most.
 const MOST_UNLOOKED: u64 = 16;
 
-/// The time since an actor's work was last polled. All the work of an actor is one future: until
-/// that gives way, nothing else on the loop gets its turn.
+/// The time since a piece of work was last polled, of which each part asks whether it may begin.
 ///
 /// It is written and read by the one task that polls the work.
-pub(crate) struct Slice<'a> {
-    cx: &'a Context,
+#[derive(Debug)]
+pub struct TimeSlice {
     /// When this poll began, by [`coarse_us`].
     tick_us: AtomicU64,
-    /// When its second command was to begin, by [`now_us`]; 0 before.
+    /// When its second part was to begin, by [`now_us`]; 0 before.
     begun_us: AtomicU64,
     /// When the clock was read last.
     looked_us: AtomicU64,
-    /// No command of this poll has been looked at yet.
+    /// No part of this poll has been looked at yet.
     is_fresh: AtomicBool,
-    /// Commands since the clock was read, and how many there may be.
+    /// Parts since the clock was read, and how many there may be.
     unlooked: AtomicU32,
     most_unlooked: AtomicU32,
 }
 
-impl<'a> Slice<'a> {
-    pub(crate) fn new(cx: &'a Context) -> Self {
+impl Default for TimeSlice {
+    fn default() -> Self {
         Self {
-            cx,
             tick_us: AtomicU64::new(coarse_us()),
             begun_us: AtomicU64::default(),
             looked_us: AtomicU64::default(),
@@ -51,30 +45,20 @@ impl<'a> Slice<'a> {
             most_unlooked: AtomicU32::default(),
         }
     }
+}
 
-    /// Runs `work`, each poll of which begins anew.
-    pub(crate) async fn bounding<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
-        let occupation = self.cx.cell.occupation();
-        poll_fn(|task| {
-            let tick_us = coarse_us();
-            self.tick_us.store(tick_us, Ordering::Relaxed);
-            self.begun_us.store(0, Ordering::Relaxed);
-            self.most_unlooked.store(0, Ordering::Relaxed);
-            self.is_fresh.store(true, Ordering::Relaxed);
-            occupation.turn_to(tick_us);
-            // All that is polled here is this actor's: it holds its turn.
-            let _held = hold_turn(self.cx.aid());
-            let polled = work.as_mut().poll(task);
-            // A command that has held the loop: as the slice is spent then, no other has begun since.
-            note(self.cx, coarse_us().saturating_sub(tick_us));
-            polled
-        })
-        .await
+impl TimeSlice {
+    /// The work is polled, at this time by [`coarse_us`].
+    pub fn begin(&self, tick_us: u64) {
+        self.tick_us.store(tick_us, Ordering::Relaxed);
+        self.begun_us.store(0, Ordering::Relaxed);
+        self.most_unlooked.store(0, Ordering::Relaxed);
+        self.is_fresh.store(true, Ordering::Relaxed);
     }
 
     /// Polls `part` only while there is time: one of the many that run beside each other, all of
     /// which may be ready at once. Whichever is first in a poll of the work finds time.
-    pub(crate) async fn sharing<T>(&self, part: impl Future<Output = T>) -> T {
+    pub async fn sharing<T>(&self, part: impl Future<Output = T>) -> T {
         let mut part = pin!(part);
         poll_fn(|task| {
             if self.is_spent() {
@@ -88,7 +72,7 @@ impl<'a> Slice<'a> {
 
     /// Whether the work has had its time, as far as can be told without reading the clock for each command.
     #[inline]
-    pub(crate) fn is_spent(&self) -> bool {
+    pub fn is_spent(&self) -> bool {
         if self.is_fresh.load(Ordering::Relaxed) {
             self.is_fresh.store(false, Ordering::Relaxed);
             return false;

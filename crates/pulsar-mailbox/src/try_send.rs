@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use crate::{CallError, SendError};
+use pulsar_model::{CallError, SendError};
 
 /// A command that has been sent. Awaiting it gives the reply; dropped, the command is run all the
 /// same.
@@ -16,9 +16,9 @@ pub struct Sent<R, E> {
 type Reply<R, E> = Pin<Box<dyn Future<Output = Result<R, CallError<E>>> + Send>>;
 
 impl<R, E> Sent<R, E> {
-    pub(crate) fn new(
-        reply: impl Future<Output = Result<R, CallError<E>>> + Send + 'static,
-    ) -> Self {
+    /// One whose reply is this.
+    #[doc(hidden)]
+    pub fn new(reply: impl Future<Output = Result<R, CallError<E>>> + Send + 'static) -> Self {
         Self {
             reply: Box::pin(reply),
         }
