@@ -153,7 +153,12 @@ impl Outbox {
         drop(queue);
         let needs_pump = self.follow(forwarded);
         if needs_pump {
-            self.call_pump();
+            // Not said twice: to say it waits until all that was written into the ring has left this processor. If the
+            // pump has looked before this was pushed, it has taken what was said before that: by the lock, which both have
+            // held, this load sees that.
+            if !self.attention.load(Ordering::Relaxed) {
+                self.call_pump();
+            }
         } else if is_answered && self.dozes.load(Ordering::Relaxed) {
             // Relaxed: one that has just fallen asleep is woken by the reply's own bell.
             self.filled.notify_one();

@@ -49,6 +49,7 @@ impl Default for TimeSlice {
 
 impl TimeSlice {
     /// The work is polled, at this time by [`coarse_us`].
+    #[inline]
     pub fn begin(&self, tick_us: u64) {
         self.tick_us.store(tick_us, Ordering::Relaxed);
         self.begun_us.store(0, Ordering::Relaxed);
