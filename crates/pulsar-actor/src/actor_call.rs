@@ -202,7 +202,7 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
         message.take().map(|message| {
             Post::Direct(Direct {
                 message,
-                caller: reply.into(),
+                caller: reply,
                 sender,
             })
         })
@@ -210,7 +210,7 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
     if !messages.queue.try_put_with(make) {
         let direct = Direct {
             message: message.take().ok_or_else(has_ended)?,
-            caller: reply.into(),
+            caller: reply,
             sender,
         };
         return put_slowly(cx, direct, reply, limit);
@@ -284,7 +284,7 @@ fn try_put<A: Actor>(
     };
     let direct = Direct {
         message,
-        caller: reply.into(),
+        caller: reply,
         sender: current_aid(),
     };
     let settled = settle(&cx, messages.try_put_direct(direct));

@@ -504,23 +504,3 @@ fn write(command: Named, outcome: Outcome) -> Result<Outcome, SendError> {
         false => Outcome::Reply(json),
     })
 }
-
-/// Takes the entry of an ask out when its caller gives up.
-pub struct Entry {
-    link: Arc<Link>,
-    request: u64,
-}
-
-impl Entry {
-    /// For the ask of this number on this link.
-    pub fn new(link: &Arc<Link>, request: u64) -> Self {
-        let link = Arc::clone(link);
-        Self { link, request }
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.link.take_back(self.request);
-    }
-}

@@ -66,6 +66,11 @@ pub fn scope<F: Future>(cx: Context, future: F) -> impl Future<Output = F::Outpu
     TASK_ACTOR.scope(cx, future)
 }
 
+/// Runs what does not await as a part of the actor.
+pub(crate) fn scope_at_once<T>(cx: &Context, run: impl FnOnce() -> T) -> T {
+    TASK_ACTOR.sync_scope(cx.clone(), run)
+}
+
 /// Makes `cx` the actor of this thread.
 pub fn own_thread(cx: Context) {
     THREAD_ACTOR.with_borrow_mut(|actor| *actor = Some(cx));

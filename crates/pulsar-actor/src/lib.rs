@@ -43,7 +43,6 @@ mod owed;
 mod proxy;
 mod remote;
 mod remote_fn;
-mod reports;
 mod run;
 mod settings;
 mod system;
@@ -82,7 +81,7 @@ pub use run::{Run, run};
 /// changes as the runtime does.
 pub mod runtime {
     pub use crate::actor::{ActorKind, Roaming};
-    pub use crate::ask::{Entry, VERDICT_TIMEOUT};
+    pub use crate::ask::VERDICT_TIMEOUT;
     pub use crate::behaviour::Behaviour;
     pub use crate::builtin::{NAMING_CODE, RUN_POINTER, refuse_code};
     pub use crate::command::{
@@ -97,7 +96,6 @@ pub mod runtime {
     };
     pub use crate::near::{near_here, remember_here};
     pub use crate::remote_fn::RemoteFn;
-    pub use crate::reports::{Reports, offer_notify};
     pub use pulsar_loop::runtime::{Wanted, drives, patrol};
 
     pub use crate::system::{LONGEST, Route, System, Turn, current, install};

@@ -25,12 +25,12 @@ use crate::current::{in_turn, scope};
 use crate::hooks::{Hooks, Work};
 use crate::mailbox::{Envelope, Named};
 use crate::occupying::{note_lag, timing};
-use crate::reports::Reports;
 use crate::{Cause, DeadReason, OnStop, Placement, Result, SendError, panic_message};
 use pulsar_link::payload::Outcome;
 use pulsar_loop::EventLoop;
 use pulsar_loop::runtime::{Gate, at, first, next_of, poll};
 use pulsar_mailbox::ReplyTo;
+use pulsar_reports::Reports;
 
 /// Built-in commands that run at once. `run` may take its time; this many may.
 const MAX_BUILTINS_RUNNING: usize = 256;
@@ -497,7 +497,10 @@ impl Life {
             self.next_notify = now + self.notify_every;
             cell.notify_due(self.next_notify);
         }
-        self.reports.notify(&self.cx);
+        if matches!(self.reports, Reports::Here) {
+            self.cx.cell.notified();
+        }
+        self.reports.notify(|| self.cx.info());
     }
 
     /// Never two at once: none is due until this one has ended.

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use pulsar_link::payload::{Outcome, Payload};
-use pulsar_link::{Body, Link};
-use pulsar_loop::runtime::{Replies, Ticket};
+use pulsar_link::{Body, Intake, Link};
+use pulsar_loop::runtime::{Lending, Replies, Ticket};
 use pulsar_mailbox::{Deadline, MailboxStats, Put, Queue, ReplyTo};
 use pulsar_wire::{Aid, Codec, FrameView, Kind};
 use tokio::sync::oneshot;
@@ -17,6 +17,7 @@ use crate::actor::{Actor, ActorKind, Method};
 use crate::command::CommandDef;
 use crate::context::Cell;
 use crate::taking_in::take_in;
+use crate::worker::Idle;
 use crate::{Cause, Context, DeadReason, MailboxInfo, Overflow, SendError, State};
 
 /// Messages that may wait in a mailbox unless the spawner says otherwise.
@@ -121,20 +122,20 @@ fn written(value: Payload) -> Result<Body, SendError> {
     }
 }
 
-/// A command of an actor's own, with its types.
-pub(crate) struct Direct<A: Actor> {
+/// A command of an actor's own, with its types; from this process unless it is said otherwise.
+pub(crate) struct Direct<A: Actor, C = Option<Ticket>> {
     pub(crate) message: A::Message,
-    pub(crate) caller: Caller,
+    pub(crate) caller: C,
     pub(crate) sender: Option<Aid>,
 }
 
-/// Who waits for the reply of a [`Direct`].
+/// Who waits for the reply of a command. It is made of what a [`Direct`] says of that.
 pub(crate) enum Caller {
     Nobody,
     /// Somebody in this process.
     Here(Ticket),
-    /// Somebody in another. Boxed, as there are none in most mailboxes.
-    There(Box<There>),
+    /// Somebody in another.
+    There(There),
 }
 
 /// A caller in another process.
@@ -144,14 +145,27 @@ pub(crate) struct There {
     pub(crate) deadline: Option<Deadline>,
 }
 
-impl<A: Actor> Direct<A> {
-    /// True if it came too late to be run; it was in this mailbox.
-    pub(crate) fn is_expired(&self, messages: &Messages<A>) -> bool {
-        match &self.caller {
-            Caller::Nobody => false,
-            Caller::Here(ticket) => messages.replies.is_late(*ticket),
-            Caller::There(there) => there.deadline.is_some_and(Deadline::is_past),
+impl<A: Actor, C> Direct<A, C> {
+    /// What it is.
+    pub(crate) fn method(&self) -> &'static Method {
+        &A::METHODS[A::index(&self.message)]
+    }
+}
+
+impl Caller {
+    /// True if the message came too late to be run; it was in this mailbox.
+    pub(crate) fn is_late<A: Actor>(&self, messages: &Messages<A>) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Here(ticket) => messages.replies.is_late(*ticket),
+            Self::There(there) => there.deadline.is_some_and(Deadline::is_past),
         }
+    }
+}
+
+impl From<There> for Caller {
+    fn from(there: There) -> Self {
+        Self::There(there)
     }
 }
 
@@ -164,6 +178,8 @@ impl From<Option<Ticket>> for Caller {
 /// What waits in the mailbox of an `A`.
 pub(crate) enum Post<A: Actor> {
     Direct(Direct<A>),
+    /// From another process. Boxed, so that the others need no mark of their own beside it.
+    There(Box<Direct<A, There>>),
     /// Boxed where it is made, as it is far larger than most messages of an actor's own.
     General(Box<Envelope>),
     /// The actor's own periodic task is due. Dropped when it has run, or will not.
@@ -175,6 +191,7 @@ impl<A: Actor> Post<A> {
     pub(crate) fn into_unrun(self) -> Option<Unrun> {
         match self {
             Self::Direct(direct) => Some(direct.into()),
+            Self::There(direct) => Some((*direct).into()),
             Self::General(envelope) => Some(envelope.into()),
             Self::PeriodicTask(_) => None,
         }
@@ -189,6 +206,15 @@ pub struct Unrun {
 }
 
 impl Unrun {
+    /// One of an actor's own commands.
+    pub(crate) fn of(method: &'static Method, sender: Option<Aid>, caller: Caller) -> Self {
+        Self {
+            command: method.signature.name,
+            sender,
+            caller,
+        }
+    }
+
     /// Tells its sender; `messages` is where it was.
     pub(crate) fn refuse(self, messages: &dyn Inbox, error: SendError) {
         match self.caller {
@@ -204,21 +230,17 @@ impl From<Box<Envelope>> for Unrun {
         Self {
             command: envelope.command.name(),
             sender: envelope.sender,
-            caller: Caller::There(Box::new(There {
+            caller: Caller::There(There {
                 reply: envelope.reply,
                 deadline: envelope.deadline,
-            })),
+            }),
         }
     }
 }
 
-impl<A: Actor> From<Direct<A>> for Unrun {
-    fn from(direct: Direct<A>) -> Self {
-        Self {
-            command: A::METHODS[A::index(&direct.message)].signature.name,
-            sender: direct.sender,
-            caller: direct.caller,
-        }
+impl<A: Actor, C: Into<Caller>> From<Direct<A, C>> for Unrun {
+    fn from(direct: Direct<A, C>) -> Self {
+        Self::of(direct.method(), direct.sender, direct.caller.into())
     }
 }
 
@@ -236,7 +258,7 @@ pub enum Posted<M> {
 
 impl<M> Posted<M> {
     /// `back` takes the message out of its post again.
-    fn of<A: Actor>(put: Put<Post<A>>, back: fn(Post<A>) -> Option<M>) -> Self {
+    pub(crate) fn of<A: Actor>(put: Put<Post<A>>, back: fn(Post<A>) -> Option<M>) -> Self {
         match put {
             Put::Taken => Self::Taken,
             Put::TakenFor(oldest) => oldest.into_unrun().map_or(Self::Taken, Self::TakenFor),
@@ -266,7 +288,7 @@ pub trait Inbox: Any + Send + Sync {
         link: &Arc<Link>,
         frame: &FrameView<'_>,
         sender: Option<Aid>,
-    ) -> bool;
+    ) -> Intake;
     /// Puts a message in, under [`Overflow::Wait`] as soon as there is room.
     fn put(&self, envelope: Box<Envelope>) -> Putting<'_>;
     /// Has the actor's own periodic task take its turn, and waits until it has run or will not.
@@ -288,6 +310,8 @@ pub(crate) struct Messages<A: Actor> {
     pub(crate) queue: Queue<Post<A>>,
     /// What callers in this process wait for.
     pub(crate) replies: Replies<Result<A::Reply, SendError>>,
+    /// The actor's state while it waits for a message.
+    pub(crate) idle: Lending<Box<Idle<A>>>,
 }
 
 impl<A: Actor> Messages<A> {
@@ -295,6 +319,7 @@ impl<A: Actor> Messages<A> {
         Self {
             queue: Queue::new(capacity, overflow),
             replies: Replies::default(),
+            idle: Lending::default(),
         }
     }
 
@@ -332,7 +357,7 @@ impl<A: Actor> Inbox for Messages<A> {
         link: &Arc<Link>,
         frame: &FrameView<'_>,
         sender: Option<Aid>,
-    ) -> bool {
+    ) -> Intake {
         take_in(self, cx, link, frame, sender)
     }
 
@@ -375,14 +400,21 @@ impl<A: Actor> Inbox for Messages<A> {
 fn general<A: Actor>(post: Post<A>) -> Option<Box<Envelope>> {
     match post {
         Post::General(envelope) => Some(envelope),
-        Post::Direct(_) | Post::PeriodicTask(_) => None,
+        Post::Direct(_) | Post::There(_) | Post::PeriodicTask(_) => None,
     }
 }
 
 fn direct<A: Actor>(post: Post<A>) -> Option<Direct<A>> {
     match post {
         Post::Direct(direct) => Some(direct),
-        Post::General(_) | Post::PeriodicTask(_) => None,
+        Post::There(_) | Post::General(_) | Post::PeriodicTask(_) => None,
+    }
+}
+
+pub(crate) fn there<A: Actor>(post: Post<A>) -> Option<Box<Direct<A, There>>> {
+    match post {
+        Post::There(direct) => Some(direct),
+        Post::Direct(_) | Post::General(_) | Post::PeriodicTask(_) => None,
     }
 }
 

@@ -15,10 +15,10 @@ use pulsar_sys::occupation::coarse_us;
 use pulsar_wire::Codec;
 use tokio::task::yield_now;
 
-use crate::actor::{Actor, Concurrent, Method, Worked};
+use crate::actor::{Actor, Concurrent, Worked};
 use crate::context::Called;
-use crate::current::hold_turn;
-use crate::mailbox::{Caller, Direct, Envelope, Messages, Named, Post};
+use crate::current::{hold_turn, scope_at_once};
+use crate::mailbox::{Caller, Direct, Envelope, Messages, Named, Post, There, Unrun};
 use crate::occupying::note;
 use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
 
@@ -26,10 +26,17 @@ use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
 const MAX_CONCURRENT: usize = 1024;
 
 /// Runs commands one after the other, until the mailbox is closed and empty.
-pub async fn in_turn<A: Actor>(state: A, cx: Context) -> Worked {
-    let slice = TimeSlice::default();
-    // Pinned here: moved into another future, there would be room for it in both.
-    bounding(&cx, &slice, pin!(each_alone(state, &cx, &slice))).await
+pub fn in_turn<A: Actor>(state: A, cx: Context) -> impl Future<Output = Worked> + Send {
+    // Here, so that there is no room for it in the future.
+    let idle = Box::new(Idle {
+        state,
+        panicked: None,
+    });
+    async move {
+        let slice = TimeSlice::default();
+        // Pinned here: moved into another future, there would be room for it in both.
+        bounding(&cx, &slice, pin!(each_alone(idle, &cx, &slice))).await
+    }
 }
 
 /// Runs `work`, which is all of an actor's: until it gives way, nothing else on the loop gets its turn. With each poll a
@@ -54,23 +61,108 @@ async fn bounding<T>(
     .await
 }
 
-async fn each_alone<A: Actor>(mut state: A, cx: &Context, slice: &TimeSlice) -> Worked {
+async fn each_alone<A: Actor>(idle: Box<Idle<A>>, cx: &Context, slice: &TimeSlice) -> Worked {
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
+    let idle = Some(idle);
+    let mut seat = Seat { inbox, idle };
     loop {
-        match poll_fn(|task| run_at_once(&mut state, cx, inbox, slice, task)).await {
+        let come = poll_fn(|task| seat.run_at_once(cx, slice, task)).await;
+        // It lends it only while it waits.
+        let Some(idle) = seat.idle.as_deref_mut() else {
+            return foreign_mailbox();
+        };
+        match come {
             Come::Next(post) => {
-                let ended = exclusive(&mut state, cx, inbox, post).await;
+                let ended = exclusive(&mut idle.state, cx, inbox, post).await;
                 if let Some(Worked::Panicked(message)) = ended {
                     return Worked::Panicked(message);
                 }
             }
             Come::Left => yield_now().await,
-            Come::End => return last_act(state, cx).await,
+            Come::End => return last_act(&mut idle.state, cx).await,
             Come::Panicked(message) => return Worked::Panicked(message),
         }
     }
+}
+
+/// An actor that waits for a message.
+pub(crate) struct Idle<A> {
+    state: A,
+    /// Why it ends, if a command that was run meanwhile has panicked.
+    panicked: Option<String>,
+}
+
+/// Where a worker has its actor's state. While it waits it may lend it; dropped, it takes the state with it.
+struct Seat<'a, A: Actor> {
+    inbox: &'a Messages<A>,
+    /// None while it is lent.
+    idle: Option<Box<Idle<A>>>,
+}
+
+impl<A: Actor> Seat<'_, A> {
+    #[inline]
+    fn run_at_once(
+        &mut self,
+        cx: &Context,
+        slice: &TimeSlice,
+        task: &mut Task<'_>,
+    ) -> Poll<Come<A>> {
+        if self.idle.is_none() {
+            self.idle = self.inbox.idle.take_back();
+        }
+        let Some(idle) = self.idle.as_deref_mut() else {
+            return Poll::Ready(Come::End);
+        };
+        if let Some(message) = &idle.panicked {
+            return Poll::Ready(Come::Panicked(message.clone()));
+        }
+        let come = run_at_once(&mut idle.state, cx, self.inbox, slice, task);
+        if come.is_pending() && self.inbox.idle.is_wanted() {
+            self.idle
+                .take()
+                .into_iter()
+                .for_each(|idle| self.inbox.idle.lend(idle));
+        }
+        come
+    }
+}
+
+impl<A: Actor> Drop for Seat<'_, A> {
+    fn drop(&mut self) {
+        drop(self.inbox.idle.take_back());
+    }
+}
+
+/// Runs one command that does not await, if its actor waits for a message on this thread, where no other runs either. Gives
+/// it back if it has to wait for its turn.
+pub(crate) fn run_if_idle<A: Actor>(
+    cx: &Context,
+    inbox: &Messages<A>,
+    direct: Direct<A, There>,
+) -> Option<Direct<A, There>> {
+    let mut direct = Some(direct);
+    let cell = &cx.cell;
+    inbox.idle.borrow(|idle| {
+        let is_asked_to_end = cell.stop.is_cancelled() || cell.kill.is_cancelled();
+        if is_asked_to_end || idle.panicked.is_some() || !inbox.queue.is_idle() {
+            return;
+        }
+        let Some(direct) = direct.take() else { return };
+        let tick_us = coarse_us();
+        cell.occupation().turn_to(tick_us);
+        let ended = scope_at_once(cx, || {
+            let _held = hold_turn(cx.aid());
+            there_at_once(&mut idle.state, cx, inbox, direct)
+        });
+        note(cx, coarse_us().saturating_sub(tick_us));
+        if let Some(Worked::Panicked(message)) = ended {
+            idle.panicked = Some(message);
+            inbox.queue.wake_receiver();
+        }
+    });
+    direct
 }
 
 /// What is next when those commands have run that do not await.
@@ -112,9 +204,8 @@ fn run_unless_it_awaits<A: Actor>(
     post: Post<A>,
 ) -> Option<Come<A>> {
     let ended = match post {
-        Post::Direct(direct) if !method_of(&direct).awaits => {
-            direct_at_once(state, cx, inbox, direct)
-        }
+        Post::Direct(direct) if !direct.method().awaits => direct_at_once(state, cx, inbox, direct),
+        Post::There(direct) if !direct.method().awaits => there_at_once(state, cx, inbox, *direct),
         Post::General(envelope) if !envelope.command.awaits() => {
             match begin_general(cx, inbox, envelope) {
                 Ok(Work::Own(begun)) => at_once(state, begun),
@@ -131,20 +222,21 @@ fn run_unless_it_awaits<A: Actor>(
     }
 }
 
-/// Runs one command that came with its types and does not await. `Some` ends the actor.
+/// Runs one command from this process that does not await. `Some` ends the actor.
 fn direct_at_once<A: Actor>(
     state: &mut A,
     cx: &Context,
     inbox: &Messages<A>,
     direct: Direct<A>,
 ) -> Option<Worked> {
-    if !is_in_time(cx, inbox, &direct) {
+    let (ticket, called) = (direct.caller, cx.called_by(direct.sender));
+    let is_late = ticket.is_some_and(|ticket| inbox.replies.is_late(ticket));
+    if !is_in_time(cx, is_late) {
         cx.dead_letter(direct.into(), DeadReason::Expired);
         return None;
     }
     let index = A::index(&direct.message);
     let method = &A::METHODS[index];
-    let (caller, called) = (direct.caller, cx.called_by(direct.sender));
     // Taken out where it is used: what is moved into a closure is copied more than once.
     let mut message = Some(direct.message);
     let occupied = cx.cell.occupation().enter(&method.signature.name);
@@ -153,19 +245,26 @@ fn direct_at_once<A: Actor>(
         Some(state.dispatch_at_once(called, message))
     });
     drop(occupied);
-    let turn = |caller| Turn::direct(cx, inbox, Named::Own { method, index }, caller);
-    let ticket = match (&ended, caller) {
-        (Ok(_), Caller::Nobody) => None,
-        (Ok(_), Caller::Here(ticket)) => Some(ticket),
-        (_, caller) => {
-            return match ended {
-                Ok(reply) => turn(caller).answer(Ok(reply?)),
-                Err(panic) => turn(caller).panicked(panic),
-            };
+    match ended {
+        Ok(reply) => {
+            answer_direct(cx, inbox, ticket, reply?);
+            None
         }
-    };
-    answer_direct(cx, inbox, ticket, ended.ok()??);
-    None
+        Err(panic) => {
+            let command = Named::Own { method, index };
+            Turn::direct(cx, inbox, command, ticket.into()).panicked(panic)
+        }
+    }
+}
+
+/// Runs one command from another process that does not await. `Some` ends the actor.
+fn there_at_once<A: Actor>(
+    state: &mut A,
+    cx: &Context,
+    inbox: &Messages<A>,
+    there: Direct<A, There>,
+) -> Option<Worked> {
+    at_once(state, begin(cx, inbox, there)?)
 }
 
 /// Runs one command that does not await. `Some` ends the actor.
@@ -195,7 +294,7 @@ async fn some_beside<A: Concurrent>(mut state: A, cx: &Context, slice: &TimeSlic
             Err(message) => return Worked::Panicked(message),
         };
         let Some(post) = next else {
-            return last_act(state, cx).await;
+            return last_act(&mut state, cx).await;
         };
         if let Some(Worked::Panicked(message)) = exclusive(&mut state, cx, inbox, post).await {
             return Worked::Panicked(message);
@@ -278,16 +377,13 @@ async fn next<A: Actor>(inbox: &Messages<A>, slice: &TimeSlice) -> Option<Post<A
 
 fn is_concurrent<A: Actor>(post: &Post<A>) -> bool {
     match post {
-        Post::Direct(direct) => method_of(direct).concurrent,
+        Post::Direct(direct) => direct.method().concurrent,
+        Post::There(direct) => direct.method().concurrent,
         Post::General(envelope) => {
             matches!(envelope.command, Named::Own { method, .. } if method.concurrent)
         }
         Post::PeriodicTask(_) => false,
     }
-}
-
-fn method_of<A: Actor>(direct: &Direct<A>) -> &'static Method {
-    &A::METHODS[A::index(&direct.message)]
 }
 
 /// Runs one command that has the state for itself. `Some` ends the actor.
@@ -299,6 +395,7 @@ async fn exclusive<A: Actor>(
 ) -> Option<Worked> {
     let begun = match post {
         Post::Direct(direct) => begin(cx, inbox, direct).ok_or(None),
+        Post::There(direct) => begin(cx, inbox, *direct).ok_or(None),
         Post::General(envelope) => match begin_general(cx, inbox, envelope) {
             Ok(Work::Own(begun)) => Ok(begun),
             Ok(Work::Free(turn, called, args)) => return free(turn, called, args).await,
@@ -355,6 +452,7 @@ async fn shared<A: Concurrent>(
 ) -> Option<Worked> {
     let begun = match post {
         Post::Direct(direct) => begin(cx, inbox, direct).map(Work::Own).ok_or(None),
+        Post::There(direct) => begin(cx, inbox, *direct).map(Work::Own).ok_or(None),
         Post::General(envelope) => begin_general(cx, inbox, envelope),
         // Run where it was taken.
         Post::PeriodicTask(_) => Err(None),
@@ -388,28 +486,32 @@ enum Work<'a, A: Actor> {
 /// Or its end without, which its sender has been told, and the actor's if it is `Some`.
 type OrEnded<T> = Result<T, Option<Worked>>;
 
-/// A message from this process; `None` if it is not run.
-fn begin<'a, A: Actor>(
+/// A message with its types; `None` if it is not run.
+fn begin<'a, A: Actor, C: Into<Caller>>(
     cx: &'a Context,
     inbox: &'a Messages<A>,
-    direct: Direct<A>,
+    direct: Direct<A, C>,
 ) -> Option<Begun<'a, A>> {
-    if !is_in_time(cx, inbox, &direct) {
-        cx.dead_letter(direct.into(), DeadReason::Expired);
-        return None;
-    }
+    let caller = direct.caller.into();
     let index = A::index(&direct.message);
     let method = &A::METHODS[index];
-    let turn = Turn::direct(cx, inbox, Named::Own { method, index }, direct.caller);
+    if !is_in_time(cx, caller.is_late(inbox)) {
+        cx.dead_letter(
+            Unrun::of(method, direct.sender, caller),
+            DeadReason::Expired,
+        );
+        return None;
+    }
+    let turn = Turn::direct(cx, inbox, Named::Own { method, index }, caller);
     let called = cx.called_by(direct.sender);
     Some(Begun(turn, called, direct.message))
 }
 
 /// Counts a message with its types whose turn has come; false if it came too late.
-fn is_in_time<A: Actor>(cx: &Context, inbox: &Messages<A>, direct: &Direct<A>) -> bool {
+fn is_in_time(cx: &Context, is_late: bool) -> bool {
     let stats = cx.cell.mailbox.stats();
     stats.count_here(&stats.received);
-    !direct.is_expired(inbox)
+    !is_late
 }
 
 /// Counts what a command from this process has come to, and tells its caller, if one waits.
@@ -661,7 +763,7 @@ fn unwound_at_once<T>(work: impl FnOnce() -> T) -> Unwound<T> {
 }
 
 /// Its failure is logged: the actor was asked to stop, and ends so.
-async fn last_act<A: Actor>(mut state: A, cx: &Context) -> Worked {
+async fn last_act<A: Actor>(state: &mut A, cx: &Context) -> Worked {
     let mut run = pin!(state.stopping(cx.clone()));
     match poll_fn(|task| step(cx, &"stopping", run.as_mut(), task)).await {
         Ok(Ok(())) => {}

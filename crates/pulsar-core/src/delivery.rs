@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use pulsar_link::payload::{NATIVE, Payload};
-use pulsar_link::{Arrivals, Link, Receipt};
+use pulsar_link::{Arrivals, Intake, Link, Receipt};
 use pulsar_mailbox::{Deadline, ReplyTo};
 use pulsar_wire::{Aid, CommandBody, Frame, FrameView, Kind};
 
@@ -87,26 +87,26 @@ impl Node {
     }
 
     /// The same for a command that lies still where it was read, if it can be taken in by an actor of this process that
-    /// has been spoken with before; true if it was.
-    pub(crate) fn takes_in(
+    /// has been spoken with before.
+    pub(crate) fn take_in(
         &self,
         from: &Arc<Link>,
         frame: &FrameView<'_>,
         arrivals: &Arc<Arrivals<Held>>,
-    ) -> bool {
+    ) -> Intake {
         let (place, task) = (frame.header.place, frame.header.task);
         if arrivals.waits((place, task)) {
-            return false;
+            return Intake::Left;
         }
         let Some(cx) = near_here(Aid::task_in(self.arbiter_id(), place, task)) else {
-            return false;
+            return Intake::Left;
         };
         let messages = cx.cell().mailbox.messages();
-        let is_taken = messages.take_in(&cx, from, frame, self.sender(from));
-        if is_taken {
+        let intake = messages.take_in(&cx, from, frame, self.sender(from));
+        if intake != Intake::Left {
             from.took_in_at_once(place, task);
         }
-        is_taken
+        intake
     }
 
     /// Who has sent what came over this link, as far as that is known: over the arbiter's come messages of all who live

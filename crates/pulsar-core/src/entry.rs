@@ -30,13 +30,14 @@ use crate::placement::ChildIdentity;
 use crate::ways::Ways;
 use crate::{Cause, Context, Error, EventLoop, Result, Role, SpawnError};
 use pulsar_actor::runtime::{
-    Behaviour, Hooks, Identity, Life, Mailbox, Reports, Wanted, drives, own_thread, patrol,
+    Behaviour, Hooks, Identity, Life, Mailbox, Wanted, drives, own_thread, patrol,
 };
 use pulsar_child::LogConfig;
 use pulsar_child::{Letter, MARK, SetAside, Surroundings, Way, settle};
 use pulsar_link::LinkPolicy;
 use pulsar_link::payload::{NATIVE, decode, encode};
-use pulsar_link::{Arrivals, Begun, Body, Link, LinkHandler, Opening, pump};
+use pulsar_link::{Arrivals, Begun, Body, Intake, Link, LinkHandler, Opening, pump};
+use pulsar_reports::Reports;
 
 /// How long the last word may take to leave, at most, and as a part of the exit timeout: what is
 /// left of that when the drain timeout is over has room for it.
@@ -362,7 +363,7 @@ fn come_alive(socket: BootSocket, told: Box<Told>) -> Result<Alive> {
     // Before the link is read: the first thing that the arbiter hears is the hello.
     let wanted = Arc::default();
     let reports = Reports::Link(Arc::clone(&link), Arc::clone(&wanted));
-    reports.hello(&cx);
+    reports.hello(cx.aid(), cx.incarnation());
     let handler = FromArbiter::new(node, &cx, wanted);
     let pump = tokio::spawn(Box::pin(speak(handler, Arc::clone(&link), socket, rest)));
     let begin = || Ok(begin_life(&cx, hooks, reports.clone()));
@@ -464,8 +465,8 @@ impl FromArbiter {
 }
 
 impl LinkHandler for FromArbiter {
-    fn takes_in(&self, link: &Arc<Link>, command: &FrameView<'_>) -> bool {
-        self.node.takes_in(link, command, &self.arrivals)
+    fn take_in(&self, link: &Arc<Link>, command: &FrameView<'_>) -> Intake {
+        self.node.take_in(link, command, &self.arrivals)
     }
 
     fn frame_came(

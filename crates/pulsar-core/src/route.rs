@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pulsar_link::{Link, Seeking};
+use pulsar_link::{Entry, Link, Seeking};
 use pulsar_wire::Aid;
 use tokio::time::timeout;
 
 use crate::node::{Node, Upward};
 use crate::ways::Ways;
 use crate::{Cause, LinksInfo, SendError, SpawnError, SystemInfo, Target, get_actor};
-use pulsar_actor::runtime::{BoxFuture, Entry, Route, System, Turn};
+use pulsar_actor::runtime::{BoxFuture, Route, System, Turn};
 use pulsar_registry::Reached;
 
 /// What is known of a way without asking anybody.

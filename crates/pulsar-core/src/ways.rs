@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use pulsar_actor::runtime::VERDICT_TIMEOUT;
-use pulsar_link::{Arrivals, Begun, Link, LinkHandler, Peers, pump};
+use pulsar_link::{Arrivals, Begun, Intake, Link, LinkHandler, Peers, pump};
 use pulsar_wire::{Aid, Frame, FrameView, Incarnation, Kind};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -250,12 +250,9 @@ struct FromPeer {
 }
 
 impl LinkHandler for FromPeer {
-    fn takes_in(&self, link: &Arc<Link>, command: &FrameView<'_>) -> bool {
-        let is_taken = self.node.takes_in(link, command, &self.arrivals);
-        if is_taken {
-            link.touch();
-        }
-        is_taken
+    fn take_in(&self, link: &Arc<Link>, command: &FrameView<'_>) -> Intake {
+        link.touch();
+        self.node.take_in(link, command, &self.arrivals)
     }
 
     fn frame_came(

@@ -23,6 +23,9 @@ use crate::socket::Socket;
 /// Frames handled before others on the loop get their turn.
 pub(crate) const BATCH_FRAMES: usize = 64;
 
+/// Turns in a row of which others on the loop get nothing, before they get theirs.
+const MOST_IN_A_ROW: u32 = 16;
+
 /// What is done with what comes.
 pub trait LinkHandler: Send + Sync + 'static {
     /// A frame came, with as many descriptors as it says, or with none if they were lost on the
@@ -38,10 +41,9 @@ pub trait LinkHandler: Send + Sync + 'static {
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), String>;
 
-    /// A command came without descriptors, and lies still where it was read. True if it has been taken in, all of it;
-    /// false, and nothing has been done, if it is to come as other frames do. It must not wait either.
-    fn takes_in(&self, _link: &Arc<Link>, _command: &FrameView<'_>) -> bool {
-        false
+    /// A command came without descriptors, and lies still where it was read. It must not wait either.
+    fn take_in(&self, _link: &Arc<Link>, _command: &FrameView<'_>) -> Intake {
+        Intake::Left
     }
 
     /// True if the peer may pass descriptors with frames of this kind. What it passes with others closes the
@@ -49,6 +51,17 @@ pub trait LinkHandler: Send + Sync + 'static {
     fn takes_descriptors(&self, kind: Kind) -> bool {
         matches!(kind, Kind::Ask | Kind::Tell | Kind::Reply | Kind::Failure)
     }
+}
+
+/// What has become of a command that was offered from where it lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Intake {
+    /// It is to come as other frames do: nothing has been done.
+    Left,
+    /// It waits for its turn.
+    TakenIn,
+    /// It has been run.
+    Run,
 }
 
 /// What was read from a link before its pump ran.
@@ -133,22 +146,22 @@ impl Reader<'_> {
         carries_memory(kind) || self.handler.takes_descriptors(kind)
     }
 
-    /// Offers a frame that lies still where it was read; true if that was all.
-    pub(crate) fn offer(&self, frame: &FrameView<'_>) -> bool {
+    /// Offers a frame that lies still where it was read.
+    pub(crate) fn offer(&self, frame: &FrameView<'_>) -> Intake {
         let header = &frame.header;
         let is_command = matches!(header.kind, Kind::Ask | Kind::Tell);
         if !is_command || header.descriptors != 0 || self.link.is_retired_by_peer() {
-            return false;
+            return Intake::Left;
         }
         let is_ask = header.kind == Kind::Ask && header.request != 0;
         if is_ask {
             self.link.ask_came();
         }
-        let is_taken = self.handler.takes_in(self.link, frame);
-        if is_ask && !is_taken {
+        let intake = self.handler.take_in(self.link, frame);
+        if is_ask && intake == Intake::Left {
             self.link.ask_comes_again();
         }
-        is_taken
+        intake
     }
 
     /// Handles one frame. The ring to read from, if this was the last one that comes over the socket.
@@ -229,6 +242,7 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
     let mut poller = Poller::new(reader.link.rings.poll());
     // The first time there may be something that was pushed before.
     let mut waits = Waits::Socket;
+    let mut in_a_row = 0;
     loop {
         reader.link.outbox.turns();
         if reader.link.outbox.takes_attention() || waits != Waits::Nothing {
@@ -261,12 +275,23 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
                 // Those to whom it was handed have their turn.
                 come_back().await;
             }
+            // Nobody else has anything of it: whoever sent it may send the next soon.
+            Progress::Run if in_a_row < MOST_IN_A_ROW => {
+                in_a_row += 1;
+                poller.renew();
+                continue;
+            }
+            Progress::Run => {
+                poller.renew();
+                come_back().await;
+            }
             Progress::Nothing => match look {
                 Look::Found => {}
                 Look::ComeBack => come_back().await,
                 Look::Sleep => sleep(&reader, &mut ring, &mut poller, waits).await?,
             },
         }
+        in_a_row = 0;
     }
 }
 
@@ -316,7 +341,7 @@ async fn read_out(mut reader: Reader<'_>, mut ring: RingInbox) -> CloseReason {
     loop {
         match ring.turn(&mut reader) {
             Ok(Progress::Nothing) => return CloseReason::PeerClosed,
-            Ok(Progress::Some | Progress::Batch) => tokio::task::yield_now().await,
+            Ok(Progress::Some | Progress::Run | Progress::Batch) => tokio::task::yield_now().await,
             Err(reason) => return reason,
         }
     }

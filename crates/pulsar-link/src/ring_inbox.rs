@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use bytes::{Buf, BytesMut};
+use pulsar_loop::runtime::TimeSlice;
 use pulsar_ring::{Consumer, Sleeper};
+use pulsar_sys::occupation::coarse_us;
 use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, MAX_FRAME_BYTES};
 
 use crate::inbox::{check_allowed, read, unannounced};
 use crate::mapped::{Mapped, RING_BYTES};
-use crate::pump::{BATCH_FRAMES, CloseReason, Reader};
+use crate::pump::{BATCH_FRAMES, CloseReason, Intake, Reader};
 use crate::rings::Inbound;
 use crate::signal::{BELL, DESCRIPTORS, LOST, ring_bell};
 use crate::socket::Socket;
@@ -38,6 +40,8 @@ pub(crate) enum Progress {
     Nothing,
     /// There was something, and no more is there.
     Some,
+    /// The same, and all that was there has been run.
+    Run,
     /// A batch has been handled, and more may be there.
     Batch,
 }
@@ -55,6 +59,8 @@ pub(crate) struct RingInbox {
     /// The socket has come to its end: no descriptors come any more, and so many bytes at most are
     /// still read from the ring.
     left_bytes: Option<usize>,
+    /// Bounds what is run in one turn.
+    slice: TimeSlice,
 }
 
 impl RingInbox {
@@ -66,6 +72,7 @@ impl RingInbox {
             held: None,
             arrived: VecDeque::new(),
             left_bytes: None,
+            slice: TimeSlice::default(),
         }
     }
 
@@ -151,21 +158,28 @@ impl RingInbox {
 
     /// Handles frames, a batch at most.
     pub(crate) fn turn(&mut self, reader: &mut Reader<'_>) -> Result<Progress, CloseReason> {
-        let (mut frames, mut reads) = (0, 0);
+        let (mut frames, mut reads, mut all_run) = (0, 0, true);
+        self.slice.begin(coarse_us());
         while frames < BATCH_FRAMES && reads < MOST_READS {
-            if self.offer(reader)? {
+            let intake = self.offer(reader)?;
+            if intake != Intake::Left {
                 frames += 1;
+                all_run &= intake == Intake::Run;
+                if intake == Intake::Run && self.slice.is_spent() {
+                    return Ok(Progress::Batch);
+                }
             } else if let Some((frame, descriptors)) = self.next(reader)? {
                 if reader.handle(frame, descriptors)?.is_some() {
                     let reason = "it begins rings twice".to_owned();
                     return Err(CloseReason::Untrusted(reason));
                 }
-                frames += 1;
+                (frames, all_run) = (frames + 1, false);
             } else if self.held.is_some() {
                 break;
             } else if self.read(reader)? == 0 {
                 // A frame is there before its descriptors.
                 return match self.arrived.is_empty() {
+                    true if frames > 0 && all_run => Ok(Progress::Run),
                     true if frames + reads > 0 => Ok(Progress::Some),
                     true => Ok(Progress::Nothing),
                     false => Err(CloseReason::Untrusted(unannounced())),
@@ -182,20 +196,20 @@ impl RingInbox {
         }
     }
 
-    /// Has the next frame taken in from where it lies; true if it was.
-    fn offer(&mut self, reader: &Reader<'_>) -> Result<bool, CloseReason> {
+    /// Offers the next frame from where it lies.
+    fn offer(&mut self, reader: &Reader<'_>) -> Result<Intake, CloseReason> {
         if self.held.is_some() {
-            return Ok(false);
+            return Ok(Intake::Left);
         }
         let Some(frame) = DECODER.view(&self.bytes)? else {
-            return Ok(false);
+            return Ok(Intake::Left);
         };
-        let is_taken = reader.offer(&frame);
-        if is_taken {
+        let intake = reader.offer(&frame);
+        if intake != Intake::Left {
             let size = frame.size();
             self.bytes.advance(size);
         }
-        Ok(is_taken)
+        Ok(intake)
     }
 
     /// The next whole frame, with its descriptors, if these are there.

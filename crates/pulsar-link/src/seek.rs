@@ -1,6 +1,7 @@
 //! Seeking the way to an actor: what a child asks the arbiter, and what it is told.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use pulsar_model::{Cause, SendError};
@@ -157,6 +158,27 @@ fn named(kind: Kind, actor: Aid, name: &str) -> Frame {
         place: actor.place(),
         task: actor.task(),
         ..Frame::new(kind, Bytes::copy_from_slice(name.as_bytes()))
+    }
+}
+
+/// Takes the entry of one who seeks out when it gives up.
+#[derive(Debug)]
+pub struct Entry {
+    link: Arc<Link>,
+    request: u64,
+}
+
+impl Entry {
+    /// For the search of this number over this link.
+    pub fn new(link: &Arc<Link>, request: u64) -> Self {
+        let link = Arc::clone(link);
+        Self { link, request }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.link.take_back(self.request);
     }
 }
 

@@ -146,6 +146,17 @@ impl<T> Queue<T> {
         oldest.map_or(Put::Taken, Put::TakenFor)
     }
 
+    /// True if the receiver waits for a message and nobody is before one that would come now.
+    pub fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.waits && !state.closed && state.promised == 0 && self.in_line() == 0
+    }
+
+    /// Has the receiver look again, if it waits.
+    pub fn wake_receiver(&self) {
+        self.state.lock().wake();
+    }
+
     /// How many stand in the line.
     fn in_line(&self) -> usize {
         self.line.get().map_or(0, |line| line.len())

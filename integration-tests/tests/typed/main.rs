@@ -1,6 +1,7 @@
 //! Typed actors, with real processes: each test is a process of its own with an arbiter.
 #![forbid(unsafe_code)]
 
+mod at_once;
 mod calls;
 mod counter;
 mod gate;

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
         "pulsar-child",
     ],
     &["pulsar-link"],
-    &["pulsar-mailbox"],
+    &["pulsar-mailbox", "pulsar-reports"],
     &["pulsar-actor"],
     &["pulsar-registry"],
     &["pulsar-core"],

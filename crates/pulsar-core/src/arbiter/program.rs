@@ -24,13 +24,14 @@ use crate::{
     entry,
 };
 use pulsar_actor::runtime::{
-    ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, Reports, drives,
-    own_thread, patrol, release_thread, scope,
+    ActorKind, DEFAULT_CAPACITY, Hooks, Identity, LONGEST, Life, Mailbox, drives, own_thread,
+    patrol, release_thread, scope,
 };
 use pulsar_child::{RELAY, SetAside, exits, keep};
 use pulsar_link::LinkPolicy;
 use pulsar_link::open_seats;
 use pulsar_policy::notify_period;
+use pulsar_reports::Reports;
 
 /// How long blocking jobs of the program may go on after its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);

@@ -12,8 +12,9 @@ use crate::{
     CallError, Context, Info, Placement, RestartPolicy, SendError, SpawnError, SpawnParams, State,
     builtin, send,
 };
-use pulsar_actor::runtime::{Behaviour, LONGEST, offer_notify};
+use pulsar_actor::runtime::{Behaviour, LONGEST};
 use pulsar_registry::Control;
+use pulsar_reports::offer_notify;
 
 /// A spawn that a process actor asks of the arbiter. The id is one of those set aside for it.
 #[doc(hidden)]

@@ -23,11 +23,12 @@ use tokio::time::timeout;
 use crate::arbiter::{Hooking, Order};
 use crate::node::Node;
 use crate::{Cause, Context, DeadReason, Placement, SpawnError};
-use pulsar_actor::runtime::{Hooks, Identity, Life, Mailbox, Reports};
+use pulsar_actor::runtime::{Hooks, Identity, Life, Mailbox};
 use pulsar_child::{Confinement, Last, Standstill, Stderr};
 use pulsar_link::Link;
 use pulsar_policy::ChildEvent;
 use pulsar_registry::Reached;
+use pulsar_reports::Reports;
 
 pub(crate) use abandoned::Abandoned;
 pub(crate) use process::ChildIdentity;
@@ -275,7 +276,7 @@ fn local_life(
     let spec = &order.spec;
     let mailbox = Mailbox::new(hooks.kind, spec.mailbox_capacity, spec.overflow);
     let cx = Context::new(birth, hooks.kind, node.share(), mailbox, descriptors);
-    reports.hello(&cx);
+    reports.hello(cx.aid(), cx.incarnation());
     let life = Life::new(cx.clone(), hooks, reports);
     Ok((cx, life))
 }

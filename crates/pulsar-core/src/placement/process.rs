@@ -21,11 +21,12 @@ use crate::delivery::Held;
 use crate::entry;
 use crate::node::{Node, PLACES_SET_ASIDE};
 use crate::{Overflow, SendError, SpawnError};
-use pulsar_actor::runtime::{Identity, offer_notify};
+use pulsar_actor::runtime::Identity;
 use pulsar_child::{Confinement, Letter, Stderr, Surroundings, make, marked};
 use pulsar_link::payload::{NATIVE, decode, encode};
-use pulsar_link::{Arrivals, Begun, Body, CloseReason, Link, LinkHandler, pump};
+use pulsar_link::{Arrivals, Begun, Body, CloseReason, Intake, Link, LinkHandler, pump};
 use pulsar_policy::ChildEvent;
+use pulsar_reports::offer_notify;
 
 /// The identity part of the boot record.
 #[derive(Debug, Serialize, Deserialize)]
@@ -279,8 +280,11 @@ struct FromChild {
 }
 
 impl LinkHandler for FromChild {
-    fn takes_in(&self, link: &Arc<Link>, command: &FrameView<'_>) -> bool {
-        self.greeted.load(Ordering::Relaxed) && self.node.takes_in(link, command, &self.arrivals)
+    fn take_in(&self, link: &Arc<Link>, command: &FrameView<'_>) -> Intake {
+        match self.greeted.load(Ordering::Relaxed) {
+            true => self.node.take_in(link, command, &self.arrivals),
+            false => Intake::Left,
+        }
     }
 
     fn frame_came(

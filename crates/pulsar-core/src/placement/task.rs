@@ -19,8 +19,8 @@ use super::{end_here, local_life};
 use crate::arbiter::{Order, Raised, Tenure, enter, identity, spawn_error};
 use crate::node::Node;
 use crate::{Cause, Context, SpawnError, panic_message};
-use pulsar_actor::runtime::Reports;
 use pulsar_registry::{Control, Reached};
+use pulsar_reports::Reports;
 
 /// Begins a life on the current loop.
 ///

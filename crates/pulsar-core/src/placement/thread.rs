@@ -9,8 +9,9 @@ use super::{Commission, Enter, Vessel, local_life};
 use crate::hosting::host;
 use crate::node::Node;
 use crate::{Cause, Context, EventLoop, SpawnError};
-use pulsar_actor::runtime::{Life, Reports, drives, own_thread, patrol, release_thread};
+use pulsar_actor::runtime::{Life, drives, own_thread, patrol, release_thread};
 use pulsar_registry::Reached;
+use pulsar_reports::Reports;
 
 /// How long blocking jobs of the actor are waited for at its end.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(100);

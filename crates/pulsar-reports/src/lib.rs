@@ -1,23 +1,37 @@
 //! What an actor tells its manager: hello, notifies, and its last word.
+//!
+//! # Example
+//!
+//! ```
+//! use pulsar_policy::ChildEvent;
+//! use pulsar_reports::Reports;
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let (events, mut manager) = tokio::sync::mpsc::channel(8);
+//! Reports::Local(events).ended(&pulsar_model::Cause::Stopped).await;
+//! assert!(matches!(manager.recv().await, Some(ChildEvent::EndSaid(_))));
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
+#![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pulsar_sys::Build;
-use pulsar_wire::{Codec, Frame, Hello, Kind, PROTOCOL_VERSION};
-use tokio::sync::mpsc;
-
-use crate::{Cause, Context, Info};
 use pulsar_link::{Link, payload};
 use pulsar_loop::runtime::Wanted;
+use pulsar_model::{Cause, Info};
 use pulsar_policy::ChildEvent;
+use pulsar_sys::Build;
+use pulsar_wire::{Aid, Codec, Frame, Hello, Incarnation, Kind, PROTOCOL_VERSION};
+use tokio::sync::mpsc;
 
 /// Where an actor's hello, notifies and last word go.
 #[derive(Clone, Debug)]
 pub enum Reports {
     /// The arbiter itself has none.
     None,
-    /// In this very task, which looks at the actor itself.
+    /// In this very task, which looks at the actor itself and need not be told.
     Here,
     /// In this process.
     Local(mpsc::Sender<ChildEvent>),
@@ -26,8 +40,8 @@ pub enum Reports {
 }
 
 impl Reports {
-    /// The actor is there; says who it is and what it was built from.
-    pub fn hello(&self, cx: &Context) {
+    /// The actor is there, in this life; says so, and what it was built from.
+    pub fn hello(&self, aid: Aid, incarnation: Incarnation) {
         match self {
             Self::None | Self::Here => {}
             // In one process there is nothing to compare: only the news counts.
@@ -36,8 +50,8 @@ impl Reports {
                 let hello = Hello {
                     version: PROTOCOL_VERSION,
                     build: build(),
-                    aid: cx.aid(),
-                    incarnation: cx.incarnation(),
+                    aid,
+                    incarnation,
                     pid: std::process::id(),
                 };
                 link.send_system(Frame::new(Kind::Hello, hello.encode()));
@@ -45,13 +59,12 @@ impl Reports {
         }
     }
 
-    /// The actor is alive, and this is its info. The first one says that it is ready.
-    pub fn notify(&self, cx: &Context) {
+    /// The actor is alive, and this is its info, made where it is told. The first one says that it is ready.
+    pub fn notify(&self, info: impl FnOnce() -> Info) {
         match self {
-            Self::None => {}
-            Self::Here => cx.cell().notified(),
-            Self::Local(events) => offer_notify(events, cx.info()),
-            Self::Link(link, _) => match payload::encode(Codec::Postcard, &cx.info()) {
+            Self::None | Self::Here => {}
+            Self::Local(events) => offer_notify(events, info()),
+            Self::Link(link, _) => match payload::encode(Codec::Postcard, &info()) {
                 Ok(info) => link.send_system(Frame::new(Kind::Notify, info)),
                 Err(error) => tracing::error!(%error, "info cannot be encoded"),
             },
@@ -59,7 +72,7 @@ impl Reports {
     }
 
     /// Who says when a notify is due; none where that is a matter of time.
-    pub(crate) fn wanted(&self) -> Option<&Arc<Wanted>> {
+    pub fn wanted(&self) -> Option<&Arc<Wanted>> {
         match self {
             Self::Link(_, wanted) => Some(wanted),
             Self::None | Self::Here | Self::Local(_) => None,

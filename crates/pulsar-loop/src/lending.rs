@@ -1,0 +1,96 @@
+//! A value that its owner lends to others of its thread while it has no use for it itself.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ThreadId};
+
+use parking_lot::Mutex;
+
+/// A place where the owner of a value leaves it while it waits, and where others that run on its thread find it.
+///
+/// It is lent only once somebody has come for it: so owners for whose values nobody comes pay nothing.
+pub struct Lending<T> {
+    /// Somebody has come for it.
+    is_wanted: AtomicBool,
+    lent: Mutex<Option<Lent<T>>>,
+}
+
+struct Lent<T> {
+    value: T,
+    by: ThreadId,
+}
+
+impl<T> Default for Lending<T> {
+    fn default() -> Self {
+        Self {
+            is_wanted: AtomicBool::new(false),
+            lent: Mutex::new(None),
+        }
+    }
+}
+
+impl<T> Lending<T> {
+    /// True if the owner should lend it.
+    #[inline]
+    pub fn is_wanted(&self) -> bool {
+        // Relaxed: who comes too early comes again.
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Leaves the value here, for others of this thread.
+    pub fn lend(&self, value: T) {
+        let by = thread::current().id();
+        *self.lent.lock() = Some(Lent { value, by });
+    }
+
+    /// The value, if it is here. It waits for whoever borrows it.
+    pub fn take_back(&self) -> Option<T> {
+        self.lent.lock().take().map(|lent| lent.value)
+    }
+
+    /// Runs `with` on the value, if it was lent by this thread; otherwise nothing, and it is wanted from now on.
+    pub fn borrow<R>(&self, with: impl FnOnce(&mut T) -> R) -> Option<R> {
+        // Who finds it borrowed does not wait: it may be this thread that borrows it.
+        let mut lent = self.lent.try_lock()?;
+        match &mut *lent {
+            Some(lent) if lent.by == thread::current().id() => Some(with(&mut lent.value)),
+            Some(_) => None,
+            None => {
+                self.is_wanted.store(true, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Lending<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lending(wanted: {})", self.is_wanted())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_lent_once_it_is_wanted_and_to_its_own_thread_only() {
+        let lending = Lending::default();
+        assert!(!lending.is_wanted());
+        assert_eq!(lending.borrow(|value: &mut u32| *value), None);
+        assert!(lending.is_wanted());
+        lending.lend(1);
+        assert_eq!(lending.borrow(|value| std::mem::replace(value, 2)), Some(1));
+        let elsewhere = thread::scope(|scope| {
+            let other = scope.spawn(|| lending.borrow(|value| *value));
+            other.join().unwrap()
+        });
+        assert_eq!(elsewhere, None);
+        // Who borrows it cannot borrow it again.
+        let nested = lending.borrow(|_| lending.borrow(|value| *value));
+        assert_eq!(nested, Some(None));
+        assert_eq!(lending.take_back(), Some(2));
+        assert_eq!(lending.take_back(), None);
+        assert_eq!(lending.borrow(|value| *value), None);
+    }
+}
