@@ -281,7 +281,7 @@ pub trait Inbox: Any + Send + Sync {
     fn overflow(&self) -> Overflow;
     /// Puts a message in now, or not at all.
     fn try_put(&self, envelope: Box<Envelope>) -> Posted<Box<Envelope>>;
-    /// Takes a message in that came over `link`, from where it lies: see [`take_in`](crate::taking_in::take_in).
+    /// Takes in a command that came over `link`, and lies still where it was read.
     fn take_in(
         &self,
         cx: &Context,
