@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::future::IntoFuture;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
 use pulsar_link::payload::{NATIVE, Outcome};
@@ -11,12 +11,11 @@ use pulsar_link::{Draft, Link};
 use pulsar_loop::runtime::Ticket;
 use pulsar_model::RawProxy;
 use pulsar_wire::Aid;
+use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
 use crate::actor::{Actor, ActorKind, Method, Portable, local_only};
-use crate::ask::{
-    Asked, Parcel, after_try_send, begin, bounded, refuse_deadlock, send, try_send, within,
-};
+use crate::ask::{Asked, Parcel, begin, refuse_deadlock, send, try_send, within};
 use crate::asking::{Arrived, Asking, Begun};
 use crate::context::Context;
 use crate::current::current_aid;
@@ -24,8 +23,9 @@ use crate::mailbox::{Direct, Messages, Post, Posted, died, settle};
 use crate::owed::Owed;
 use crate::system::{Route, System};
 use crate::wire_name::lead;
+use crate::worker::ask_if_idle;
 use crate::{CallError, Overflow, SendError, Target};
-use pulsar_mailbox::{Sent, Unsent};
+use pulsar_mailbox::{Sent, Unsent, after_try_send, bounded};
 
 /// A command of an `A`'s own that is to be sent; methods on [`Proxy`](crate::Proxy) make it.
 ///
@@ -184,19 +184,33 @@ pub(crate) fn nothing<R: 'static>() -> Result<R, SendError> {
     nothing.map_err(|_| SendError::codec("the command has a reply, and nobody waits for it"))
 }
 
-/// Puts a message into a mailbox of this process, or has it wait for room there; `caller` is woken by the reply.
+/// Has an actor of this process run a message at once, if it is idle on this thread; or puts it into its mailbox, or has it
+/// wait for room there. The task is woken by the reply.
 pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
     cx: Context,
     message: &mut Option<A::Message>,
     limit: Option<Duration>,
-    caller: &Waker,
+    task: &mut Task<'_>,
 ) -> Result<Begun<A, R, E>, SendError> {
     let known = message.as_ref().ok_or_else(has_ended)?;
     let messages = messages::<A>(&cx, known)?;
     let acked = method::<A>(known).ack;
     refuse_deadlock(&cx, acked)?;
-    let reply = ticket(&cx, messages, acked, Some(caller))?;
     let sender = current_aid();
+    // As often as its task may go on by the runtime's rules for what is always ready: then it takes its turn with others.
+    if acked
+        && !method::<A>(known).awaits
+        && let Poll::Ready(budget) = poll_proceed(task)
+        && let Some((reply, held)) = ask_if_idle(&cx, messages, message, sender)
+    {
+        budget.made_progress();
+        return Ok(match held {
+            false => Begun::Ran(reply?),
+            true => Begun::RanLong(Box::new(reply?)),
+        });
+    }
+    let caller = task.waker();
+    let reply = ticket(&cx, messages, acked, Some(caller))?;
     // Made in its place: a message may be large.
     let make = || {
         message.take().map(|message| {

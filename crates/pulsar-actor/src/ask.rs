@@ -1,6 +1,6 @@
 //! From a message to what becomes of it: to an actor of this process, or over a link.
 
-use std::future::{Future, ready};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,17 +10,16 @@ use bytes::Bytes;
 use futures_util::poll;
 use pulsar_link::payload::{NATIVE, Outcome, Payload};
 use pulsar_link::{self as link, AskBody, Body, Due, Fare, Link, Reply};
-use pulsar_mailbox::{Deadline, ReplyTo};
+use pulsar_mailbox::{Deadline, ReplyTo, after_try_send, bounded, in_a_task};
 use pulsar_wire::{Aid, Codec, CommandBody};
 use tokio::sync::oneshot;
-use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::command::{self, CommandDef};
 use crate::context::Context;
 use crate::current::{current_aid, holds_back};
 use crate::mailbox::{Envelope, Named, died, settle};
-use crate::system::{self, LONGEST, Route, System, in_a_task};
+use crate::system::{self, LONGEST, Route, System};
 use crate::{Cause, SendError, Target, panic_message};
 
 /// How long the arbiter's word on how a direct peer ended is waited for.
@@ -113,43 +112,6 @@ pub(crate) fn try_dispatch(
         let outcome = after_try_send(is_held_back, limit, deadline, asked.outcome()).await;
         outcome.unwrap_or_else(Outcome::Undelivered)
     })
-}
-
-/// Waits for what becomes of a message that was sent without waiting, and only within its time.
-///
-/// # Errors
-///
-/// What it ended with; [`SendError::Timeout`]; [`SendError::WouldDeadlock`] if whoever waits here holds
-/// up what it waits for. The message has been sent all the same, and is run later.
-pub(crate) async fn after_try_send<T>(
-    is_held_back: bool,
-    after: Duration,
-    deadline: Instant,
-    asked: impl Future<Output = Result<T, SendError>>,
-) -> Result<T, SendError> {
-    tokio::select! {
-        biased;
-        asked = timeout_at(deadline, asked) => asked.unwrap_or(Err(SendError::Timeout { after })),
-        () = ready(()), if is_held_back => Err(SendError::WouldDeadlock),
-    }
-}
-
-/// Runs an ask within its time.
-///
-/// # Errors
-///
-/// What the ask ended with; [`SendError::Timeout`].
-pub(crate) async fn bounded<T>(
-    limit: Duration,
-    ask: impl Future<Output = Result<T, SendError>>,
-) -> Result<T, SendError> {
-    let asked = timeout(limit, ask).await;
-    if !matches!(asked, Ok(Ok(_))) {
-        // A send may fail without ever waiting. Whoever tries again in a loop shall not hold the
-        // event loop, on which what it waits for may have to run.
-        consume_budget().await;
-    }
-    asked.unwrap_or(Err(SendError::Timeout { after: limit }))
 }
 
 /// This process's share of the system; how long an ask may take, and until when.

@@ -1,7 +1,7 @@
 //! A command of an actor's own while it is awaited.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker, ready};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use pulsar_link::{Link, Reply};
 use pulsar_loop::runtime::{Awaited, ROUND, Round, look_after};
 use pulsar_wire::Aid;
 use tokio::task::coop::poll_proceed;
+use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use crate::actor::Actor;
@@ -46,6 +47,8 @@ pub struct Asking<A: Actor, R, E> {
 
 enum Stage<A: Actor, R, E> {
     Unsent,
+    /// It has been run, and others have had their turn since.
+    Ran(Option<Box<A::Reply>>),
     /// It is in a mailbox of this process.
     Owed(Owed<A>),
     /// It has gone over a link.
@@ -71,6 +74,10 @@ pub(crate) enum Arrived<A: Actor, R, E> {
 pub(crate) enum Begun<A: Actor, R, E> {
     /// In the mailbox or on a link, and nobody waits for what it comes to.
     Told,
+    /// It has been run, and this is its reply.
+    Ran(A::Reply),
+    /// The same, and others on the loop are to have their turn now.
+    RanLong(Box<A::Reply>),
     /// In the mailbox.
     Owed(Owed<A>),
     /// On a link.
@@ -138,13 +145,13 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         }
     }
 
-    fn begin(&mut self, caller: &Waker) -> Result<Begun<A, R, E>, SendError> {
+    fn begin(&mut self, task: &mut Task<'_>) -> Result<Begun<A, R, E>, SendError> {
         match near::find(self.target) {
             Some(Near::Here(cell)) => {
                 let cx = Context::of(cell);
-                return put(cx, &mut self.message, self.limit, caller);
+                return put(cx, &mut self.message, self.limit, task);
             }
-            Some(Near::There(link)) => return self.send(link, caller),
+            Some(Near::There(link)) => return self.send(link, task.waker()),
             None => {}
         }
         let (system, _) = share(self.limit)?;
@@ -153,8 +160,8 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
             near::remember(self.target, route);
         }
         match route {
-            Some(Route::Local(cx)) => put(cx, &mut self.message, self.limit, caller),
-            Some(Route::Link(link, _)) => self.send(link, caller),
+            Some(Route::Local(cx)) => put(cx, &mut self.message, self.limit, task),
+            Some(Route::Link(link, _)) => self.send(link, task.waker()),
             None => self.send_later(),
         }
     }
@@ -191,8 +198,15 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         loop {
             match &mut self.stage {
                 Stage::Unsent => {
-                    self.stage = match self.begin(task.waker()) {
+                    self.stage = match self.begin(task) {
                         Ok(Begun::Told) => return Poll::Ready(nothing().map(Ok)),
+                        Ok(Begun::Ran(reply)) => return Poll::Ready(self.reader.take(reply)),
+                        Ok(Begun::RanLong(reply)) => {
+                            self.stage = Stage::Ran(Some(reply));
+                            // Wakes the task once the loop has looked at its sockets and timers too.
+                            ready!(pin!(yield_now()).poll(task));
+                            continue;
+                        }
                         Ok(Begun::Owed(owed)) => {
                             // The reply wakes the task, also if it has come already.
                             let over = self.patience.poll(owed.cell(), self.limit, task);
@@ -243,6 +257,10 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                     // loop, on which what it waits for may have to run.
                     ready!(poll_proceed(task)).made_progress();
                     return Poll::Ready(Err((**error).clone()));
+                }
+                Stage::Ran(reply) => {
+                    let reply = reply.take().ok_or_else(has_ended);
+                    return Poll::Ready(reply.and_then(|reply| self.reader.take(*reply)));
                 }
                 Stage::Over => return Poll::Ready(Err(has_ended())),
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use std::time::Duration;
@@ -30,9 +30,11 @@ use crate::hooks::Amend;
 use crate::mailbox::{Mailbox, Unrun};
 use crate::system::System;
 use crate::{
-    ActorInfo, Cause, DeadLetter, DeadReason, Extra, Info, LoopInfo, OnStop, ParamError, Placement,
-    Proxy, SpawnParams, State, panic_message,
+    ActorInfo, Cause, DeadLetter, DeadReason, Extra, Info, LoopInfo, ParamError, Placement, Proxy,
+    SpawnParams, State, panic_message,
 };
+use pulsar_model::Identity;
+use pulsar_reports::Pulse;
 
 /// An actor's own handle: cheap to clone, and given to every hook and command.
 #[derive(Clone)]
@@ -77,7 +79,7 @@ pub struct Cell {
     pub(crate) on_params: OnceLock<Amend<SpawnParams>>,
     pub(crate) state: StateCell,
     /// Asked to stop, by whomever. Only ever set.
-    pub(crate) stop: CancellationToken,
+    pub(crate) stop: LazyToken,
     /// Nobody will answer any more for this incarnation.
     pub gone: LazyToken,
     /// The loop it runs on, once it does.
@@ -87,7 +89,7 @@ pub struct Cell {
     /// Made when its code first asks for them; none again at its end, with all that is bound.
     pub(crate) events: Mutex<Option<ActorEvents>>,
     /// To end now: what is in flight is cut.
-    pub kill: CancellationToken,
+    pub kill: LazyToken,
     /// The end of the actor: what it spawned on its loop ends too.
     pub(crate) end: LazyToken,
     /// What it spawned on its loop.
@@ -98,15 +100,11 @@ pub struct Cell {
     pub cause: OnceLock<Cause>,
     pub(crate) period: Period,
     pub(crate) settings: Settings,
-    /// When it last notified its manager that way, in microseconds after `since`, and one; 0 before the first time.
-    notified_us: AtomicU64,
-    pub(crate) lag_us: AtomicU64,
-    /// When its next notify is due, in microseconds after `since`; never before the first.
-    notify_due_us: AtomicU64,
+    /// When it notifies its manager.
+    pub pulse: Pulse,
     /// What its loop is busy with; shared with all actors there, once it runs.
     pub(crate) occupation: OnceLock<Arc<Occupation>>,
     pub(crate) thread_id: AtomicI64,
-    since: Instant,
     /// Those who wait for its replies are looked after.
     listing: Listing,
     extra: Mutex<BTreeMap<String, Value>>,
@@ -114,35 +112,9 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// The next notify is due then.
-    pub(crate) fn notify_due(&self, at: Instant) {
-        let due = at.saturating_duration_since(self.since);
-        self.notify_due_us.store(micros(due), Ordering::Relaxed);
-    }
-
-    /// It notifies a manager that looks at it by itself.
-    pub(crate) fn notified(&self) {
-        let now_us = micros(self.since.elapsed());
-        self.notified_us.store(now_us + 1, Ordering::Relaxed);
-    }
-
-    /// How long ago it did so last; `None` until it is ready.
-    pub fn notified_ago(&self) -> Option<Duration> {
-        let at_us = self.notified_us.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(
-            self.since
-                .elapsed()
-                .saturating_sub(Duration::from_micros(at_us)),
-        )
-    }
-
-    /// How late the loop is: as of the last notify, or what has been seen since. A notify that is overdue by now
-    /// counts too, as whoever asks may be heard before it.
+    /// How late the loop is: what has been seen, or what it is late with by now.
     fn lag_us(&self) -> u64 {
-        let due_us = self.notify_due_us.load(Ordering::Relaxed);
-        let overdue_us = micros(self.since.elapsed()).saturating_sub(due_us);
-        let noted_us = self.lag_us.load(Ordering::Relaxed);
-        noted_us.max(self.occupation().longest_us()).max(overdue_us)
+        self.pulse.lag_us().max(self.occupation().longest_us())
     }
 }
 
@@ -166,51 +138,8 @@ impl Awaited for Cell {
     }
 }
 
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Who an actor is, from its spawn to its end.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Identity {
-    /// Its id.
-    pub aid: Aid,
-    /// Which life in its place this is.
-    pub incarnation: Incarnation,
-    /// Its name; empty if it has none.
-    pub name: String,
-    /// How it runs.
-    pub placement: Placement,
-    /// How many actors its arbiter had made before it.
-    pub age: u64,
-    /// To which roll-out it belongs.
-    pub generation: u32,
-    /// Who manages it.
-    pub manager: Aid,
-    /// How long it has from being asked to stop to being killed.
-    pub exit_timeout: Duration,
-    /// The period of its notifies.
-    pub notify_every: Duration,
-    /// What becomes of messages that wait at a stop.
-    pub on_stop: OnStop,
-    /// What else it was given, by name.
-    pub params: Extra,
-    /// How many threads its executor has.
-    pub thread_workers: usize,
-}
-
 /// Told of a message that was not run.
 pub type DeadLetterHook = fn(Context, DeadLetter);
-
-impl Identity {
-    /// What the system's own tools show: the name, else the id.
-    pub fn process_name(&self) -> String {
-        match self.name.as_str() {
-            "" => self.aid.local(),
-            name => name.to_owned(),
-        }
-    }
-}
 
 impl Context {
     /// The handle of an actor that is about to live.
@@ -232,23 +161,20 @@ impl Context {
             on_info: OnceLock::new(),
             on_params: OnceLock::new(),
             state: StateCell::default(),
-            stop: CancellationToken::new(),
+            stop: LazyToken::default(),
             gone: LazyToken::default(),
             event_loop: OnceLock::new(),
             executor: OnceLock::new(),
             events: Mutex::default(),
-            kill: CancellationToken::new(),
+            kill: LazyToken::default(),
             end: LazyToken::default(),
             tasks: OnceLock::new(),
             failure: OnceLock::new(),
             cause: OnceLock::new(),
             settings: Settings::default(),
-            notified_us: AtomicU64::new(0),
-            lag_us: AtomicU64::default(),
-            notify_due_us: AtomicU64::new(u64::MAX),
+            pulse: Pulse::default(),
             occupation: OnceLock::new(),
             thread_id: AtomicI64::default(),
-            since: Instant::now(),
             listing: Listing::default(),
             extra: Mutex::default(),
             descriptors: Mutex::new(descriptors),
@@ -351,7 +277,7 @@ impl Context {
     /// A token that is cancelled when the actor is asked to stop, for code that wants a token.
     /// Cancelling it asks nothing of the actor.
     pub fn stop_token(&self) -> CancellationToken {
-        self.cell.stop.child_token()
+        self.cell.stop.token().child_token()
     }
 
     /// How long after being asked to stop the actor may still work: nine tenths of its exit
@@ -580,7 +506,7 @@ impl Context {
                 incarnation: birth.incarnation.0,
                 state: self.state(),
                 placement: birth.placement,
-                uptime_s: cell.since.elapsed().as_secs_f64(),
+                uptime_s: cell.pulse.since().elapsed().as_secs_f64(),
                 pid: std::process::id(),
                 thread_id: cell.thread_id.load(Ordering::Relaxed),
                 age: birth.age,

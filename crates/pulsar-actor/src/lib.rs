@@ -35,6 +35,7 @@ mod current;
 mod events;
 mod fn_ref;
 mod hooks;
+mod idle;
 mod lifecycle;
 mod mailbox;
 mod near;
@@ -87,7 +88,7 @@ pub mod runtime {
     pub use crate::command::{
         BUILTINS, BoxFuture, Command, CommandDef, duplicates, is_builtin, named,
     };
-    pub use crate::context::{Cell, DeadLetterHook, Identity};
+    pub use crate::context::{Cell, DeadLetterHook};
     pub use crate::current::{own_thread, release_thread, scope};
     pub use crate::hooks::{Hooks, OnceHook};
     pub use crate::lifecycle::Life;
@@ -97,6 +98,7 @@ pub mod runtime {
     pub use crate::near::{near_here, remember_here};
     pub use crate::remote_fn::RemoteFn;
     pub use pulsar_loop::runtime::{Wanted, drives, patrol};
+    pub use pulsar_model::Identity;
 
     pub use crate::system::{LONGEST, Route, System, Turn, current, install};
 }

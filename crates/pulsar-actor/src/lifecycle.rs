@@ -381,7 +381,7 @@ impl Life {
         let deadline = Instant::now() + self.cx.drain_timeout();
         self.phase = Phase::Stopping { deadline };
         // It notifies no more.
-        self.cx.cell.notify_due(deadline);
+        self.cx.cell.pulse.notify_due(deadline);
         let cx = self.cx.clone();
         let (hook, events) = (self.hooks.stopping.take(), cx.events_made());
         self.stopping = (hook.is_some() || events.is_some()).then(|| {
@@ -488,17 +488,17 @@ impl Life {
             true => cell.occupation().take_longest_us(),
             false => cell.occupation().longest_us(),
         };
-        cell.lag_us.store(lag_us.max(held_us), Ordering::Relaxed);
+        cell.pulse.note_lag_us(lag_us.max(held_us));
         // A command that has held the loop has been named already.
         if owns_loop && held_us == 0 {
             note_lag(&self.cx, lag);
         }
         if wanted.is_none() {
             self.next_notify = now + self.notify_every;
-            cell.notify_due(self.next_notify);
+            cell.pulse.notify_due(self.next_notify);
         }
         if matches!(self.reports, Reports::Here) {
-            self.cx.cell.notified();
+            self.cx.cell.pulse.notified();
         }
         self.reports.notify(|| self.cx.info());
     }

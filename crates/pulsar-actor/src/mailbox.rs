@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 use crate::actor::{Actor, ActorKind, Method};
 use crate::command::CommandDef;
 use crate::context::Cell;
+use crate::idle::Idle;
 use crate::taking_in::take_in;
-use crate::worker::Idle;
 use crate::{Cause, Context, DeadReason, MailboxInfo, Overflow, SendError, State};
 
 /// Messages that may wait in a mailbox unless the spawner says otherwise.

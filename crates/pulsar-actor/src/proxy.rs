@@ -9,9 +9,10 @@ use pulsar_wire::Aid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::actor::{Actor, Anyone};
-use crate::ask::{begin, bounded};
+use crate::ask::begin;
 use crate::system::Route;
 use crate::{SendError, Target};
+use pulsar_mailbox::bounded;
 
 /// A reference to an actor: cheap, cloneable, and it may travel in messages.
 ///

@@ -1,14 +1,13 @@
 //! What an actor needs of the system that it is a part of.
 
 use std::any::Any;
-use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pulsar_link::Link;
+use pulsar_mailbox::in_a_task;
 use pulsar_wire::Aid;
 use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::command::BoxFuture;
 use crate::{Context, LinksInfo, SendError, SystemInfo, Target};
@@ -94,19 +93,6 @@ impl dyn System {
         }
         Err(SendError::MailboxFull { capacity: 0 })
     }
-}
-
-/// Runs what others wait for behind it in a task of its own, so that it goes on whether or not its
-/// owner polls this; it ends when this is dropped.
-///
-/// # Errors
-///
-/// The task's own; [`SendError::NotRunning`] if the process ends.
-pub(crate) async fn in_a_task<T: Send + 'static>(
-    work: impl Future<Output = Result<T, SendError>> + Send + 'static,
-) -> Result<T, SendError> {
-    let task = AbortOnDropHandle::new(tokio::spawn(work));
-    task.await.unwrap_or(Err(SendError::NotRunning))
 }
 
 static SYSTEM: OnceLock<Arc<dyn System>> = OnceLock::new();

@@ -8,7 +8,7 @@ use pulsar_link::{BodyView, Intake, Link};
 use pulsar_mailbox::{Deadline, ReplyTo};
 use pulsar_wire::{Aid, CommandBody, FrameView, Kind};
 
-use crate::actor::{Actor, ActorKind};
+use crate::actor::Actor;
 use crate::command::known;
 use crate::context::Context;
 use crate::mailbox::{Direct, Messages, Named, Post, Posted, There, settle, there};
@@ -38,7 +38,7 @@ pub(crate) fn take_in<A: Actor>(
     let Some((name, args)) = CommandBody::split(frame.body) else {
         return Intake::Left;
     };
-    let Some(Named::Own { method, index }) = known(ActorKind::of::<A>(), name, NATIVE) else {
+    let Some(Named::Own { method, index }) = known(cx.cell.kind, name, NATIVE) else {
         return Intake::Left;
     };
     // The user's own code reads it; a panic comes again, where it is told to the caller.

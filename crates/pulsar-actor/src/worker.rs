@@ -9,15 +9,17 @@ use std::task::{Context as Task, Poll, ready};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pulsar_link::Draft;
 use pulsar_link::payload::{NATIVE, Outcome, Payload};
-use pulsar_loop::runtime::{Ticket, TimeSlice};
+use pulsar_loop::runtime::{Lender, Ticket, TimeSlice};
 use pulsar_mailbox::{ReplyTo, Taken};
 use pulsar_sys::occupation::coarse_us;
-use pulsar_wire::Codec;
+use pulsar_wire::{Aid, Codec};
 use tokio::task::yield_now;
 
-use crate::actor::{Actor, Concurrent, Worked};
+use crate::actor::{Actor, Concurrent, Method, Worked};
+use crate::actor_call::has_ended;
 use crate::context::Called;
-use crate::current::{hold_turn, scope_at_once};
+use crate::current::hold_turn;
+use crate::idle::{Idle, if_idle};
 use crate::mailbox::{Caller, Direct, Envelope, Messages, Named, Post, There, Unrun};
 use crate::occupying::note;
 use crate::{Cause, Context, DeadReason, OnStop, SendError, panic_message};
@@ -28,10 +30,7 @@ const MAX_CONCURRENT: usize = 1024;
 /// Runs commands one after the other, until the mailbox is closed and empty.
 pub fn in_turn<A: Actor>(state: A, cx: Context) -> impl Future<Output = Worked> + Send {
     // Here, so that there is no room for it in the future.
-    let idle = Box::new(Idle {
-        state,
-        panicked: None,
-    });
+    let idle = Idle::new(state);
     async move {
         let slice = TimeSlice::default();
         // Pinned here: moved into another future, there would be room for it in both.
@@ -65,12 +64,11 @@ async fn each_alone<A: Actor>(idle: Box<Idle<A>>, cx: &Context, slice: &TimeSlic
     let Some(inbox) = cx.cell.mailbox.of_type::<A>() else {
         return foreign_mailbox();
     };
-    let idle = Some(idle);
-    let mut seat = Seat { inbox, idle };
+    // It may lend the state while it waits; dropped, it takes the state with it.
+    let mut seat = Lender::new(&inbox.idle, idle);
     loop {
-        let come = poll_fn(|task| seat.run_at_once(cx, slice, task)).await;
-        // It lends it only while it waits.
-        let Some(idle) = seat.idle.as_deref_mut() else {
+        let come = poll_fn(|task| run_or_lend(&mut seat, cx, inbox, slice, task)).await;
+        let Some(idle) = seat.take_back() else {
             return foreign_mailbox();
         };
         match come {
@@ -87,82 +85,74 @@ async fn each_alone<A: Actor>(idle: Box<Idle<A>>, cx: &Context, slice: &TimeSlic
     }
 }
 
-/// An actor that waits for a message.
-pub(crate) struct Idle<A> {
-    state: A,
-    /// Why it ends, if a command that was run meanwhile has panicked.
-    panicked: Option<String>,
-}
-
-/// Where a worker has its actor's state. While it waits it may lend it; dropped, it takes the state with it.
-struct Seat<'a, A: Actor> {
-    inbox: &'a Messages<A>,
-    /// None while it is lent.
-    idle: Option<Box<Idle<A>>>,
-}
-
-impl<A: Actor> Seat<'_, A> {
-    #[inline]
-    fn run_at_once(
-        &mut self,
-        cx: &Context,
-        slice: &TimeSlice,
-        task: &mut Task<'_>,
-    ) -> Poll<Come<A>> {
-        if self.idle.is_none() {
-            self.idle = self.inbox.idle.take_back();
-        }
-        let Some(idle) = self.idle.as_deref_mut() else {
-            return Poll::Ready(Come::End);
-        };
-        if let Some(message) = &idle.panicked {
-            return Poll::Ready(Come::Panicked(message.clone()));
-        }
-        let come = run_at_once(&mut idle.state, cx, self.inbox, slice, task);
-        if come.is_pending() && self.inbox.idle.is_wanted() {
-            self.idle
-                .take()
-                .into_iter()
-                .for_each(|idle| self.inbox.idle.lend(idle));
-        }
-        come
+/// As [`run_at_once`]; while none is there the state may be lent.
+fn run_or_lend<A: Actor>(
+    seat: &mut Lender<'_, Box<Idle<A>>>,
+    cx: &Context,
+    inbox: &Messages<A>,
+    slice: &TimeSlice,
+    task: &mut Task<'_>,
+) -> Poll<Come<A>> {
+    let Some(idle) = seat.take_back() else {
+        return Poll::Ready(Come::End);
+    };
+    if let Some(message) = &idle.panicked {
+        return Poll::Ready(Come::Panicked(message.clone()));
     }
-}
-
-impl<A: Actor> Drop for Seat<'_, A> {
-    fn drop(&mut self) {
-        drop(self.inbox.idle.take_back());
+    let come = run_at_once(&mut idle.state, cx, inbox, slice, task);
+    if come.is_pending() {
+        seat.lend();
     }
+    come
 }
 
-/// Runs one command that does not await, if its actor waits for a message on this thread, where no other runs either. Gives
-/// it back if it has to wait for its turn.
+/// Runs one command from another process that does not await, if its actor is idle here. Gives it back if it has to wait for
+/// its turn.
 pub(crate) fn run_if_idle<A: Actor>(
     cx: &Context,
     inbox: &Messages<A>,
-    direct: Direct<A, There>,
+    there: Direct<A, There>,
 ) -> Option<Direct<A, There>> {
-    let mut direct = Some(direct);
-    let cell = &cx.cell;
-    inbox.idle.borrow(|idle| {
-        let is_asked_to_end = cell.stop.is_cancelled() || cell.kill.is_cancelled();
-        if is_asked_to_end || idle.panicked.is_some() || !inbox.queue.is_idle() {
-            return;
-        }
-        let Some(direct) = direct.take() else { return };
-        let tick_us = coarse_us();
-        cell.occupation().turn_to(tick_us);
-        let ended = scope_at_once(cx, || {
-            let _held = hold_turn(cx.aid());
-            there_at_once(&mut idle.state, cx, inbox, direct)
-        });
-        note(cx, coarse_us().saturating_sub(tick_us));
-        if let Some(Worked::Panicked(message)) = ended {
-            idle.panicked = Some(message);
-            inbox.queue.wake_receiver();
-        }
+    let mut there = Some(there);
+    if_idle(cx, inbox, |state| {
+        let ended = there.take();
+        (
+            (),
+            ended.and_then(|there| there_at_once(state, cx, inbox, there)),
+        )
     });
-    direct
+    there
+}
+
+/// Runs one command from this process that does not await, if its actor is idle on this thread, and leaves its message
+/// otherwise.
+pub(crate) fn ask_if_idle<A: Actor>(
+    cx: &Context,
+    inbox: &Messages<A>,
+    message: &mut Option<A::Message>,
+    sender: Option<Aid>,
+) -> Option<(Result<A::Reply, SendError>, bool)> {
+    if_idle(cx, inbox, |state| {
+        let Some(message) = message.take() else {
+            return (Err(has_ended()), None);
+        };
+        is_in_time(cx, false);
+        let index = A::index(&message);
+        let method = &A::METHODS[index];
+        match called_at_once(state, cx, method, sender, message) {
+            Ok(None) => (Err(has_ended()), None),
+            Ok(Some(reply)) => {
+                count(cx, A::is_failure(&reply));
+                (Ok(reply), None)
+            }
+            Err(message) => {
+                let command = Named::Own { method, index };
+                let turn = Turn::direct(cx, inbox, command, Caller::Nobody);
+                let ended = turn.panicked(message.clone());
+                (Err(SendError::Panicked { message }), ended)
+            }
+        }
+    })
 }
 
 /// What is next when those commands have run that do not await.
@@ -229,7 +219,7 @@ fn direct_at_once<A: Actor>(
     inbox: &Messages<A>,
     direct: Direct<A>,
 ) -> Option<Worked> {
-    let (ticket, called) = (direct.caller, cx.called_by(direct.sender));
+    let ticket = direct.caller;
     let is_late = ticket.is_some_and(|ticket| inbox.replies.is_late(ticket));
     if !is_in_time(cx, is_late) {
         cx.dead_letter(direct.into(), DeadReason::Expired);
@@ -237,15 +227,7 @@ fn direct_at_once<A: Actor>(
     }
     let index = A::index(&direct.message);
     let method = &A::METHODS[index];
-    // Taken out where it is used: what is moved into a closure is copied more than once.
-    let mut message = Some(direct.message);
-    let occupied = cx.cell.occupation().enter(&method.signature.name);
-    let ended = unwound_at_once(|| {
-        let message = message.take()?;
-        Some(state.dispatch_at_once(called, message))
-    });
-    drop(occupied);
-    match ended {
+    match called_at_once(state, cx, method, direct.sender, direct.message) {
         Ok(reply) => {
             answer_direct(cx, inbox, ticket, reply?);
             None
@@ -255,6 +237,24 @@ fn direct_at_once<A: Actor>(
             Turn::direct(cx, inbox, command, ticket.into()).panicked(panic)
         }
     }
+}
+
+/// Calls a command that does not await.
+#[inline]
+fn called_at_once<A: Actor>(
+    state: &mut A,
+    cx: &Context,
+    method: &'static Method,
+    sender: Option<Aid>,
+    message: A::Message,
+) -> Unwound<Option<A::Reply>> {
+    // Taken out where it is used: what is moved into a closure is copied more than once.
+    let mut message = Some(message);
+    let _occupied = cx.cell.occupation().enter(&method.signature.name);
+    unwound_at_once(|| {
+        let message = message.take()?;
+        Some(state.dispatch_at_once(cx.called_by(sender), message))
+    })
 }
 
 /// Runs one command from another process that does not await. `Some` ends the actor.

@@ -1,8 +1,8 @@
 //! A value that its owner lends to others of its thread while it has no use for it itself.
 
 use std::fmt;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, ThreadId};
 
 use parking_lot::Mutex;
 
@@ -17,7 +17,16 @@ pub struct Lending<T> {
 
 struct Lent<T> {
     value: T,
-    by: ThreadId,
+    /// The mark of its thread.
+    by: usize,
+}
+
+/// What is different in each thread that lives. It costs less than a thread's id.
+fn mark() -> usize {
+    thread_local! {
+        static MARK: u8 = const { 0 };
+    }
+    MARK.with(|mark| ptr::from_ref(mark).addr())
 }
 
 impl<T> Default for Lending<T> {
@@ -32,19 +41,19 @@ impl<T> Default for Lending<T> {
 impl<T> Lending<T> {
     /// True if the owner should lend it.
     #[inline]
-    pub fn is_wanted(&self) -> bool {
+    fn is_wanted(&self) -> bool {
         // Relaxed: who comes too early comes again.
         self.is_wanted.load(Ordering::Relaxed)
     }
 
     /// Leaves the value here, for others of this thread.
-    pub fn lend(&self, value: T) {
-        let by = thread::current().id();
+    fn lend(&self, value: T) {
+        let by = mark();
         *self.lent.lock() = Some(Lent { value, by });
     }
 
     /// The value, if it is here. It waits for whoever borrows it.
-    pub fn take_back(&self) -> Option<T> {
+    fn take_back(&self) -> Option<T> {
         self.lent.lock().take().map(|lent| lent.value)
     }
 
@@ -53,13 +62,54 @@ impl<T> Lending<T> {
         // Who finds it borrowed does not wait: it may be this thread that borrows it.
         let mut lent = self.lent.try_lock()?;
         match &mut *lent {
-            Some(lent) if lent.by == thread::current().id() => Some(with(&mut lent.value)),
+            Some(lent) if lent.by == mark() => Some(with(&mut lent.value)),
             Some(_) => None,
             None => {
                 self.is_wanted.store(true, Ordering::Relaxed);
                 None
             }
         }
+    }
+}
+
+/// The owner of a value that may be lent. Dropped, it takes the value with it, wherever that is.
+#[derive(Debug)]
+pub struct Lender<'a, T> {
+    place: &'a Lending<T>,
+    /// None while it is lent.
+    value: Option<T>,
+}
+
+impl<'a, T> Lender<'a, T> {
+    /// The owner of `value`, who lends it at this place, where no other does.
+    pub fn new(place: &'a Lending<T>, value: T) -> Self {
+        let value = Some(value);
+        Self { place, value }
+    }
+
+    /// The value, which is lent to nobody any more. It is always there.
+    #[inline]
+    pub fn take_back(&mut self) -> Option<&mut T> {
+        if self.value.is_none() {
+            self.value = self.place.take_back();
+        }
+        self.value.as_mut()
+    }
+
+    /// Lends it until it is taken back, if anybody wants it.
+    #[inline]
+    pub fn lend(&mut self) {
+        if self.place.is_wanted()
+            && let Some(value) = self.value.take()
+        {
+            self.place.lend(value);
+        }
+    }
+}
+
+impl<T> Drop for Lender<'_, T> {
+    fn drop(&mut self) {
+        drop(self.place.take_back());
     }
 }
 
@@ -71,6 +121,8 @@ impl<T> fmt::Debug for Lending<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -92,5 +144,21 @@ mod tests {
         assert_eq!(lending.take_back(), Some(2));
         assert_eq!(lending.take_back(), None);
         assert_eq!(lending.borrow(|value| *value), None);
+    }
+
+    #[test]
+    fn its_owner_has_it_back_before_it_goes_on_and_takes_it_along() {
+        let lending = Lending::default();
+        let value = std::rc::Rc::new(1);
+        let mut lender = Lender::new(&lending, std::rc::Rc::clone(&value));
+        lender.lend();
+        // Nobody had come for it.
+        assert!(lending.borrow(|_| ()).is_none());
+        lender.lend();
+        assert!(lending.borrow(|_| ()).is_some());
+        assert!(lender.take_back().is_some() && lending.borrow(|_| ()).is_none());
+        lender.lend();
+        drop(lender);
+        assert_eq!(std::rc::Rc::strong_count(&value), 1);
     }
 }

@@ -89,7 +89,7 @@ pub mod runtime {
     pub use crate::branch::{at, first, next_of, poll};
     pub use crate::gate::{Due, Gate};
     pub use crate::lazy_token::LazyToken;
-    pub use crate::lending::Lending;
+    pub use crate::lending::{Lender, Lending};
     pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
     pub use crate::period::{LONGEST, Period};
     pub use crate::recent::Recent;

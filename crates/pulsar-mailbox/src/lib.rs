@@ -9,6 +9,7 @@
 //!   became of a message.
 //! * [`Deadline`]: until when a message is worth running.
 //! * [`ReplyTo`]: where a reply goes; an ask whose `ReplyTo` is dropped is answered all the same.
+//! * [`bounded`], [`after_try_send`], [`in_a_task`]: what bounds the wait of a sender.
 //! * [`Sent`], [`Unsent`]: what becomes of a command that is sent without waiting.
 //! * [`MailboxStats`]: what has come and gone.
 //!
@@ -24,12 +25,14 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bounds;
 mod deadline;
 mod queue;
 mod reply_to;
 mod stats;
 mod try_send;
 
+pub use bounds::{after_try_send, bounded, in_a_task};
 pub use deadline::Deadline;
 pub use queue::{Put, Queue, Taken};
 pub use reply_to::ReplyTo;

@@ -35,6 +35,7 @@ mod command_info;
 mod ending;
 mod error;
 mod hook_output;
+mod identity;
 mod info;
 mod json;
 mod last_exit;
@@ -59,6 +60,7 @@ pub use command_info::{ArgInfo, CommandInfo};
 pub use ending::Ending;
 pub use error::{CallError, Error, Never, Result, SendError, SpawnError};
 pub use hook_output::HookOutput;
+pub use identity::Identity;
 pub use info::{
     ActorInfo, ExecutorInfo, Extra, Info, LinksInfo, LoopInfo, MailboxInfo, SystemInfo,
 };

@@ -64,7 +64,9 @@ impl Entry {
     fn told(&self, now: Instant) -> Option<(Duration, &Info)> {
         let (at, info) = self.info.as_ref()?;
         let ago = now.saturating_duration_since(*at);
-        let seen = self.task().and_then(|task| task.cell().notified_ago());
+        let seen = self
+            .task()
+            .and_then(|task| task.cell().pulse.notified_ago());
         seen.is_none_or(|seen| ago <= seen)
             .then_some((ago, &**info))
     }

@@ -1,5 +1,9 @@
 //! What an actor tells its manager: hello, notifies, and its last word.
 //!
+//! # Layout
+//!
+//! * [`Reports`]: where it is told; [`Pulse`]: when it was, and is due to be.
+//!
 //! # Example
 //!
 //! ```
@@ -15,6 +19,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod pulse;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,6 +31,8 @@ use pulsar_policy::ChildEvent;
 use pulsar_sys::Build;
 use pulsar_wire::{Aid, Codec, Frame, Hello, Incarnation, Kind, PROTOCOL_VERSION};
 use tokio::sync::mpsc;
+
+pub use pulse::Pulse;
 
 /// Where an actor's hello, notifies and last word go.
 #[derive(Clone, Debug)]

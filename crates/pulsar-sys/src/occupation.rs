@@ -45,9 +45,12 @@ pub struct Hold {
 }
 
 impl Occupation {
-    /// The loop turns to work of this actor at this time.
-    pub fn turn_to(&self, now_us: u64) {
+    /// The loop turns to work of this actor at this time; when it turned to the work before. What is run within another piece
+    /// of work turns back to that.
+    pub fn turn_to(&self, now_us: u64) -> u64 {
+        let before_us = self.since_us.load(Ordering::Relaxed);
         self.since_us.store(now_us, Ordering::Relaxed);
+        before_us
     }
 
     /// This piece of work is on the processor until the guard is dropped.
@@ -56,11 +59,13 @@ impl Occupation {
     pub fn enter(&self, name: &'static &'static str) -> Occupied<'_> {
         // The pointer is only ever read back as what it is here.
         let name = ptr::from_ref(name).cast_mut();
+        let before = self.what.load(Ordering::Relaxed);
         // Released: the name may have been made by this thread at run time, and another reads it.
         self.what.store(name, Ordering::Release);
         Occupied {
             occupation: self,
             name,
+            before,
         }
     }
 
@@ -114,11 +119,14 @@ impl Hold {
     }
 }
 
-/// A piece of work is on the processor, until this is dropped: also where it panics.
+/// A piece of work is on the processor, until this is dropped: also where it panics. Then the one is again within which it
+/// was, if there is one.
 #[derive(Debug)]
 pub struct Occupied<'a> {
     occupation: &'a Occupation,
     name: *mut &'static str,
+    /// Within what it is.
+    before: *mut &'static str,
 }
 
 impl Drop for Occupied<'_> {
@@ -126,7 +134,7 @@ impl Drop for Occupied<'_> {
     fn drop(&mut self) {
         let occupation = self.occupation;
         occupation.last.store(self.name, Ordering::Release);
-        occupation.what.store(ptr::null_mut(), Ordering::Relaxed);
+        occupation.what.store(self.before, Ordering::Release);
     }
 }
 

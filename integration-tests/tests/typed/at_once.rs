@@ -1,7 +1,14 @@
-//! Commands of another process's that do not await: they are run where they come in, while their actor waits.
+//! Commands that do not await: they are run where they come in from another process, or by whoever asks on the same loop, while
+//! their actor waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use pulsar::prelude::*;
 use tokio::task::{try_id, yield_now};
+
+use crate::PLACEMENTS;
 
 /// More asks than it takes until a link goes on through rings and an actor is known to be asked over it.
 const WARM_UP: u32 = 100;
@@ -64,6 +71,12 @@ impl Plain {
         Ok(self.numbers.len())
     }
 
+    /// Holds the loop for longer than a tick of the system's timer.
+    #[command]
+    fn holds(&self) {
+        std::thread::sleep(Duration::from_millis(15));
+    }
+
     #[command]
     fn panics(&mut self) {
         panic!("as asked");
@@ -107,10 +120,64 @@ async fn it_is_run_where_it_comes_in_and_as_a_part_of_its_actor() -> Result<()> 
         let me = Some(plain.aid().to_string());
         assert_eq!((&awaiting, &at_once), (&me, &me));
     }
-    // Where nothing comes in from another process, it is the actor's own task that runs it.
+    Ok(())
+}
+
+#[pulsar::test]
+async fn whoever_asks_on_the_same_loop_runs_it_as_a_part_of_its_actor() -> Result<()> {
     let here = Plain::spawn().task().await?;
     warm(&here).await?;
-    assert_eq!(here.awaited_by().await?, here.run_by().await?);
+    let asker = async move {
+        let me = Some(here.aid().to_string());
+        let (by_itself, awaiting) = here.awaited_by().await?;
+        assert_ne!(by_itself, task());
+        assert_eq!(here.run_by().await?, (task(), me.clone()));
+        let own = arbiter().aid().map(|aid| aid.to_string());
+        assert_eq!((awaiting, actor()), (me, own));
+        Ok::<_, Error>(())
+    };
+    tokio::spawn(asker).await??;
+    // On another loop it is the actor's own task that runs it.
+    let there = Plain::spawn().thread().await?;
+    warm(&there).await?;
+    assert_eq!(there.awaited_by().await?, there.run_by().await?);
+    Ok(())
+}
+
+#[pulsar::test]
+async fn who_asks_without_end_lets_others_on_the_loop_have_their_turns() -> Result<()> {
+    let here = Plain::spawn().task().await?;
+    warm(&here).await?;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let asked = Arc::new(AtomicU32::new(0));
+    let (over, count) = (Arc::clone(&is_over), Arc::clone(&asked));
+    // The main loop has one thread: what is counted here is told by turns.
+    let asker = tokio::spawn(async move {
+        while !over.load(Ordering::Relaxed) {
+            here.note(1).await?;
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        // Each of these holds the loop: then others have their turn.
+        for _ in 0..5 {
+            here.holds().await?;
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok::<_, Error>(())
+    });
+    while asked.load(Ordering::Relaxed) < 10_000 {
+        yield_now().await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let (mut turns, mut seen) = (0, asked.load(Ordering::Relaxed));
+    while !asker.is_finished() {
+        let now = asked.load(Ordering::Relaxed);
+        turns += u32::from(now != seen);
+        seen = now;
+        yield_now().await;
+    }
+    asker.await??;
+    // The runtime wakes those that have given way last first: so there are two turns of each in a row.
+    assert!(turns >= 2, "{turns}");
     Ok(())
 }
 
@@ -148,15 +215,17 @@ async fn what_it_tells_its_own_actor_is_run_after_it() -> Result<()> {
 
 #[pulsar::test]
 async fn its_panic_is_told_and_ends_its_actor() -> Result<()> {
-    let plain = Plain::spawn().await?;
-    warm(&plain).await?;
-    let handle = arbiter();
-    let ended = handle.ended(&plain);
-    let (told, cause) = tokio::join!(plain.panics().into_future(), ended);
-    match told {
-        Err(CallError::Send(SendError::Panicked { message })) => assert_eq!(message, "as asked"),
-        other => panic!("{other:?}"),
+    for placement in PLACEMENTS {
+        let plain = Plain::spawn().placement(placement).await?;
+        warm(&plain).await?;
+        let handle = arbiter();
+        let ended = handle.ended(&plain);
+        let (told, cause) = tokio::join!(plain.panics().into_future(), ended);
+        match told {
+            Err(CallError::Send(SendError::Panicked { message })) if message == "as asked" => {}
+            other => panic!("{placement}: {other:?}"),
+        }
+        assert_eq!(cause?, Cause::Panic("as asked".to_owned()), "{placement}");
     }
-    assert_eq!(cause?, Cause::Panic("as asked".to_owned()));
     Ok(())
 }

@@ -159,7 +159,7 @@ impl Arbiter {
         }
         let task = entry.and_then(|entry| entry.task().cloned());
         drop(registry);
-        let ready = task.filter(|task| task.cell().notified_ago().is_some());
+        let ready = task.filter(|task| task.cell().pulse.notified_ago().is_some());
         let until = Duration::ZERO;
         ready
             .map(|task| task.info())

@@ -73,7 +73,7 @@ fn status(entry: &Entry, now: Instant) -> ActorStatus {
         mailbox: mailbox
             .or(task.map(|task| task.cell().mailbox.info()))
             .unwrap_or_default(),
-        notified_ago: notified_ago.or(task.and_then(|task| task.cell().notified_ago())),
+        notified_ago: notified_ago.or(task.and_then(|task| task.cell().pulse.notified_ago())),
     }
 }
 

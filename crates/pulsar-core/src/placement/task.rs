@@ -114,7 +114,7 @@ impl Carried {
     }
 
     fn look_whether_ready(&mut self, boot: &mut Boot, lives: bool, task: &mut TaskContext<'_>) {
-        if self.cx.cell().notified_ago().is_some() {
+        if self.cx.cell().pulse.notified_ago().is_some() {
             *boot = Boot::Done;
             self.tenure.node.registry.lock().ready(self.tenure.aid);
             self.tenure.resolve(Ok(()));
