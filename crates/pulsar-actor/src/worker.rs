@@ -757,6 +757,7 @@ fn step<T>(
 }
 
 /// What a call comes to that does not await: the reading and writing of values, which users may write.
+#[inline]
 fn unwound_at_once<T>(work: impl FnOnce() -> T) -> Unwound<T> {
     let ended = catch_unwind(AssertUnwindSafe(work));
     ended.map_err(|panic| panic_message(&*panic).to_owned())
