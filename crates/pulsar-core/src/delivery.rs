@@ -87,13 +87,19 @@ impl Node {
     }
 
     /// The same for a command that lies still where it was read, if it can be taken in by an actor of this process that
-    /// has been spoken with before.
+    /// has been spoken with before; and for a small reply.
     pub(crate) fn take_in(
         &self,
         from: &Arc<Link>,
         frame: &FrameView<'_>,
         arrivals: &Arc<Arrivals<Held>>,
     ) -> Intake {
+        if matches!(frame.header.kind, Kind::Reply | Kind::Failure) {
+            return match from.take_in_reply(frame) {
+                true => Intake::TakenIn,
+                false => Intake::Left,
+            };
+        }
         let (place, task) = (frame.header.place, frame.header.task);
         if arrivals.waits((place, task)) {
             return Intake::Left;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use pulsar_loop::runtime::{Awaited, Listing};
 use pulsar_model::{Cause, SendError};
 use pulsar_sys::descriptors::{MAX_DESCRIPTORS, send_with_descriptors};
-use pulsar_wire::{Aid, Codec, Frame, Header, Incarnation, Kind};
+use pulsar_wire::{Aid, Codec, Frame, FrameView, Header, Incarnation, Kind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::changes::Changes;
@@ -160,6 +160,16 @@ impl Link {
         };
         self.pending.complete(&frame, passed);
         self.try_finish();
+    }
+
+    /// A reply or a failure came without descriptors, and lies still where it was read. False, and nothing has been done, if
+    /// it is not small: then it is to come as other frames do.
+    pub fn take_in_reply(&self, frame: &FrameView<'_>) -> bool {
+        let is_taken = self.pending.complete_small(frame);
+        if is_taken {
+            self.try_finish();
+        }
+        is_taken
     }
 
     /// What the ask of this number came to, once it is there; `None` if there is none, as it was told before.

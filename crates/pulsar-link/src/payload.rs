@@ -123,17 +123,37 @@ thread_local! {
 
 /// Writes a value behind those that this thread has written before.
 fn in_chunk<T: Serialize>(value: &T) -> postcard::Result<Bytes> {
-    // Taken out meanwhile: a value may write others.
+    let mut chunk = chunk();
+    postcard::serialize_with_flavor(value, Appended(&mut chunk))?;
+    Ok(last_of(chunk))
+}
+
+/// A copy of a small body behind those that this thread has written before; none of one that is not small.
+pub(crate) fn copy_of_small(body: &[u8]) -> Option<Bytes> {
+    let is_small = body.len() <= SMALL_BYTES;
+    is_small.then(|| {
+        let mut chunk = chunk();
+        chunk.extend_from_slice(body);
+        last_of(chunk)
+    })
+}
+
+/// This thread's chunk, with some room. It is taken out meanwhile: a value may write others.
+fn chunk() -> BytesMut {
     let chunk = CHUNK.try_with(RefCell::take).ok().flatten();
     let mut chunk = chunk.unwrap_or_else(|| BytesMut::with_capacity(CHUNK_BYTES));
     chunk.reserve(SMALL_BYTES);
-    postcard::serialize_with_flavor(value, Appended(&mut chunk))?;
+    chunk
+}
+
+/// What has been written behind the others; the chunk is this thread's again.
+fn last_of(mut chunk: BytesMut) -> Bytes {
     let body = chunk.split().freeze();
     if body.len() <= SMALL_BYTES {
         // Not at the end of the thread.
         drop(CHUNK.try_with(|room| room.replace(Some(chunk))));
     }
-    Ok(body)
+    body
 }
 
 /// Has postcard append what it writes.

@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 use pulsar_loop::runtime::{Replies, Ticket};
 use pulsar_model::{Cause, SendError};
-use pulsar_wire::{Codec, Frame, Kind};
+use pulsar_wire::{Codec, Frame, FrameView, Kind};
 use tokio::sync::oneshot;
 
-use crate::payload::{self, Outcome, Payload};
+use crate::payload::{self, Outcome, Payload, copy_of_small};
 use crate::seek::Sought;
 use crate::{Body, Passed};
 
@@ -124,6 +124,25 @@ impl Pending {
                     .is_some()
             }
         };
+        self.given(request, is_awaited);
+    }
+
+    /// The same for a small reply or failure that lies still where it was read, with nothing beside it; false if it is none.
+    pub(crate) fn complete_small(&self, frame: &FrameView<'_>) -> bool {
+        let header = &frame.header;
+        let bytes = copy_of_small(frame.body).filter(|_| header.request & SEEKS == 0);
+        let reply = bytes.map(|bytes| Payload::Wire(header.codec, bytes.into()));
+        let outcome = match (header.kind, reply) {
+            (Kind::Reply, Some(reply)) => Outcome::Reply(reply),
+            (Kind::Failure, Some(failure)) => Outcome::Failure(failure),
+            _ => return false,
+        };
+        let ticket = Ticket::of_number(header.request);
+        self.given(header.request, self.callers.give(ticket, outcome));
+        true
+    }
+
+    fn given(&self, request: u64, is_awaited: bool) {
         if !is_awaited {
             let strays = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
             tracing::debug!(request, strays, "reply to nobody dropped");
@@ -182,6 +201,7 @@ mod tests {
     use std::future::poll_fn;
 
     use bytes::Bytes;
+    use pulsar_wire::Header;
 
     use super::*;
 
@@ -192,6 +212,33 @@ mod tests {
     fn seeker(pending: &Pending) -> (u64, oneshot::Receiver<Result<Sought, SendError>>) {
         let (sender, receiver) = oneshot::channel();
         (pending.insert_seeker(sender).unwrap(), receiver)
+    }
+
+    #[tokio::test]
+    async fn a_small_reply_is_taken_from_where_it_lies_and_nothing_else_is() {
+        let pending = Pending::default();
+        let request = pending.insert(None).unwrap();
+        let (seeking, _receiver) = seeker(&pending);
+        let view = |request, kind, body| FrameView {
+            header: Header {
+                request,
+                ..Header::new(kind)
+            },
+            trace: b"",
+            body,
+        };
+        assert!(!pending.complete_small(&view(request, Kind::Undelivered, b"")));
+        assert!(!pending.complete_small(&view(request, Kind::Reply, &[7; 4096])));
+        assert!(!pending.complete_small(&view(seeking, Kind::Reply, &[7])));
+        assert!(pending.complete_small(&view(request, Kind::Failure, &[7])));
+        let outcome = poll_fn(|task| pending.poll(request, task)).await;
+        let Some(Outcome::Failure(Payload::Wire(Codec::Postcard, body))) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(body.bytes[..], [7]);
+        // Its caller has it: there is nobody any more.
+        assert!(pending.complete_small(&view(request, Kind::Reply, &[7])));
+        assert_eq!(pending.strays(), 1);
     }
 
     fn answer(request: u64, kind: Kind, body: Bytes) -> Frame {

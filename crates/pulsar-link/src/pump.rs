@@ -41,8 +41,8 @@ pub trait LinkHandler: Send + Sync + 'static {
         descriptors: Vec<OwnedFd>,
     ) -> Result<(), String>;
 
-    /// A command came without descriptors, and lies still where it was read. It must not wait either.
-    fn take_in(&self, _link: &Arc<Link>, _command: &FrameView<'_>) -> Intake {
+    /// A command, a reply or a failure came without descriptors, and lies still where it was read. It must not wait either.
+    fn take_in(&self, _link: &Arc<Link>, _frame: &FrameView<'_>) -> Intake {
         Intake::Left
     }
 
@@ -53,7 +53,7 @@ pub trait LinkHandler: Send + Sync + 'static {
     }
 }
 
-/// What has become of a command that was offered from where it lies.
+/// What has become of a frame that was offered from where it lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Intake {
     /// It is to come as other frames do: nothing has been done.
@@ -149,8 +149,12 @@ impl Reader<'_> {
     /// Offers a frame that lies still where it was read.
     pub(crate) fn offer(&self, frame: &FrameView<'_>) -> Intake {
         let header = &frame.header;
-        let is_command = matches!(header.kind, Kind::Ask | Kind::Tell);
-        if !is_command || header.descriptors != 0 || self.link.is_retired_by_peer() {
+        let is_fit = match header.kind {
+            Kind::Ask | Kind::Tell => !self.link.is_retired_by_peer(),
+            Kind::Reply | Kind::Failure => true,
+            _ => false,
+        };
+        if !is_fit || header.descriptors != 0 {
             return Intake::Left;
         }
         let is_ask = header.kind == Kind::Ask && header.request != 0;
@@ -256,6 +260,9 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
             heard => heard?,
         }
         poller.publish_core(&ring.sleeper);
+        if in_a_row == 0 {
+            ring.begin_slice();
+        }
         let (mut progress, mut look) = (ring.turn(&mut reader)?, Look::Found);
         if progress == Progress::Nothing {
             look = poller.look(&mut ring);
@@ -339,6 +346,7 @@ async fn sleep(
 async fn read_out(mut reader: Reader<'_>, mut ring: RingInbox) -> CloseReason {
     ring.end_came();
     loop {
+        ring.begin_slice();
         match ring.turn(&mut reader) {
             Ok(Progress::Nothing) => return CloseReason::PeerClosed,
             Ok(Progress::Some | Progress::Run | Progress::Batch) => tokio::task::yield_now().await,

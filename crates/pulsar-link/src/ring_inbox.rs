@@ -59,7 +59,7 @@ pub(crate) struct RingInbox {
     /// The socket has come to its end: no descriptors come any more, and so many bytes at most are
     /// still read from the ring.
     left_bytes: Option<usize>,
-    /// Bounds what is run in one turn.
+    /// Bounds what is run before others on the loop have their turn.
     slice: TimeSlice,
 }
 
@@ -156,10 +156,14 @@ impl RingInbox {
         Ok(())
     }
 
-    /// Handles frames, a batch at most.
+    /// Others on the loop have had their turn.
+    pub(crate) fn begin_slice(&self) {
+        self.slice.begin(coarse_us());
+    }
+
+    /// Handles frames, a batch at most, and no longer than a slice takes.
     pub(crate) fn turn(&mut self, reader: &mut Reader<'_>) -> Result<Progress, CloseReason> {
         let (mut frames, mut reads, mut all_run) = (0, 0, true);
-        self.slice.begin(coarse_us());
         while frames < BATCH_FRAMES && reads < MOST_READS {
             let intake = self.offer(reader)?;
             if intake != Intake::Left {
