@@ -19,9 +19,12 @@ use crate::ring_inbox::RingInbox;
 use crate::seats::Seats;
 
 /// How long the links of one process look at their rings before the others on their loop have their
-/// turn, all together: about as long as an ask of one that polls too takes. Less, and going round the loop is most of the
-/// work; more, and those wait.
-const SPIN_NS: u64 = 800;
+/// turn, all together. Less, and going round the loop is most of the work; more, and those wait.
+const SPIN_NS: u64 = 300;
+/// The same while nobody else on the loop has much to do: about as long as an ask of one that polls too takes.
+const QUIET_SPIN_NS: u64 = 800;
+/// The longest tour of a loop on which nobody has much to do.
+const QUIET_TOUR_NS: u64 = 1_000;
 
 /// Looks at a ring between two at the clock.
 const LOOKS: u32 = 4;
@@ -45,6 +48,8 @@ pub(crate) enum Look {
 pub(crate) struct Poller {
     budget_ns: u64,
     until_ns: u64,
+    /// When it looked last.
+    left_ns: u64,
     /// Something has come since the last look at the clock.
     is_fresh: bool,
     /// Something has been asked of one who may have to be woken for it, since then.
@@ -69,6 +74,7 @@ impl Poller {
         Self {
             budget_ns: u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX),
             until_ns: 0,
+            left_ns: 0,
             is_fresh: true,
             is_expecting: false,
             core: None,
@@ -89,14 +95,21 @@ impl Poller {
         self.is_expecting = true;
     }
 
-    /// Looks at the ring for a moment.
-    pub(crate) fn look(&mut self, ring: &mut RingInbox) -> Look {
+    /// Looks at the ring: for a moment, or once if there is something else to do.
+    pub(crate) fn look(&mut self, ring: &mut RingInbox, is_busy: bool) -> Look {
         let begun_ns = now_ns();
         if !self.may_poll(&ring.sleeper, begun_ns) {
             self.stop();
             return Look::Sleep;
         }
-        let share_ns = SPIN_NS / u64::from(POLLING.load(Ordering::Relaxed).max(1));
+        let tour_ns = begun_ns.saturating_sub(self.left_ns);
+        let spin_ns = match tour_ns < QUIET_TOUR_NS {
+            _ if is_busy => 0,
+            true => QUIET_SPIN_NS,
+            false => SPIN_NS,
+        };
+        let share_ns = spin_ns / u64::from(POLLING.load(Ordering::Relaxed).max(1));
+        self.left_ns = begun_ns;
         loop {
             // The clock takes as long as some looks do.
             for _ in 0..LOOKS {
@@ -105,7 +118,8 @@ impl Poller {
                 }
                 std::hint::spin_loop();
             }
-            if now_ns().saturating_sub(begun_ns) >= share_ns {
+            self.left_ns = now_ns();
+            if self.left_ns.saturating_sub(begun_ns) >= share_ns {
                 return Look::ComeBack;
             }
         }

@@ -265,7 +265,8 @@ async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), Clo
         }
         let (mut progress, mut look) = (ring.turn(&mut reader)?, Look::Found);
         if progress == Progress::Nothing {
-            look = poller.look(&mut ring);
+            // What waits for room is to go on as soon as there is some.
+            look = poller.look(&mut ring, waits != Waits::Nothing);
             if look == Look::Found {
                 // Straight away: whoever sent it waits.
                 progress = ring.turn(&mut reader)?;
