@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use pulsar_link::payload::{NATIVE, Outcome};
 use pulsar_link::{Draft, Link};
 use pulsar_loop::runtime::Ticket;
@@ -345,36 +346,47 @@ fn method<A: Actor>(message: &A::Message) -> &'static Method {
     &A::METHODS[A::index(message)]
 }
 
-/// Sends a message to another process at once, if it can be; the number of the ask, or 0 if nobody waits for its reply.
+/// Sends a message to another process at once, if it can be; the number of the ask, or 0 if nobody waits for its reply. If it
+/// cannot, the message as it goes the long way.
 ///
 /// # Errors
 ///
 /// [`SendError::Codec`] if it cannot be written.
-pub(crate) fn send_draft<A: Actor>(
+pub(crate) fn send_at_once<A: Actor>(
     link: &Link,
     target: Aid,
     message: &A::Message,
     within: Duration,
     caller: &Waker,
-) -> Result<Option<u64>, SendError> {
+) -> Result<Result<u64, Parcel>, SendError> {
     let method = method::<A>(message);
-    let mut draft = Draft::of_command(&lead(ActorKind::of::<A>(), method)?, NATIVE);
-    A::write_message(message, &mut draft)?;
+    let (lead, mut draft) = drafted::<A>(message)?;
     let caller = method.ack.then_some(caller);
-    Ok(link.send_draft(target, &mut draft, within, caller))
+    let sent = link.send_draft(target, &mut draft, within, caller);
+    Ok(sent.ok_or_else(|| parcel_of(method, lead, draft)))
 }
 
 pub(crate) fn parcel<A: Actor>(message: &A::Message) -> Result<Parcel, SendError> {
-    let method = method::<A>(message);
-    let mut args = Draft::new(NATIVE);
-    A::write_message(message, &mut args)?;
-    Ok(Parcel {
-        command: lead(ActorKind::of::<A>(), method)?,
+    let (lead, draft) = drafted::<A>(message)?;
+    Ok(parcel_of(method::<A>(message), lead, draft))
+}
+
+/// The message's name, and the message behind it.
+fn drafted<A: Actor>(message: &A::Message) -> Result<(Bytes, Draft), SendError> {
+    let lead = lead(ActorKind::of::<A>(), method::<A>(message))?;
+    let mut draft = Draft::of_command(&lead, NATIVE);
+    A::write_message(message, &mut draft)?;
+    Ok((lead, draft))
+}
+
+fn parcel_of(method: &Method, lead: Bytes, draft: Draft) -> Parcel {
+    Parcel {
+        command: lead,
         codec: NATIVE,
-        args: args.into_body(),
+        args: draft.into_args(),
         ack: method.ack,
         builtin: false,
-    })
+    }
 }
 
 /// A message of an actor's own that has been sent without waiting.

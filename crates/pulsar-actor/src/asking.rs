@@ -15,9 +15,9 @@ use tokio::time::{Sleep, sleep, sleep_until};
 
 use crate::actor::Actor;
 use crate::actor_call::{
-    Ran, Reader, elsewhere, has_ended, nothing, parcel, put, result, send_draft,
+    Ran, Reader, elsewhere, has_ended, nothing, parcel, put, result, send_at_once,
 };
-use crate::ask::share;
+use crate::ask::{Parcel, share};
 use crate::context::Context;
 use crate::near::{self, Near};
 use crate::owed::Owed;
@@ -162,7 +162,10 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         match route {
             Some(Route::Local(cx)) => put(cx, &mut self.message, self.limit, task),
             Some(Route::Link(link, _)) => self.send(link, task.waker()),
-            None => self.send_later(),
+            None => {
+                let message = self.message.take().ok_or_else(has_ended)?;
+                self.send_later(parcel::<A>(&message)?)
+            }
         }
     }
 
@@ -171,23 +174,17 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         let message = self.message.as_ref().ok_or_else(has_ended)?;
         let (_, limit) = share(self.limit)?;
         link.touch();
-        match send_draft::<A>(&link, self.target, message, limit, caller)? {
+        let sent = send_at_once::<A>(&link, self.target, message, limit, caller)?;
+        self.message = None;
+        match sent {
+            Ok(0) => Ok(Begun::Told),
+            Ok(request) => Ok(Begun::Linked(Reply::new(link, request))),
             // It has to wait, or to go another way; or what is wrong is found again there.
-            None => self.send_later(),
-            Some(0) => {
-                self.message = None;
-                Ok(Begun::Told)
-            }
-            Some(request) => {
-                self.message = None;
-                Ok(Begun::Linked(Reply::new(link, request)))
-            }
+            Err(parcel) => self.send_later(parcel),
         }
     }
 
-    fn send_later(&mut self) -> Result<Begun<A, R, E>, SendError> {
-        let message = self.message.take().ok_or_else(has_ended)?;
-        let parcel = parcel::<A>(&message)?;
+    fn send_later(&self, parcel: Parcel) -> Result<Begun<A, R, E>, SendError> {
         let (system, limit) = share(self.limit)?;
         let way = elsewhere(system, Target::Aid(self.target), parcel, limit, self.reader);
         Ok(Begun::OnItsWay(Box::pin(way)))

@@ -29,6 +29,8 @@ pub struct Draft {
     codec: Codec,
     /// A header of zeros, and the body.
     bytes: Vec<u8>,
+    /// Where the values begin: behind the header, or the name.
+    values_at: usize,
     passed: Vec<Arc<OwnedFd>>,
 }
 
@@ -42,6 +44,7 @@ impl Draft {
         Self {
             codec,
             bytes,
+            values_at: HEADER_BYTES,
             passed: Vec::new(),
         }
     }
@@ -50,6 +53,7 @@ impl Draft {
     pub fn of_command(lead: &[u8], codec: Codec) -> Self {
         let mut draft = Self::new(codec);
         draft.bytes.extend_from_slice(lead);
+        draft.values_at += lead.len();
         draft
     }
 
@@ -66,10 +70,20 @@ impl Draft {
     }
 
     /// What has been written.
-    pub fn into_body(mut self) -> Body {
+    pub fn into_body(self) -> Body {
+        self.into_body_from(HEADER_BYTES)
+    }
+
+    /// The same without the command's name.
+    pub fn into_args(self) -> Body {
+        let values_at = self.values_at;
+        self.into_body_from(values_at)
+    }
+
+    fn into_body_from(mut self, at: usize) -> Body {
         let bytes = Bytes::from(mem::take(&mut self.bytes));
         Body {
-            bytes: bytes.slice(HEADER_BYTES..),
+            bytes: bytes.slice(at..),
             passed: Passed::new(mem::take(&mut self.passed)),
         }
     }
@@ -156,6 +170,9 @@ mod tests {
         let mut draft = Draft::new(Codec::Postcard);
         draft.write(&1_u8).unwrap();
         assert!(draft.is_plain());
+        let mut named = Draft::of_command(b"\x02\0go", Codec::Postcard);
+        named.write(&7_u8).unwrap();
+        assert_eq!(named.into_args().bytes[..], [7]);
         let shared = SharedBytes::copy_from(b"shared").unwrap();
         draft.write(&shared).unwrap();
         assert!(!draft.is_plain());

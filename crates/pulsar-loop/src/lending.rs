@@ -57,7 +57,7 @@ impl<T> Lending<T> {
         self.lent.lock().take().map(|lent| lent.value)
     }
 
-    /// Runs `with` on the value, if it was lent by this thread; otherwise nothing, and it is wanted from now on.
+    /// Runs `with` on the value, if it was lent by this thread. If it is not here, it is wanted from now on.
     pub fn borrow<R>(&self, with: impl FnOnce(&mut T) -> R) -> Option<R> {
         // Who finds it borrowed does not wait: it may be this thread that borrows it.
         let mut lent = self.lent.try_lock()?;

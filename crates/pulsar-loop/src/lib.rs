@@ -17,6 +17,7 @@
 //! * `lazy_token`: a cancellation token that most never wait for.
 //! * `replies`: the slots in which replies wait for their callers; `patrol`: one timer for all that waits for a
 //!   moment only.
+//! * `lending`: what is lent to others of its thread while its owner waits.
 //! * `time_slice`: how long a piece of work holds its loop at a time.
 //! * `one_time`, `many_times`: events; `handler`: what their handlers return.
 //! * `executor`: [`Executor`], the threads for long computation; `job`: one piece of it;

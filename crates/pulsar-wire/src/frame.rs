@@ -57,15 +57,20 @@ pub struct Frame {
 impl Frame {
     /// A frame to nobody in particular, without deadline or trace.
     pub fn new(kind: Kind, body: Bytes) -> Self {
+        Self::of(Header::new(kind), body)
+    }
+
+    /// A frame with this header, without trace.
+    fn of(header: Header, body: Bytes) -> Self {
         Self {
-            kind,
-            codec: Codec::Postcard,
-            descriptors: 0,
-            request: 0,
-            place: 0,
-            task: 0,
-            incarnation: None,
-            deadline: None,
+            kind: header.kind,
+            codec: header.codec,
+            descriptors: header.descriptors,
+            request: header.request,
+            place: header.place,
+            task: header.task,
+            incarnation: header.incarnation,
+            deadline: header.deadline,
             trace: Bytes::new(),
             lead: Bytes::new(),
             body,
@@ -181,13 +186,13 @@ impl Header {
         limit_bytes: usize,
     ) -> Result<[u8; HEADER_BYTES], FrameError> {
         let trace = u8::try_from(trace_bytes).map_err(|_| FrameError::Trace)?;
-        let size = size_bytes;
-        let length = match u32::try_from(size.saturating_sub(LENGTH_BYTES)) {
-            Ok(length) if size <= limit_bytes => length,
-            _ => {
-                let limit = limit_bytes;
-                return Err(FrameError::TooLarge { size, limit });
-            }
+        let too_large = FrameError::TooLarge {
+            size: size_bytes,
+            limit: limit_bytes,
+        };
+        let length = match u32::try_from(size_bytes.saturating_sub(LENGTH_BYTES)) {
+            Ok(length) if size_bytes <= limit_bytes => length,
+            _ => return Err(too_large),
         };
         let mut header = [0; HEADER_BYTES];
         let mut out = &mut header[..];
@@ -367,27 +372,17 @@ impl FrameDecoder {
         let Some(view) = self.view(buffer)? else {
             return Ok(None);
         };
-        let (size, trace_bytes) = (view.size(), view.trace.len());
-        let header = view.header;
-        let mut frame = Frame {
-            kind: header.kind,
-            codec: header.codec,
-            descriptors: header.descriptors,
-            request: header.request,
-            place: header.place,
-            task: header.task,
-            incarnation: header.incarnation,
-            deadline: header.deadline,
-            trace: Bytes::new(),
-            lead: Bytes::new(),
-            body: Bytes::new(),
+        let (size, header, trace_bytes) = (view.size(), view.header, view.trace.len());
+        let mut body = buffer.split_to(size).freeze();
+        body.advance(HEADER_BYTES);
+        let trace = match trace_bytes {
+            0 => Bytes::new(),
+            bytes => body.split_to(bytes),
         };
-        let mut bytes = buffer.split_to(size).freeze();
-        bytes.advance(HEADER_BYTES);
-        if trace_bytes > 0 {
-            frame.trace = bytes.split_to(trace_bytes);
-        }
-        frame.body = bytes;
+        let frame = Frame {
+            trace,
+            ..Frame::of(header, body)
+        };
         Ok(Some(frame))
     }
 
