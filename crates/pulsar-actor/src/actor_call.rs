@@ -23,7 +23,7 @@ use crate::current::current_aid;
 use crate::mailbox::{Direct, Messages, Post, Posted, died, settle};
 use crate::owed::Owed;
 use crate::system::{Route, System};
-use crate::wire_name::lead;
+use crate::wire_name::with_lead;
 use crate::worker::ask_if_idle;
 use crate::{CallError, Overflow, SendError, Target};
 use pulsar_mailbox::{Sent, Unsent, after_try_send, bounded};
@@ -342,7 +342,7 @@ fn messages<'a, A: Actor>(
     })
 }
 
-fn method<A: Actor>(message: &A::Message) -> &'static Method {
+pub(crate) fn method<A: Actor>(message: &A::Message) -> &'static Method {
     &A::METHODS[A::index(message)]
 }
 
@@ -359,34 +359,36 @@ pub(crate) fn send_at_once<A: Actor>(
     within: Duration,
     caller: &Waker,
 ) -> Result<Result<u64, Parcel>, SendError> {
-    let method = method::<A>(message);
-    let (lead, mut draft) = drafted::<A>(message)?;
-    let caller = method.ack.then_some(caller);
-    let sent = link.send_draft(target, &mut draft, within, caller);
-    Ok(sent.ok_or_else(|| parcel_of(method, lead, draft)))
+    let mut draft = drafted::<A>(message)?;
+    let caller = method::<A>(message).ack.then_some(caller);
+    match link.send_draft(target, &mut draft, within, caller) {
+        Some(request) => Ok(Ok(request)),
+        None => parcel_of::<A>(message, draft).map(Err),
+    }
 }
 
 pub(crate) fn parcel<A: Actor>(message: &A::Message) -> Result<Parcel, SendError> {
-    let (lead, draft) = drafted::<A>(message)?;
-    Ok(parcel_of(method::<A>(message), lead, draft))
+    let draft = drafted::<A>(message)?;
+    parcel_of::<A>(message, draft)
 }
 
 /// The message's name, and the message behind it.
-fn drafted<A: Actor>(message: &A::Message) -> Result<(Bytes, Draft), SendError> {
-    let lead = lead(ActorKind::of::<A>(), method::<A>(message))?;
-    let mut draft = Draft::of_command(&lead, NATIVE);
+fn drafted<A: Actor>(message: &A::Message) -> Result<Draft, SendError> {
+    let named = |lead: &Bytes| Draft::of_command(lead, NATIVE);
+    let mut draft = with_lead(ActorKind::of::<A>(), method::<A>(message), named)?;
     A::write_message(message, &mut draft)?;
-    Ok((lead, draft))
+    Ok(draft)
 }
 
-fn parcel_of(method: &Method, lead: Bytes, draft: Draft) -> Parcel {
-    Parcel {
-        command: lead,
+fn parcel_of<A: Actor>(message: &A::Message, draft: Draft) -> Result<Parcel, SendError> {
+    let method = method::<A>(message);
+    Ok(Parcel {
+        command: with_lead(ActorKind::of::<A>(), method, Bytes::clone)?,
         codec: NATIVE,
         args: draft.into_args(),
         ack: method.ack,
         builtin: false,
-    }
+    })
 }
 
 /// A message of an actor's own that has been sent without waiting.

@@ -3,19 +3,19 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context as Task, Poll, Waker, ready};
+use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
+use pulsar_link::payload::Outcome;
 use pulsar_link::{Link, Reply};
-use pulsar_loop::runtime::{Awaited, ROUND, Round, look_after};
+use pulsar_loop::runtime::Patience;
 use pulsar_wire::Aid;
 use tokio::task::coop::poll_proceed;
 use tokio::task::yield_now;
-use tokio::time::{Sleep, sleep, sleep_until};
 
 use crate::actor::Actor;
 use crate::actor_call::{
-    Ran, Reader, elsewhere, has_ended, nothing, parcel, put, result, send_at_once,
+    Ran, Reader, elsewhere, has_ended, method, nothing, parcel, put, result, send_at_once,
 };
 use crate::ask::{Parcel, share};
 use crate::context::Context;
@@ -23,10 +23,6 @@ use crate::near::{self, Near};
 use crate::owed::Owed;
 use crate::system::Route;
 use crate::{CallError, Cause, SendError, Target};
-
-/// Whoever waits for longer is looked after by the patrol of the loop, whose rounds matter little then. Others have
-/// timers of their own from the beginning.
-const PATIENT: Duration = Duration::from_secs(1);
 
 /// What awaiting an [`ActorCall`](crate::ActorCall) does.
 ///
@@ -82,50 +78,9 @@ pub(crate) enum Begun<A: Actor, R, E> {
     Owed(Owed<A>),
     /// On a link.
     Linked(Reply),
+    /// It has been run, and this has come of it over a link.
+    Came(Ran<R, E>),
     OnItsWay(Way<A, R, E>),
-}
-
-/// What bounds a wait.
-enum Patience {
-    Fresh,
-    /// It has begun in this round of the loop's patrol.
-    Patrolled(Round),
-    Timed(Pin<Box<Sleep>>),
-}
-
-impl Patience {
-    /// Ready when a wait for a reply of `who` that may take `limit` has taken it.
-    fn poll<W: Awaited + 'static>(
-        &mut self,
-        who: &Arc<W>,
-        limit: Option<Duration>,
-        task: &mut Task<'_>,
-    ) -> Poll<()> {
-        let since = match self {
-            Self::Timed(timer) => return timer.as_mut().poll(task),
-            Self::Patrolled(since) if since.is_past() => {
-                // It has waited for a round at least.
-                return self.timed(in_force(limit).saturating_sub(ROUND), task);
-            }
-            Self::Patrolled(since) => Some(*since),
-            Self::Fresh if in_force(limit) < PATIENT => return self.timed(in_force(limit), task),
-            Self::Fresh => None,
-        };
-        match look_after(who) {
-            Some(round) => {
-                *self = Self::Patrolled(since.unwrap_or(round));
-                Poll::Pending
-            }
-            None => self.timed(in_force(limit), task),
-        }
-    }
-
-    fn timed(&mut self, left: Duration, task: &mut Task<'_>) -> Poll<()> {
-        let mut timer = Box::pin(sleep(left));
-        let polled = timer.as_mut().poll(task);
-        *self = Self::Timed(timer);
-        polled
-    }
 }
 
 impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
@@ -140,7 +95,7 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
             message: Some(message),
             limit,
             reader,
-            patience: Patience::Fresh,
+            patience: Patience::default(),
             stage: Stage::Unsent,
         }
     }
@@ -151,7 +106,7 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                 let cx = Context::of(cell);
                 return put(cx, &mut self.message, self.limit, task);
             }
-            Some(Near::There(link)) => return self.send(link, task.waker()),
+            Some(Near::There(link)) => return self.send(link, task),
             None => {}
         }
         let (system, _) = share(self.limit)?;
@@ -161,7 +116,7 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         }
         match route {
             Some(Route::Local(cx)) => put(cx, &mut self.message, self.limit, task),
-            Some(Route::Link(link, _)) => self.send(link, task.waker()),
+            Some(Route::Link(link, _)) => self.send(link, task),
             None => {
                 let message = self.message.take().ok_or_else(has_ended)?;
                 self.send_later(parcel::<A>(&message)?)
@@ -170,18 +125,33 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
     }
 
     /// Sends the message over a link: at once, if it can be.
-    fn send(&mut self, link: Arc<Link>, caller: &Waker) -> Result<Begun<A, R, E>, SendError> {
+    fn send(&mut self, link: Arc<Link>, task: &mut Task<'_>) -> Result<Begun<A, R, E>, SendError> {
         let message = self.message.as_ref().ok_or_else(has_ended)?;
         let (_, limit) = share(self.limit)?;
         link.touch();
-        let sent = send_at_once::<A>(&link, self.target, message, limit, caller)?;
+        let may_look = method::<A>(message).ack && link.may_look_for_reply();
+        let sent = send_at_once::<A>(&link, self.target, message, limit, task.waker())?;
         self.message = None;
         match sent {
             Ok(0) => Ok(Begun::Told),
-            Ok(request) => Ok(Begun::Linked(Reply::new(link, request))),
+            Ok(request) => {
+                let looked = may_look && link.look_for_reply();
+                let mut reply = Reply::new(link, request);
+                if looked && let Poll::Ready(outcome) = Pin::new(&mut reply).poll(task) {
+                    return Ok(Begun::Came(self.read(outcome)));
+                }
+                Ok(Begun::Linked(reply))
+            }
             // It has to wait, or to go another way; or what is wrong is found again there.
             Err(parcel) => self.send_later(parcel),
         }
+    }
+
+    /// What a command of an actor in another process has come to.
+    fn read(&self, outcome: Option<Outcome>) -> Ran<R, E> {
+        let cause = Cause::Unknown;
+        let outcome = outcome.ok_or(SendError::ActorDied { cause });
+        outcome.and_then(|outcome| self.reader.read(outcome))
     }
 
     fn send_later(&self, parcel: Parcel) -> Result<Begun<A, R, E>, SendError> {
@@ -192,6 +162,7 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
 
     /// The way to the next stage.
     fn advance(&mut self, task: &mut Task<'_>) -> Poll<Ran<R, E>> {
+        let limit = in_force_of(self.limit);
         loop {
             match &mut self.stage {
                 Stage::Unsent => {
@@ -206,17 +177,18 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                         }
                         Ok(Begun::Owed(owed)) => {
                             // The reply wakes the task, also if it has come already.
-                            let over = self.patience.poll(owed.cell(), self.limit, task);
+                            let over = self.patience.poll(owed.cell(), limit, task);
                             self.stage = Stage::Owed(owed);
                             ready!(over);
                             continue;
                         }
                         Ok(Begun::Linked(reply)) => {
-                            let over = self.patience.poll(reply.link(), self.limit, task);
+                            let over = self.patience.poll(reply.link(), limit, task);
                             self.stage = Stage::Linked(reply);
                             ready!(over);
                             continue;
                         }
+                        Ok(Begun::Came(ran)) => return Poll::Ready(ran),
                         Ok(Begun::OnItsWay(way)) => Stage::OnItsWay(way),
                         Err(error) => Stage::Failed(Box::new(error)),
                     };
@@ -226,17 +198,15 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                     if let Poll::Ready(reply) = Pin::new(&mut *owed).poll(task) {
                         return Poll::Ready(reply.and_then(|reply| self.reader.take(reply)));
                     }
-                    ready!(self.patience.poll(owed.cell(), self.limit, task));
+                    ready!(self.patience.poll(owed.cell(), limit, task));
                     owed.be_late();
                     return Poll::Ready(Err(timeout(self.limit)));
                 }
                 Stage::Linked(reply) => {
                     if let Poll::Ready(outcome) = Pin::new(&mut *reply).poll(task) {
-                        let cause = Cause::Unknown;
-                        let outcome = outcome.ok_or(SendError::ActorDied { cause });
-                        return Poll::Ready(outcome.and_then(|outcome| self.reader.read(outcome)));
+                        return Poll::Ready(self.read(outcome));
                     }
-                    ready!(self.patience.poll(reply.link(), self.limit, task));
+                    ready!(self.patience.poll(reply.link(), limit, task));
                     return Poll::Ready(Err(timeout(self.limit)));
                 }
                 Stage::OnItsWay(way) => match ready!(way.as_mut().poll(task)) {
@@ -244,7 +214,7 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
                     Err(error) => return Poll::Ready(Err(error)),
                     Ok(Arrived::Owed(owed)) => {
                         if let Some(deadline) = owed.deadline() {
-                            self.patience = Patience::Timed(Box::pin(sleep_until(deadline)));
+                            self.patience = Patience::until(deadline);
                         }
                         self.stage = Stage::Owed(owed);
                     }
@@ -268,6 +238,11 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
 /// How long a message that was sent may take, whose caller has said this. There is a system: it was sent.
 fn in_force(limit: Option<Duration>) -> Duration {
     share(limit).map_or(Duration::ZERO, |(_, limit)| limit)
+}
+
+/// The same, once it is asked for.
+fn in_force_of(limit: Option<Duration>) -> impl Fn() -> Duration + Copy {
+    move || in_force(limit)
 }
 
 fn timeout(limit: Option<Duration>) -> SendError {

@@ -109,16 +109,11 @@ impl Named {
             (Outcome::Failure(value), Self::Free(command)) => {
                 Ok((Kind::Failure, (command.encode_error)(&value, codec)?))
             }
-            (Outcome::Reply(value), Self::Own { .. }) => Ok((Kind::Reply, written(value)?)),
-            (Outcome::Failure(value), Self::Own { .. }) => Ok((Kind::Failure, written(value)?)),
+            (Outcome::Reply(value), Self::Own { .. }) => Ok((Kind::Reply, value.into_written()?)),
+            (Outcome::Failure(value), Self::Own { .. }) => {
+                Ok((Kind::Failure, value.into_written()?))
+            }
         }
-    }
-}
-
-fn written(value: Payload) -> Result<Body, SendError> {
-    match value {
-        Payload::Wire(_, body) => Ok(body),
-        Payload::Local(_) => Err(SendError::codec("the reply was not written")),
     }
 }
 

@@ -9,22 +9,27 @@ use pulsar_wire::CommandBody;
 use crate::SendError;
 use crate::actor::{ActorKind, Method};
 
-/// The name of a command of an actor's own, as it [leads](CommandBody::lead) each of its messages. It takes some time to
-/// make, so each thread remembers those that it has used last.
+/// Has `read` read the name of a command of an actor's own, as it [leads](CommandBody::lead) each of its messages. It takes
+/// some time to make, so each thread remembers those that it has used last.
 ///
 /// # Errors
 ///
 /// [`SendError::Codec`] if it is too long for a frame.
-pub(crate) fn lead(kind: &'static ActorKind, method: &'static Method) -> Result<Bytes, SendError> {
+pub(crate) fn with_lead<R>(
+    kind: &'static ActorKind,
+    method: &'static Method,
+    read: impl Fn(&Bytes) -> R,
+) -> Result<R, SendError> {
     let key: (*const ActorKind, *const Method) = (kind, method);
     let mark = ptr::from_ref(method).addr() / size_of::<Method>();
-    let look = |(known, name): &Used| (*known == key).then(|| name.clone());
+    let look = |(known, name): &Used| (*known == key).then(|| read(name));
     if let Some(known) = USED.with(|used| used.find(mark, look)) {
         return Ok(known);
     }
     let name = CommandBody::lead(&kind.wire_name(method)).map_err(SendError::codec)?;
-    USED.with(|used| used.enter(mark, (key, name.clone())));
-    Ok(name)
+    let result = read(&name);
+    USED.with(|used| used.enter(mark, (key, name)));
+    Ok(result)
 }
 
 /// A name, by the type's description and the command's. They are constants of the program, and only compared.
@@ -64,7 +69,7 @@ mod tests {
             .collect();
         for method in methods.iter().chain(&methods) {
             for _ in 0..2 {
-                let lead = lead(kind, method).unwrap();
+                let lead = with_lead(kind, method, Bytes::clone).unwrap();
                 let body = CommandBody::decode(&lead).unwrap();
                 assert_eq!(body.command, kind.wire_name(method));
             }

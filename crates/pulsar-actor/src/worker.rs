@@ -568,7 +568,7 @@ fn begin_general<'a, A: Actor>(
             let read = || A::read_message(index, codec, body.view());
             (turn(codec), unwound_at_once(read))
         }
-        (Named::Own { .. }, Payload::Local(_)) => {
+        (Named::Own { .. }, _) => {
             let error = SendError::codec("the arguments of an actor's own command have its type");
             (turn(Codec::Postcard), Ok(Err(error)))
         }

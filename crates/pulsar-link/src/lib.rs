@@ -21,14 +21,15 @@
 //! * [`Peers`]: the direct links of one process, and whose [turn](TurnGuard) it is to seek another.
 //! * [`pump`]: moves the bytes; [`CloseReason`]: why it stopped. [`Opening`]: what is read before it runs, where a process
 //!   is born on the link.
-//! * [`payload`]: values on their way: as they are in one process, as a [`Body`] between two.
+//! * [`payload`]: values on their way: as they are in one process, as a [`Body`] or a [`ShortBody`] between two.
 //! * [`SharedBytes`]: large values, which are [passed](Passed) beside the bytes of a body;
 //!   `side_table`: where serde meets them.
 //! * [`LinkPolicy`]: whether links go on through rings, and how long readers poll.
 //! * `outbox`: what waits to be written, `queue` where it goes; `inbox` and `ring_inbox`: what has come
 //!   by socket and by ring; `rings`: how the two ends agree to go on through rings, in `mapped` memory;
 //!   `socket`: as the pump reads and writes it, and `signal`: what it carries then.
-//! * `poller`: when a reader polls instead of sleeping; `seats`: how many of them in the system.
+//! * `poller`: when a reader polls instead of sleeping; `seats`: how many of them in the system; `reading`: how who asks looks
+//!   for its reply itself.
 //! * `pending`: the asks in flight; `changes`: waiting for a
 //!   condition.
 #![forbid(unsafe_code)]
@@ -54,6 +55,7 @@ mod pending;
 mod poller;
 mod pump;
 mod queue;
+mod reading;
 mod receipt;
 mod reply;
 mod retire;
@@ -63,6 +65,7 @@ mod seats;
 mod seek;
 mod send;
 mod shared_bytes;
+mod short;
 mod side_table;
 mod signal;
 mod socket;
@@ -87,4 +90,5 @@ pub use rings::RingSettings;
 pub use seats::{close_seats, open_seats};
 pub use seek::{Entry, Seeking, Sought, SoughtReceiver};
 pub use shared_bytes::{SharedBytes, SharedBytesMut};
+pub use short::ShortBody;
 pub use turns::TurnGuard;

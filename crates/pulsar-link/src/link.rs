@@ -20,6 +20,7 @@ use crate::passed::Passed;
 use crate::payload::{self, Outcome};
 use crate::pending::Pending;
 use crate::queue::{Waits, refused};
+use crate::reading::ReadingPlace;
 use crate::receipt::Withheld;
 use crate::retire::Retirement;
 use crate::rings::Rings;
@@ -44,6 +45,7 @@ pub struct Link {
     pub(crate) withheld: Withheld,
     pub(crate) retirement: Retirement,
     pub(crate) rings: Rings,
+    pub(crate) reading: ReadingPlace,
     /// The other side lets too much gather.
     given_up: AtomicBool,
     /// How the other side ended, by the arbiter's word.
@@ -71,7 +73,7 @@ impl Awaited for Link {
 /// How long one without a loop waits before it looks again whether a full ring has room.
 const ROOM_NAP: std::time::Duration = std::time::Duration::from_millis(1);
 
-/// Rises with each use of any link.
+/// Rises with the uses of links.
 static CLOCK: AtomicU64 = AtomicU64::new(1);
 
 impl Link {
@@ -87,6 +89,7 @@ impl Link {
             withheld: Withheld::default(),
             retirement: Retirement::default(),
             rings: Rings::default(),
+            reading: ReadingPlace::default(),
             given_up: AtomicBool::new(false),
             verdict: OnceLock::new(),
             cause: OnceLock::new(),
@@ -308,8 +311,10 @@ impl Link {
 
     /// Something of the user's goes over it, one way or the other.
     pub fn touch(&self) {
-        // Relaxed: which of two uses at once was the later one is of no matter.
-        let now = CLOCK.fetch_add(1, Ordering::Relaxed);
+        // Which of two uses at once was the later one is of no matter: so it need not be counted in one step, which takes
+        // longer.
+        let now = CLOCK.load(Ordering::Relaxed) + 1;
+        CLOCK.store(now, Ordering::Relaxed);
         self.used.store(now, Ordering::Relaxed);
     }
 

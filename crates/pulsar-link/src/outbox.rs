@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::Passed;
 use crate::changes::Changes;
-use crate::queue::{Forwarded, Queue, RingWay, Telling, Waits};
+use crate::queue::{Forwarded, Queue, RingWay, Waits};
 use crate::signal::{DESCRIPTORS, LOST, ring_bell};
 
 /// Bytes that may wait before asks are held back: a few of the largest frames, so that a slow
@@ -25,15 +25,16 @@ const LIMIT_BYTES: usize = 16 * MAX_FRAME_BYTES;
 /// Frames, encoded, in the order in which they were pushed.
 ///
 /// Over a socket it is the pump that writes them. Into a ring each is put by whoever pushes it, if
-/// there is room and nothing waits before it; what is left is the pump's. The other side is told of the
-/// first at once; of those that follow before the pump has its turn, a few at a time, and of the last by
-/// the pump: each telling takes a line of the cache from the other side, which costs more than the
-/// frame itself.
+/// there is room and nothing waits before it; what is left is the pump's. The first goes at once; those that follow before the
+/// pump has its turn go some at a time, and the last by the pump: each time takes lines of the cache from the other side,
+/// which costs more than the frame itself.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     /// There is something for the pump to see to, or a reply will come soon.
     filled: Notify,
+    /// It takes no more frames; the queue says so too, where it is decided.
+    is_closed: AtomicBool,
     /// Asks find room again, or never will.
     room: Changes,
     /// There is something for the pump to see to. It is set after that is there, and taken before the
@@ -140,16 +141,14 @@ impl Outbox {
         push: impl FnOnce(&mut Queue) -> Result<(), PushError>,
     ) -> Result<(), PushError> {
         let mut queue = self.queue.lock();
-        push(&mut queue)?;
         // Relaxed: it says only how soon the other side is told.
         let is_first = self.has_turned.load(Ordering::Relaxed);
+        queue.gather(!is_first);
+        push(&mut queue)?;
         if is_first {
             self.has_turned.store(false, Ordering::Relaxed);
         }
-        let forwarded = queue.forward(match is_first {
-            true => Telling::Now,
-            false => Telling::Later,
-        });
+        let forwarded = queue.forward_in_turn();
         drop(queue);
         let needs_pump = self.follow(forwarded);
         if needs_pump {
@@ -197,6 +196,11 @@ impl Outbox {
     pub(crate) fn takes_attention(&self) -> bool {
         // Loaded first: a swap would take the line from those who push each time.
         self.attention.load(Ordering::Relaxed) && self.attention.swap(false, Ordering::Acquire)
+    }
+
+    /// The pump is about to sleep: an idle link holds no memory.
+    pub(crate) fn shrink(&self) {
+        self.queue.lock().shrink();
     }
 
     /// The pump sleeps, or it does not any more.
@@ -247,12 +251,14 @@ impl Outbox {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.queue.lock().closed
+        // Who finds it so finds the queue closed: that was closed before.
+        self.is_closed.load(Ordering::Acquire)
     }
 
     /// Takes no more frames; what waits is still written.
     pub(crate) fn close(&self) {
         self.queue.lock().closed = true;
+        self.is_closed.store(true, Ordering::Release);
         self.call_pump();
         self.room.announce();
     }
@@ -333,7 +339,7 @@ impl Outbox {
     ) -> std::io::Result<Waits> {
         loop {
             let mut queue = self.queue.lock();
-            let forwarded = queue.forward(Telling::Now);
+            let forwarded = queue.forward();
             drop(queue);
             self.follow(forwarded);
             let mut queue = self.queue.lock();

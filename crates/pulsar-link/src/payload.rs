@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use pulsar_model::SendError;
 
-use crate::Body;
 use crate::side_table::outside;
+use crate::{Body, ShortBody};
 
 /// The codec between processes of one build.
 pub const NATIVE: Codec = Codec::Postcard;
@@ -23,6 +23,8 @@ pub enum Payload {
     Local(Box<dyn Any + Send>),
     /// From or for another process, or from a tool.
     Wire(Codec, Body),
+    /// The same where it is short.
+    Short(ShortBody),
 }
 
 impl Payload {
@@ -43,6 +45,7 @@ impl Payload {
                 Err(_) => Err(SendError::codec("the value has another type than expected")),
             },
             Self::Wire(codec, body) => body.read(codec),
+            Self::Short(body) => body.read(),
         }
     }
 
@@ -58,6 +61,20 @@ impl Payload {
                 None => Err(SendError::codec("the value has another type than expected")),
             },
             Self::Wire(_, body) => Ok(body.clone()),
+            Self::Short(body) => Ok(body.to_bytes().into()),
+        }
+    }
+
+    /// The value as it has been written.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Codec`] if it has not.
+    pub fn into_written(self) -> Result<Body, SendError> {
+        match self {
+            Self::Wire(_, body) => Ok(body),
+            Self::Short(body) => Ok(body.to_bytes().into()),
+            Self::Local(_) => Err(SendError::codec("the value was not written")),
         }
     }
 }
@@ -67,6 +84,7 @@ impl std::fmt::Debug for Payload {
         match self {
             Self::Local(_) => f.write_str("Local(..)"),
             Self::Wire(codec, body) => write!(f, "Wire({codec:?}, {} bytes)", body.bytes.len()),
+            Self::Short(body) => write!(f, "Short({} bytes)", body.bytes().len()),
         }
     }
 }

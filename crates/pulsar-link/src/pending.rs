@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::payload::{self, Outcome, Payload, copy_of_small};
 use crate::seek::Sought;
-use crate::{Body, Passed};
+use crate::{Body, Passed, ShortBody};
 
 /// Asks in flight on one link, and those who seek over it. Each costs some hundred bytes; past this many the other side is
 /// not keeping up and further ones are refused.
@@ -103,8 +103,18 @@ impl Pending {
         self.strays.load(Ordering::Relaxed)
     }
 
+    /// True if an ask waits for its reply.
+    pub(crate) fn has_callers(&self) -> bool {
+        self.callers.waiting() > 0
+    }
+
+    /// True if more than one does.
+    pub(crate) fn has_several_callers(&self) -> bool {
+        self.callers.waiting() > 1
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.callers.waiting() == 0 && self.seekers.lock().is_empty()
+        !self.has_callers() && self.seekers.lock().is_empty()
     }
 
     /// Gives a reply to whom it belongs, with what came with it. One that nobody waits for is dropped and
@@ -130,8 +140,13 @@ impl Pending {
     /// The same for a small reply or failure that lies still where it was read, with nothing beside it; false if it is none.
     pub(crate) fn complete_small(&self, frame: &FrameView<'_>) -> bool {
         let header = &frame.header;
-        let bytes = copy_of_small(frame.body).filter(|_| header.request & SEEKS == 0);
-        let reply = bytes.map(|bytes| Payload::Wire(header.codec, bytes.into()));
+        if header.request & SEEKS != 0 {
+            return false;
+        }
+        let reply = match ShortBody::of(header.codec, frame.body) {
+            Some(short) => Some(Payload::Short(short)),
+            None => copy_of_small(frame.body).map(|copy| Payload::Wire(header.codec, copy.into())),
+        };
         let outcome = match (header.kind, reply) {
             (Kind::Reply, Some(reply)) => Outcome::Reply(reply),
             (Kind::Failure, Some(failure)) => Outcome::Failure(failure),
@@ -232,10 +247,18 @@ mod tests {
         assert!(!pending.complete_small(&view(seeking, Kind::Reply, &[7])));
         assert!(pending.complete_small(&view(request, Kind::Failure, &[7])));
         let outcome = poll_fn(|task| pending.poll(request, task)).await;
-        let Some(Outcome::Failure(Payload::Wire(Codec::Postcard, body))) = outcome else {
+        let Some(Outcome::Failure(Payload::Short(body))) = outcome else {
             panic!("{outcome:?}");
         };
-        assert_eq!(body.bytes[..], [7]);
+        assert_eq!(body.bytes(), [7]);
+        // One that is not that short is copied.
+        let request = pending.insert(None).unwrap();
+        assert!(pending.complete_small(&view(request, Kind::Reply, &[8; 100])));
+        let outcome = poll_fn(|task| pending.poll(request, task)).await;
+        let Some(Outcome::Reply(Payload::Wire(Codec::Postcard, body))) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(body.bytes[..], [8; 100]);
         // Its caller has it: there is nobody any more.
         assert!(pending.complete_small(&view(request, Kind::Reply, &[7])));
         assert_eq!(pending.strays(), 1);

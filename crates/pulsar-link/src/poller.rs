@@ -108,19 +108,40 @@ impl Poller {
             true => QUIET_SPIN_NS,
             false => SPIN_NS,
         };
+        match self.spin(ring, begun_ns, spin_ns) {
+            true => Look::Found,
+            false => Look::ComeBack,
+        }
+    }
+
+    /// Looks at the ring for who waits for a reply: once, or for a moment while nobody else on the loop has much to do. True
+    /// if there is something.
+    pub(crate) fn look_for_reply(&mut self, ring: &mut RingInbox) -> bool {
+        if ring.may_have_more() {
+            return true;
+        }
+        let begun_ns = now_ns();
+        let is_quiet = begun_ns.saturating_sub(self.left_ns) < QUIET_TOUR_NS;
+        is_quiet
+            && self.may_poll(&ring.sleeper, begun_ns)
+            && self.spin(ring, begun_ns, QUIET_SPIN_NS)
+    }
+
+    /// Looks at the ring for this link's share of that time; true if there is something.
+    fn spin(&mut self, ring: &mut RingInbox, begun_ns: u64, spin_ns: u64) -> bool {
         let share_ns = spin_ns / u64::from(POLLING.load(Ordering::Relaxed).max(1));
         self.left_ns = begun_ns;
         loop {
             // The clock takes as long as some looks do.
             for _ in 0..LOOKS {
                 if ring.may_have_more() {
-                    return Look::Found;
+                    return true;
                 }
                 std::hint::spin_loop();
             }
             self.left_ns = now_ns();
             if self.left_ns.saturating_sub(begun_ns) >= share_ns {
-                return Look::ComeBack;
+                return false;
             }
         }
     }

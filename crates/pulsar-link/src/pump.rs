@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::BytesMut;
+use pulsar_loop::runtime::Lender;
 use pulsar_ring::Corrupt;
 use pulsar_sys::descriptors::send_with_descriptors;
 use pulsar_wire::{Frame, FrameError, FrameView, Kind};
@@ -15,6 +16,7 @@ use crate::Link;
 use crate::inbox::{Inbox, is_gone};
 use crate::poller::{Look, Poller};
 use crate::queue::Waits;
+use crate::reading::Reading;
 use crate::ring_inbox::{Progress, RingInbox};
 use crate::rings::{Agreement, Inbound, carries_memory, is_own, seats_came};
 use crate::signal::send_signal;
@@ -242,65 +244,97 @@ async fn run(mut reader: Reader<'_>, begun: Begun) -> Result<(), CloseReason> {
     }
 }
 
-async fn run_ring(mut reader: Reader<'_>, mut ring: RingInbox) -> Result<(), CloseReason> {
-    let mut poller = Poller::new(reader.link.rings.poll());
+async fn run_ring(mut reader: Reader<'_>, ring: RingInbox) -> Result<(), CloseReason> {
+    let (link, socket) = (reader.link, reader.socket);
+    let reading = Reading::new(ring, Poller::new(link.rings.poll()), socket);
+    let mut reading = Lender::new(&link.reading.lending, reading);
     // The first time there may be something that was pushed before.
     let mut waits = Waits::Socket;
     let mut in_a_row = 0;
-    loop {
-        reader.link.outbox.turns();
-        if reader.link.outbox.takes_attention() || waits != Waits::Nothing {
+    while let Some(here) = reading.take_back() {
+        link.outbox.turns();
+        if link.outbox.takes_attention() || waits != Waits::Nothing {
             waits = match reader.flush()? {
                 Some(waits) => waits,
                 None => return Ok(()),
             };
         }
-        match ring.hear(reader.socket) {
-            Err(CloseReason::PeerClosed) => return Err(read_out(reader, ring).await),
-            heard => heard?,
-        }
-        poller.publish_core(&ring.sleeper);
-        if in_a_row == 0 {
-            ring.begin_slice();
-        }
-        let (mut progress, mut look) = (ring.turn(&mut reader)?, Look::Found);
-        if progress == Progress::Nothing {
-            // What waits for room is to go on as soon as there is some.
-            look = poller.look(&mut ring, waits != Waits::Nothing);
-            if look == Look::Found {
-                // Straight away: whoever sent it waits.
-                progress = ring.turn(&mut reader)?;
-            }
-        }
-        match progress {
-            Progress::Batch => {
-                poller.renew();
-                // Which lets the loop look at its sockets and timers.
-                tokio::task::yield_now().await;
-            }
-            Progress::Some => {
-                poller.renew();
-                // Those to whom it was handed have their turn.
+        // Those who are several are woken together, and so do not look each for its own reply.
+        let few_wait = !link.pending.has_several_callers();
+        let next = match turn(&mut reader, here, waits, &mut in_a_row) {
+            Err(CloseReason::PeerClosed) => return Err(read_out(&mut reader, &mut here.ring).await),
+            next => next?,
+        };
+        match next {
+            Next::GoOn => {}
+            // Which lets the loop look at its sockets and timers.
+            Next::Yield => tokio::task::yield_now().await,
+            Next::ComeBack => {
+                let may_look = few_wait && waits == Waits::Nothing;
+                link.reading.allow(may_look);
+                if may_look {
+                    here.others_have_their_turn();
+                    reading.lend();
+                }
                 come_back().await;
+                link.reading.allow(false);
             }
-            // Nobody else has anything of it: whoever sent it may send the next soon.
-            Progress::Run if in_a_row < MOST_IN_A_ROW => {
-                in_a_row += 1;
-                poller.renew();
-                continue;
-            }
-            Progress::Run => {
-                poller.renew();
-                come_back().await;
-            }
-            Progress::Nothing => match look {
-                Look::Found => {}
-                Look::ComeBack => come_back().await,
-                Look::Sleep => sleep(&reader, &mut ring, &mut poller, waits).await?,
-            },
+            Next::Sleep => sleep(&reader, &mut here.ring, &mut here.poller, waits).await?,
         }
-        in_a_row = 0;
     }
+    Ok(())
+}
+
+/// What follows a turn of the pump.
+enum Next {
+    /// The next one, straight away.
+    GoOn,
+    /// The others on the loop have theirs, and the loop looks at its sockets and timers.
+    Yield,
+    /// The others on the loop have theirs.
+    ComeBack,
+    /// It sleeps until it is woken.
+    Sleep,
+}
+
+/// Handles what there is to read, and looks for more.
+fn turn(
+    reader: &mut Reader<'_>,
+    Reading { ring, poller, .. }: &mut Reading,
+    waits: Waits,
+    in_a_row: &mut u32,
+) -> Result<Next, CloseReason> {
+    ring.hear(reader.socket)?;
+    poller.publish_core(&ring.sleeper);
+    if *in_a_row == 0 {
+        ring.begin_slice();
+    }
+    let (mut progress, mut look) = (ring.turn(reader)?, Look::Found);
+    if progress == Progress::Nothing {
+        // What waits for room is to go on as soon as there is some.
+        look = poller.look(ring, waits != Waits::Nothing);
+        if look == Look::Found {
+            // Straight away: whoever sent it waits.
+            progress = ring.turn(reader)?;
+        }
+    }
+    if progress != Progress::Nothing {
+        poller.renew();
+    }
+    // Nobody else has anything of what was run: whoever sent it may send the next soon.
+    let goes_on = progress == Progress::Run && *in_a_row < MOST_IN_A_ROW;
+    *in_a_row = match goes_on {
+        true => *in_a_row + 1,
+        false => 0,
+    };
+    Ok(match (progress, look) {
+        _ if goes_on => Next::GoOn,
+        (Progress::Batch, _) => Next::Yield,
+        // Those to whom it was handed have their turn.
+        (Progress::Some | Progress::Run, _) | (Progress::Nothing, Look::ComeBack) => Next::ComeBack,
+        (Progress::Nothing, Look::Found) => Next::GoOn,
+        (Progress::Nothing, Look::Sleep) => Next::Sleep,
+    })
 }
 
 /// Lets the other tasks of the loop run. Cheaper than `yield_now`, which has the loop look at its
@@ -327,6 +361,7 @@ async fn sleep(
     let outbox = &reader.link.outbox;
     let needs_room = waits == Waits::Room;
     ring.shrink();
+    outbox.shrink();
     ring.sleeper.arm(needs_room);
     // The second look: what came before the word was heard rings no bell.
     if ring.has_more()? || (needs_room && outbox.has_half_room()) {
@@ -344,11 +379,11 @@ async fn sleep(
 }
 
 /// The other side is gone: handles what it had sent.
-async fn read_out(mut reader: Reader<'_>, mut ring: RingInbox) -> CloseReason {
+async fn read_out(reader: &mut Reader<'_>, ring: &mut RingInbox) -> CloseReason {
     ring.end_came();
     loop {
         ring.begin_slice();
-        match ring.turn(&mut reader) {
+        match ring.turn(reader) {
             Ok(Progress::Nothing) => return CloseReason::PeerClosed,
             Ok(Progress::Some | Progress::Run | Progress::Batch) => tokio::task::yield_now().await,
             Err(reason) => return reason,

@@ -20,9 +20,12 @@ const KEEP_BYTES: usize = 64 << 10;
 /// A frame of no more than this is put together before it is written. Most are far smaller.
 const SMALL_BYTES: usize = 256;
 
-/// Frames of one burst of which the other side is told at once. Each telling costs some hundred nanoseconds,
-/// which these share; and the reader has this many to go on with meanwhile.
-const MOST_UNTOLD: u32 = 16;
+/// Frames of one burst that go into the ring at once, where the other side is told of them. Each time takes lines of the cache
+/// from the other side, and the next locked instruction waits until they are here, some hundred nanoseconds: which these
+/// frames share, as their lines come side by side. And the reader has this many to go on with meanwhile.
+const MOST_GATHERED: u32 = 16;
+/// Bytes after which they go all the same; and frames of more are not gathered.
+const GATHERED_BYTES: usize = 4 << 10;
 
 /// Frames, encoded, and where they go.
 #[derive(Debug, Default)]
@@ -35,6 +38,8 @@ pub(crate) struct Queue {
     /// No more asks: the link is being retired.
     pub(crate) retired: bool,
     pub(crate) closed: bool,
+    /// What is pushed now may wait for what follows it.
+    gathers: bool,
     way: Way,
 }
 
@@ -56,17 +61,9 @@ pub(crate) struct RingWay {
     socket: Weak<Socket>,
     /// The descriptors of the frame that has just gone into the ring. Nothing follows it before they do.
     due: Option<Mark>,
-    /// Times that something was written and the other side not told.
-    untold: u32,
+    /// Times that something was pushed and not written.
+    gathered: u32,
     fault: Option<Corrupt>,
-}
-
-/// When the other side is told of what goes into the ring.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Telling {
-    Now,
-    /// With some others, or by the pump.
-    Later,
 }
 
 /// Descriptors that go with a frame.
@@ -112,7 +109,7 @@ impl RingWay {
             producer,
             socket,
             due: None,
-            untold: 0,
+            gathered: 0,
             fault: None,
         }
     }
@@ -127,6 +124,13 @@ pub(crate) fn refused(error: FrameError) -> PushError {
 }
 
 impl Queue {
+    /// Gives back the room of what has left.
+    pub(crate) fn shrink(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes = BytesMut::new();
+        }
+    }
+
     pub(crate) fn push_with(
         &mut self,
         frame: &Frame,
@@ -181,7 +185,8 @@ impl Queue {
         limit_bytes: usize,
     ) -> Result<(), PushError> {
         self.check_open(limit_bytes)?;
-        let written = match self.bytes.is_empty() {
+        let is_gathered = self.gathers && frame.len() <= GATHERED_BYTES;
+        let written = match self.bytes.is_empty() && !is_gathered {
             true => self.write_through(frame),
             false => 0,
         };
@@ -342,7 +347,7 @@ impl Queue {
 
     /// Moves what waits into the ring, as far as there is room, and up to the end of the first frame
     /// whose descriptors have to follow it.
-    pub(crate) fn forward(&mut self, telling: Telling) -> Forwarded {
+    pub(crate) fn forward(&mut self) -> Forwarded {
         let mut made_room = false;
         loop {
             let until = match self.marks.front() {
@@ -374,23 +379,37 @@ impl Queue {
                 break;
             }
         }
-        self.publish(telling, made_room)
+        self.publish(made_room)
     }
 
-    fn publish(&mut self, telling: Telling, made_room: bool) -> Forwarded {
+    /// Says whether what is pushed next may wait for what follows it, or for the pump.
+    pub(crate) fn gather(&mut self, gathers: bool) {
+        self.gathers = gathers;
+    }
+
+    /// The same as [`forward`](Self::forward), if enough has been gathered.
+    pub(crate) fn forward_in_turn(&mut self) -> Forwarded {
+        if let Way::Ring(ring) = &mut self.way
+            && self.gathers
+            && self.bytes.len() <= GATHERED_BYTES
+            && ring.gathered < MOST_GATHERED
+        {
+            ring.gathered += 1;
+            let needs_pump = true;
+            return Forwarded {
+                needs_pump,
+                ..Forwarded::default()
+            };
+        }
+        self.forward()
+    }
+
+    fn publish(&mut self, made_room: bool) -> Forwarded {
         let needs_pump = self.waits() != Waits::Nothing || self.fault().is_some();
         let Way::Ring(ring) = &mut self.way else {
             return Forwarded::default();
         };
-        ring.untold += 1;
-        if telling == Telling::Later && ring.untold < MOST_UNTOLD {
-            return Forwarded {
-                bell: None,
-                made_room,
-                needs_pump: true,
-            };
-        }
-        ring.untold = 0;
+        ring.gathered = 0;
         let bell = match ring.producer.publish() {
             true => ring.socket.upgrade(),
             false => None,

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(delivered, 600 * 13);
         let withheld: Keyed<u32> = receiver.withheld.0.lock().take().into_iter().collect();
         for place in 0..6000 {
-            let free = std::iter::from_fn(|| sender.credits.try_acquire((place, 0)).ok());
+            let free = std::iter::from_fn(|| sender.credits.try_spend((place, 0)).ok());
             let free = free.collect::<Vec<_>>().len();
             let withheld = withheld.get(&(place, 0)).copied().unwrap_or(0);
             assert_eq!(free + withheld as usize, WINDOW, "place {place}");

@@ -11,8 +11,9 @@ use bytes::{Buf, BytesMut};
 use pulsar_loop::runtime::TimeSlice;
 use pulsar_ring::{Consumer, Sleeper};
 use pulsar_sys::occupation::coarse_us;
-use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, MAX_FRAME_BYTES};
+use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, Kind, MAX_FRAME_BYTES};
 
+use crate::Link;
 use crate::inbox::{check_allowed, read, unannounced};
 use crate::mapped::{Mapped, RING_BYTES};
 use crate::pump::{BATCH_FRAMES, CloseReason, Intake, Reader};
@@ -180,7 +181,7 @@ impl RingInbox {
                 (frames, all_run) = (frames + 1, false);
             } else if self.held.is_some() {
                 break;
-            } else if self.read(reader)? == 0 {
+            } else if self.read(reader.link, reader.socket)? == 0 {
                 // A frame is there before its descriptors.
                 return match self.arrived.is_empty() {
                     true if frames > 0 && all_run => Ok(Progress::Run),
@@ -198,6 +199,28 @@ impl RingInbox {
             true => Ok(Progress::Some),
             false => Ok(Progress::Batch),
         }
+    }
+
+    /// Takes in the small replies that are next, for those who wait for them; true if there was one. What is wrong is left, as
+    /// all else is: the next turn finds it.
+    pub(crate) fn take_replies(&mut self, link: &Link, socket: &Socket) -> bool {
+        if self.held.is_some() || self.left_bytes.is_some() {
+            return false;
+        }
+        let mut came = false;
+        if self.bytes.is_empty() && self.read(link, socket).is_err() {
+            return false;
+        }
+        while let Ok(Some(frame)) = DECODER.view(&self.bytes) {
+            let is_reply = matches!(frame.header.kind, Kind::Reply | Kind::Failure);
+            if !is_reply || frame.header.descriptors != 0 || !link.take_in_reply(&frame) {
+                break;
+            }
+            came = true;
+            let size = frame.size();
+            self.bytes.advance(size);
+        }
+        came
     }
 
     /// Offers the next frame from where it lies.
@@ -252,7 +275,7 @@ impl RingInbox {
     }
 
     /// Copies bytes out of the ring; how many.
-    fn read(&mut self, reader: &Reader<'_>) -> Result<usize, CloseReason> {
+    fn read(&mut self, link: &Link, socket: &Socket) -> Result<usize, CloseReason> {
         let mut most = self.consumer.readable()?.min(READ_BYTES);
         if let Some(left) = &mut self.left_bytes {
             most = most.min(*left);
@@ -269,8 +292,8 @@ impl RingInbox {
         let read = self.consumer.read(&mut self.bytes[before..])?;
         self.bytes.truncate(before + read);
         // Before this side's own last frame has left, the other does not sleep for room: see `rings`.
-        if self.consumer.release() && reader.link.outbox.is_on_ring() {
-            ring_bell(reader.socket);
+        if self.consumer.release() && link.outbox.is_on_ring() {
+            ring_bell(socket);
         }
         Ok(read)
     }

@@ -7,7 +7,8 @@ use pulsar_model::SendError;
 use pulsar_wire::{Aid, Header, Kind};
 
 use crate::ask::{AskBody, Fare, Unsent};
-use crate::credit::{Credit, NoCredit, WINDOW};
+use crate::credit::{NoCredit, WINDOW};
+use crate::key::Key;
 use crate::outbox::PushError;
 use crate::queue::refused;
 use crate::{Draft, Link};
@@ -98,7 +99,7 @@ impl Link {
             None => By::Teller,
         };
         let (place, task) = (target.place(), target.task());
-        let mut credit = self.credits.try_acquire((place, task)).ok()?;
+        self.credits.try_spend((place, task)).ok()?;
         let push = |request| {
             let header = Header {
                 codec: draft.codec(),
@@ -111,7 +112,7 @@ impl Link {
             let frame = draft.frame(&header).map_err(refused)?;
             self.outbox.push_encoded_ask(frame, request != 0)
         };
-        self.post(by, Some(&mut credit), push).ok()
+        self.post_paid((place, task), by, push).ok()
     }
 
     async fn send(&self, mut body: AskBody, by: By<'_>, fare: Fare) -> Result<u64, Unsent> {
@@ -135,25 +136,41 @@ impl Link {
                     credit.let_others_go_first().await;
                 }
             }
-            let push = |request| self.push_body(&mut body, by, request);
-            match self.post(by, credit.as_mut(), push) {
-                Err(PushError::Full { .. }) => is_refused = true,
-                Err(error) => return Err(self.unsent(error, body)),
-                Ok(request) => return Ok(request),
+            if let Some(credit) = &mut credit {
+                credit.spend();
+            }
+            match self.post(by, |request| self.push_body(&mut body, by, request)) {
+                Ok(request) => {
+                    if credit.is_some() {
+                        self.note_message();
+                    }
+                    return Ok(request);
+                }
+                Err(error) => {
+                    if let Some(credit) = &mut credit {
+                        credit.unspend();
+                    }
+                    match error {
+                        PushError::Full { .. } => is_refused = true,
+                        error => return Err(self.unsent(error, body)),
+                    }
+                }
             }
         }
     }
 
     fn try_send(&self, mut body: AskBody, by: By<'_>, fare: Fare) -> Result<u64, Unsent> {
-        let mut credit = match fare {
-            Fare::Free => None,
-            Fare::Credit => match self.credits.try_acquire(body.target()) {
-                Ok(credit) => Some(credit),
-                Err(error) => return Err(self.no_credit(error, body)),
-            },
-        };
+        let target = body.target();
+        if fare == Fare::Credit
+            && let Err(error) = self.credits.try_spend(target)
+        {
+            return Err(self.no_credit(error, body));
+        }
         let push = |request| self.push_body(&mut body, by, request);
-        let posted = self.post(by, credit.as_mut(), push);
+        let posted = match fare {
+            Fare::Free => self.post(by, push),
+            Fare::Credit => self.post_paid(target, by, push),
+        };
         posted.map_err(|error| self.unsent(error, body))
     }
 
@@ -163,26 +180,31 @@ impl Link {
         self.outbox.push_ask(frame, passed)
     }
 
-    /// Has `push` push a command, with the number of the ask. Its credit is spent if that is done, and only then.
+    /// Has `push` push a command whose credit has been spent; where that fails, it is taken back.
+    fn post_paid(
+        &self,
+        target: Key,
+        by: By<'_>,
+        push: impl FnOnce(u64) -> Result<(), PushError>,
+    ) -> Result<u64, PushError> {
+        let posted = self.post(by, push);
+        match &posted {
+            Ok(_) => self.note_message(),
+            Err(_) => self.credits.unspend(target),
+        }
+        posted
+    }
+
+    /// Has `push` push a command, with the number of the ask.
     fn post(
         &self,
         by: By<'_>,
-        mut credit: Option<&mut Credit>,
         push: impl FnOnce(u64) -> Result<(), PushError>,
     ) -> Result<u64, PushError> {
-        if let Some(credit) = &mut credit {
-            credit.spend();
-        }
-        let posted = match by {
+        match by {
             By::Asker(caller) => self.post_ask(caller, push),
             By::Teller => push(0).map(|()| 0),
-        };
-        match (credit, &posted) {
-            (Some(credit), Err(_)) => credit.unspend(),
-            (Some(_), Ok(_)) => self.note_message(),
-            (None, _) => {}
         }
-        posted
     }
 
     /// The entry is made before the frame leaves, so that no reply can come before it; and if

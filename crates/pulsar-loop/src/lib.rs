@@ -15,8 +15,8 @@
 //! * `wanted`: what somebody may want, and since when.
 //! * `recent`: what a thread has used last.
 //! * `lazy_token`: a cancellation token that most never wait for.
-//! * `replies`: the slots in which replies wait for their callers; `patrol`: one timer for all that waits for a
-//!   moment only.
+//! * `replies`: the slots in which replies wait for their callers; `patience`: how long these wait, and `patrol`: one timer
+//!   for all that waits for a moment only.
 //! * `lending`: what is lent to others of its thread while its owner waits.
 //! * `time_slice`: how long a piece of work holds its loop at a time.
 //! * `one_time`, `many_times`: events; `handler`: what their handlers return.
@@ -61,6 +61,7 @@ mod lazy_token;
 mod lending;
 mod many_times;
 mod one_time;
+mod patience;
 mod patrol;
 mod period;
 mod recent;
@@ -91,7 +92,8 @@ pub mod runtime {
     pub use crate::gate::{Due, Gate};
     pub use crate::lazy_token::LazyToken;
     pub use crate::lending::{Lender, Lending};
-    pub use crate::patrol::{Awaited, Listing, Patrolled, ROUND, Round, look_after, patrol};
+    pub use crate::patience::Patience;
+    pub use crate::patrol::{Awaited, Listing, Patrolled, patrol};
     pub use crate::period::{LONGEST, Period};
     pub use crate::recent::Recent;
     pub use crate::replies::{Replies, Ticket};

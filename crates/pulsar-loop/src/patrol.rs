@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use crate::EventLoop;
 
 /// How often a patrol goes round while anybody waits.
-pub const ROUND: Duration = Duration::from_millis(10);
+pub(crate) const ROUND: Duration = Duration::from_millis(10);
 /// What is listed in one round at most. Whoever waits for more takes a timer at once.
 const MOST_LISTED: usize = 4_096;
 
@@ -50,7 +50,7 @@ enum Task {
 
 /// A round of a patrol: whose, and the how manyth.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Round(u64);
+pub(crate) struct Round(u64);
 
 impl Round {
     fn of(patrol: u32, number: u32) -> Self {
@@ -69,7 +69,7 @@ impl Round {
 
     /// Whether whoever waits since this round has waited for [`ROUND`] at least. Where its patrol is not this thread's, it
     /// cannot be told: then it is true as well.
-    pub fn is_past(self) -> bool {
+    pub(crate) fn is_past(self) -> bool {
         let ((patrol, since), (here, now)) = (self.parts(), Self(CURRENT.get()).parts());
         patrol != here || now.wrapping_sub(since) > 1
     }
@@ -90,7 +90,7 @@ pub struct Listing(AtomicU64);
 
 /// Has those that wait for this woken at the end of this thread's round. `None` if this thread has no patrol, or has
 /// too much to look after: then a timer is needed.
-pub fn look_after<T: Awaited + 'static>(what: &Arc<T>) -> Option<Round> {
+pub(crate) fn look_after<T: Awaited + 'static>(what: &Arc<T>) -> Option<Round> {
     let round = Round::current()?;
     let listing = &what.listing().0;
     if listing.load(Ordering::Relaxed) == round.0 {

@@ -10,6 +10,7 @@ mod death;
 #[path = "../pair/descriptors.rs"]
 mod descriptors;
 mod hostile;
+mod looking;
 #[path = "../pair/retirement.rs"]
 mod retirement;
 mod switching;

@@ -37,7 +37,7 @@ fn settings(makes: bool, after: u32) -> RingSettings {
 }
 
 /// An end with these settings, over `stream`.
-fn end(place: u32, stream: UnixStream, settings: Option<RingSettings>) -> End {
+pub(crate) fn end(place: u32, stream: UnixStream, settings: Option<RingSettings>) -> End {
     let (sender, commands) = mpsc::unbounded_channel();
     let handler = Handler {
         commands: sender,
