@@ -18,9 +18,9 @@ use tokio::time::Instant;
 use crate::actor::{Actor, ActorKind, Method, Portable, local_only};
 use crate::ask::{Asked, Parcel, begin, refuse_deadlock, send, try_send, within};
 use crate::asking::{Arrived, Asking, Begun};
-use crate::context::Context;
+use crate::context::{Cell, Context};
 use crate::current::current_aid;
-use crate::mailbox::{Direct, Messages, Post, Posted, died, settle};
+use crate::mailbox::{Direct, Messages, Posted, died, settle};
 use crate::owed::Owed;
 use crate::system::{Route, System};
 use crate::wire_name::with_lead;
@@ -210,19 +210,8 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
             true => Begun::RanLong(Box::new(reply?)),
         });
     }
-    let caller = task.waker();
-    let reply = ticket(&cx, messages, acked, Some(caller))?;
-    // Made in its place: a message may be large.
-    let make = || {
-        message.take().map(|message| {
-            Post::Direct(Direct {
-                message,
-                caller: reply,
-                sender,
-            })
-        })
-    };
-    if !messages.queue.try_put_with(make) {
+    let reply = ticket(&cx, messages, acked, Some(task.waker()))?;
+    if !messages.put_at_once(message, reply, sender) {
         let direct = Direct {
             message: message.take().ok_or_else(has_ended)?,
             caller: reply,
@@ -234,6 +223,13 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
         Some(ticket) => Begun::Owed(Owed::new(cx, ticket)),
         None => Begun::Told,
     })
+}
+
+/// Puts a message that nobody waits for into the mailbox of an actor of this process, if that is all that there is to it; the
+/// message stays where it is otherwise.
+pub(crate) fn tell<A: Actor>(cell: &Cell, message: &mut Option<A::Message>) -> bool {
+    let messages = cell.mailbox.of_type::<A>();
+    messages.is_some_and(|messages| messages.put_at_once(message, None, current_aid()))
 }
 
 /// The same where there may be no room.

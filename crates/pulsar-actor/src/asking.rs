@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 
 use crate::actor::Actor;
 use crate::actor_call::{
-    Ran, Reader, elsewhere, has_ended, method, nothing, parcel, put, result, send_at_once,
+    Ran, Reader, elsewhere, has_ended, method, nothing, parcel, put, result, send_at_once, tell,
 };
 use crate::ask::{Parcel, share};
 use crate::context::Context;
@@ -101,6 +101,13 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
     }
 
     fn begin(&mut self, task: &mut Task<'_>) -> Result<Begun<A, R, E>, SendError> {
+        if let Some(message) = &self.message
+            && !method::<A>(message).ack
+            && let Some(cell) = near::find_here(self.target)
+            && tell::<A>(&cell, &mut self.message)
+        {
+            return Ok(Begun::Told);
+        }
         match near::find(self.target) {
             Some(Near::Here(cell)) => {
                 let cx = Context::of(cell);

@@ -323,6 +323,27 @@ impl<A: Actor> Messages<A> {
         Posted::of(self.queue.put(Post::Direct(message)).await, direct)
     }
 
+    /// The same where that is not all that there is to it: then the message stays where it is.
+    #[inline]
+    pub(crate) fn put_at_once(
+        &self,
+        message: &mut Option<A::Message>,
+        caller: Option<Ticket>,
+        sender: Option<Aid>,
+    ) -> bool {
+        // Made in its place: a message may be large.
+        self.queue.try_put_with(|| {
+            let direct = |message| {
+                Post::Direct(Direct {
+                    message,
+                    caller,
+                    sender,
+                })
+            };
+            message.take().map(direct)
+        })
+    }
+
     /// Puts a message of the actor's own in now, or not at all.
     pub(crate) fn try_put_direct(&self, message: Direct<A>) -> Posted<Direct<A>> {
         Posted::of(self.queue.try_put(Post::Direct(message)), direct)

@@ -45,6 +45,17 @@ pub(crate) fn find(aid: Aid) -> Option<Near> {
     is_good.then_some(near)
 }
 
+/// The same for an actor of this process.
+#[inline]
+pub(crate) fn find_here(aid: Aid) -> Option<Arc<Cell>> {
+    let look = |seen: &(Aid, Seen)| match seen {
+        (known, Seen::Here(cell)) if *known == aid => cell.upgrade(),
+        _ => None,
+    };
+    let cell = NEAR.with(|near| near.find(mark(aid), look))?;
+    cell.cause.get().is_none().then_some(cell)
+}
+
 /// This actor is spoken with, and reached so.
 pub(crate) fn remember(aid: Aid, route: &Route) {
     let seen = match route {
@@ -60,10 +71,7 @@ fn enter(aid: Aid, seen: Seen) {
 
 /// The actor of this id in this process, if the thread has had to do with it not long ago and it has not ended.
 pub fn near_here(aid: Aid) -> Option<Context> {
-    match find(aid)? {
-        Near::Here(cell) => Some(Context::of(cell)),
-        Near::There(_) => None,
-    }
+    find_here(aid).map(Context::of)
 }
 
 /// A message came for this actor, which lives here.

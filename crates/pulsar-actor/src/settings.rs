@@ -23,13 +23,10 @@ impl Context {
             return Ok(own.info(self).value);
         }
         let declared = self.cell.settings.get(name);
-        declared.ok_or_else(|| SettingError::Unknown {
-            name: name.to_owned(),
-            known: self
-                .settings()
-                .into_iter()
-                .map(|known| known.name)
-                .collect(),
+        declared.ok_or_else(|| {
+            let known = self.settings().into_iter().map(|known| known.name);
+            let (name, known) = (name.to_owned(), known.collect());
+            SettingError::Unknown { name, known }
         })
     }
 

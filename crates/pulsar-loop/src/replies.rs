@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
@@ -46,24 +47,35 @@ enum Stage<R> {
 
 /// One ask, as its caller and its message know it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ticket {
-    slot: u32,
-    used: u32,
-}
+// In one piece, so that it is moved in one.
+pub struct Ticket(NonZeroU64);
+
+/// One that no ask ever has.
+const NOBODYS: NonZeroU64 = NonZeroU64::MAX;
 
 impl Ticket {
+    /// `used` is not 0.
+    fn new(slot: u32, used: u32) -> Self {
+        let number = u64::from(used) << 32 | u64::from(slot);
+        Self(NonZeroU64::new(number).unwrap_or(NOBODYS))
+    }
+
     /// As a number that is not 0, and less than 2⁶³.
     pub fn number(self) -> u64 {
-        u64::from(self.used) << 32 | u64::from(self.slot)
+        self.0.get()
     }
 
     /// The ticket of this number. One that was never given is nobody's.
     pub fn of_number(number: u64) -> Self {
-        let part = |part: u64| u32::try_from(part & u64::from(u32::MAX)).unwrap_or_default();
-        Self {
-            slot: part(number),
-            used: part(number >> 32),
-        }
+        Self(NonZeroU64::new(number).unwrap_or(NOBODYS))
+    }
+
+    fn slot(self) -> u32 {
+        (self.0.get() & u64::from(u32::MAX)) as u32
+    }
+
+    fn used(self) -> u32 {
+        (self.0.get() >> 32) as u32
     }
 }
 
@@ -107,7 +119,7 @@ impl<R> Replies<R> {
         place.stage = Stage::Awaited(caller.cloned());
         let used = place.used;
         slots.awaited += 1;
-        Some(Ticket { slot, used })
+        Some(Ticket::new(slot, used))
     }
 
     /// The reply, once it is there; `None` if there will be none. The ticket is used up then.
@@ -251,16 +263,16 @@ impl<R> Replies<R> {
 impl<R> Slots<R> {
     /// Where the ask of this ticket is; `None` if it is over.
     fn stage(&mut self, ticket: Ticket) -> Option<&mut Stage<R>> {
-        let slot = self.all.get_mut(ticket.slot as usize)?;
-        let is_over = slot.used != ticket.used || matches!(slot.stage, Stage::Free);
+        let slot = self.all.get_mut(ticket.slot() as usize)?;
+        let is_over = slot.used != ticket.used() || matches!(slot.stage, Stage::Free);
         (!is_over).then_some(&mut slot.stage)
     }
 
     /// The slot of this ticket, which is in use, is for others.
     fn free(&mut self, ticket: Ticket) {
-        if let Some(slot) = self.all.get_mut(ticket.slot as usize) {
+        if let Some(slot) = self.all.get_mut(ticket.slot() as usize) {
             slot.stage = Stage::Free;
-            self.free.push(ticket.slot);
+            self.free.push(ticket.slot());
         }
     }
 }
@@ -305,7 +317,7 @@ mod tests {
         assert_eq!(poll(&replies, two), Some(Some(2)));
         assert_eq!(poll(&replies, one), Some(Some(1)));
         let again = [replies.open(None).unwrap(), replies.open(None).unwrap()];
-        assert!(again.iter().all(|ticket| ticket.slot < 2));
+        assert!(again.iter().all(|ticket| ticket.slot() < 2));
     }
 
     #[test]
@@ -314,7 +326,7 @@ mod tests {
         let before = replies.open(None).unwrap();
         assert!(replies.give_up(before) && !replies.give_up(before));
         let after = replies.open(None).unwrap();
-        assert_eq!(before.slot, after.slot);
+        assert_eq!(before.slot(), after.slot());
         assert!(!replies.give(before, 1));
         assert_eq!(poll(&replies, after), None);
         assert!(replies.give(after, 2) && !replies.give(after, 3));
