@@ -34,7 +34,29 @@ pub(crate) fn read(
     socket: &Socket,
     most: usize,
     descriptors: &mut Vec<OwnedFd>,
-    take: impl FnOnce(&[u8]),
+    take: &mut dyn FnMut(&[u8]),
+) -> Result<Option<Received>, CloseReason> {
+    read_by(most, take, |room| socket.receive(room, descriptors))
+}
+
+/// The same of what lies there since before, whether or not the event loop says that something has come.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(crate) fn read_left(
+    socket: &Socket,
+    most: usize,
+    descriptors: &mut Vec<OwnedFd>,
+    take: &mut dyn FnMut(&[u8]),
+) -> Result<Option<Received>, CloseReason> {
+    read_by(most, take, |room| socket.receive_left(room, descriptors))
+}
+
+fn read_by(
+    most: usize,
+    take: &mut dyn FnMut(&[u8]),
+    receive: impl FnOnce(&mut [u8]) -> std::io::Result<Received>,
 ) -> Result<Option<Received>, CloseReason> {
     let read = READ.with_borrow_mut(|buffer| {
         // The system layer writes to bytes that are there already.
@@ -42,7 +64,7 @@ pub(crate) fn read(
             *buffer = vec![0; FIRST_READ_BYTES];
         }
         let room = most.min(buffer.len());
-        let received = socket.receive(&mut buffer[..room], descriptors)?;
+        let received = receive(&mut buffer[..room])?;
         take(&buffer[..received.bytes]);
         if received.bytes == buffer.len() && buffer.len() < READ_BYTES {
             *buffer = vec![0; READ_BYTES];
@@ -98,7 +120,7 @@ impl Inbox {
 
     pub(crate) fn read(&mut self, socket: &Socket) -> Result<(), CloseReason> {
         let mut descriptors = Vec::new();
-        let received = read(socket, READ_BYTES, &mut descriptors, |bytes| {
+        let received = read(socket, READ_BYTES, &mut descriptors, &mut |bytes| {
             self.bytes.extend_from_slice(bytes);
         })?;
         self.descriptors.extend(descriptors);

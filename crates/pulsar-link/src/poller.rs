@@ -97,6 +97,10 @@ impl Poller {
 
     /// Looks at the ring: for a moment, or once if there is something else to do.
     pub(crate) fn look(&mut self, ring: &mut RingInbox, is_busy: bool) -> Look {
+        if self.is_with_other(&ring.sleeper) {
+            self.stop();
+            return Look::Sleep;
+        }
         let begun_ns = now_ns();
         if !self.may_poll(&ring.sleeper, begun_ns) {
             self.stop();
@@ -175,10 +179,15 @@ impl Poller {
         }
     }
 
+    /// True if the other side ran on this processor last, or nobody knows on which.
+    fn is_with_other(&self, sleeper: &Sleeper<Mapped>) -> bool {
+        self.core.is_none() || sleeper.core_of_other() == self.core
+    }
+
     fn may_poll(&mut self, sleeper: &Sleeper<Mapped>, now_ns: u64) -> bool {
         self.begin_anew(now_ns);
         let Some(core) = self.core else { return false };
-        if now_ns >= self.until_ns || sleeper.core_of_other() == Some(core) {
+        if now_ns >= self.until_ns || self.is_with_other(sleeper) {
             return false;
         }
         let Some(seats) = Seats::here() else {

@@ -10,16 +10,17 @@ use std::os::fd::OwnedFd;
 use bytes::{Buf, BytesMut};
 use pulsar_loop::runtime::TimeSlice;
 use pulsar_ring::{Consumer, Sleeper};
+use pulsar_sys::descriptors::Received;
 use pulsar_sys::occupation::coarse_us;
 use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, Kind, MAX_FRAME_BYTES};
 
 use crate::Link;
-use crate::inbox::{check_allowed, read, unannounced};
+use crate::inbox::{check_allowed, read, read_left, unannounced};
 use crate::mapped::{Mapped, RING_BYTES};
 use crate::pump::{BATCH_FRAMES, CloseReason, Intake, Reader};
 use crate::rings::Inbound;
 use crate::signal::{BELL, DESCRIPTORS, LOST, ring_bell};
-use crate::socket::Socket;
+use crate::socket::{Leaving, Socket};
 
 /// What is copied out of the ring at once: some batches of small frames. Its room is given back then,
 /// so that the writer goes on while they are handled.
@@ -31,6 +32,18 @@ const CHUNK_BYTES: usize = 4 << 10;
 const MOST_READS: usize = 16;
 /// Signals in one read. There is one for each sleep and for each frame with descriptors.
 const SIGNALS: usize = 512;
+
+/// Reads signals that are left where they are before the next is read with them. Each takes some room in the other side's
+/// socket: with these few there is always room for one more.
+const MOST_LEFT: u32 = 4;
+
+/// One of the ways to read from the socket.
+type Read = fn(
+    &Socket,
+    usize,
+    &mut Vec<OwnedFd>,
+    &mut dyn FnMut(&[u8]),
+) -> Result<Option<Received>, CloseReason>;
 
 const DECODER: FrameDecoder = FrameDecoder::new(MAX_FRAME_BYTES);
 
@@ -60,6 +73,8 @@ pub(crate) struct RingInbox {
     /// The socket has come to its end: no descriptors come any more, and so many bytes at most are
     /// still read from the ring.
     left_bytes: Option<usize>,
+    /// Times that signals have come and were left where they are since any were read.
+    left_signals: u32,
     /// Bounds what is run before others on the loop have their turn.
     slice: TimeSlice,
 }
@@ -73,6 +88,7 @@ impl RingInbox {
             held: None,
             arrived: VecDeque::new(),
             left_bytes: None,
+            left_signals: 0,
             slice: TimeSlice::default(),
         }
     }
@@ -104,7 +120,7 @@ impl RingInbox {
         }
     }
 
-    /// Reads what signals there are.
+    /// Reads what signals there are, or leaves them: most are bells, and have done their work.
     ///
     /// No more is read while descriptors are here that wait for their frame, which is there: so no more
     /// than those of one read gather.
@@ -112,14 +128,33 @@ impl RingInbox {
         if !self.arrived.is_empty() {
             return Ok(());
         }
+        if self.held.is_none() && self.left_signals < MOST_LEFT {
+            match socket.leave() {
+                Leaving::Nothing => return Ok(()),
+                Leaving::Left => {
+                    self.left_signals += 1;
+                    return Ok(());
+                }
+                Leaving::Refused => return self.listen(socket, read_left),
+            }
+        }
+        self.listen(socket, read)
+    }
+
+    /// Reads signals; the descriptors of one frame at most are among them.
+    fn listen(&mut self, socket: &Socket, read: Read) -> Result<(), CloseReason> {
         let mut signals = [BELL; SIGNALS];
         let mut descriptors = Vec::new();
-        let received = read(socket, SIGNALS, &mut descriptors, |bytes| {
+        let received = read(socket, SIGNALS, &mut descriptors, &mut |bytes| {
             signals[..bytes.len()].copy_from_slice(bytes);
         })?;
         let Some(received) = received else {
             return Ok(());
         };
+        // What is behind these may have been left too.
+        let is_all =
+            received.bytes < SIGNALS && descriptors.is_empty() && !received.lost_descriptors;
+        self.left_signals = u32::from(!is_all);
         let signals = &signals[..received.bytes];
         self.signals_came(signals, descriptors, received.lost_descriptors)
             .map_err(CloseReason::Untrusted)
@@ -255,6 +290,13 @@ impl RingInbox {
             .map_err(CloseReason::Untrusted)?;
         if frame.descriptors == DESCRIPTORS_LOST {
             return Ok(Some((frame, Vec::new())));
+        }
+        if self.arrived.is_empty() && self.left_signals > 0 && self.left_bytes.is_none() {
+            // They may be among what was left.
+            self.held = Some(frame);
+            self.left_signals = 0;
+            self.listen(reader.socket, read_left)?;
+            return self.next(reader);
         }
         match self.arrived.pop_front() {
             Some(Some(descriptors)) if descriptors.len() != usize::from(frame.descriptors) => {

@@ -20,6 +20,19 @@ const NAP: Duration = Duration::from_millis(1);
 /// may follow. The end of the stream is an event of its own, which what is known of the socket keeps.
 const EMPTIED_BY_SHORT_READ: bool = cfg!(target_os = "linux");
 
+/// Whoever waits for what comes is told of each thing that comes, also where what came before still lies there.
+const LEAVES: bool = cfg!(target_os = "linux");
+
+/// What has become of an attempt to leave what has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Leaving {
+    /// Nothing has come.
+    Nothing,
+    Left,
+    /// It is to be read: it may be the end.
+    Refused,
+}
+
 /// It is registered for reading only. One that is registered for writing as well is woken each time that the other
 /// side has read: for each bell that it has rung.
 #[derive(Debug)]
@@ -64,6 +77,41 @@ impl Socket {
             Some(received) => Ok(received),
             None => Err(read.err().unwrap_or_else(|| ErrorKind::WouldBlock.into())),
         }
+    }
+
+    /// The same without asking first whether there is something: for what lies there since before.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    pub(crate) fn receive_left(
+        &self,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<OwnedFd>,
+    ) -> io::Result<Received> {
+        recv_with_descriptors(self.0.get_ref(), buffer, descriptors)
+    }
+
+    /// Leaves where it is what has come, if that can be: one is still told of what comes next.
+    pub(crate) fn leave(&self) -> Leaving {
+        match self.forget() {
+            false => Leaving::Nothing,
+            // The end stays known.
+            true if !LEAVES || self.forget() => Leaving::Refused,
+            true => Leaving::Left,
+        }
+    }
+
+    /// Forgets that something has come, if it has: whoever waits is told of the next that comes. That it has come to its
+    /// end is not forgotten.
+    fn forget(&self) -> bool {
+        let mut has_come = false;
+        let forgotten = self.0.try_io(Interest::READABLE, |_| {
+            has_come = true;
+            Err::<(), _>(ErrorKind::WouldBlock.into())
+        });
+        drop(forgotten);
+        has_come
     }
 
     /// Waits until there is something to read, or for what else the pump waits; true if there may be something to

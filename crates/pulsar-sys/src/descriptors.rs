@@ -8,9 +8,10 @@ use std::{
 
 use rustix::{
     fs::{Dir, Mode, OFlags},
+    io::Errno,
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SendAncillaryBuffer,
-        SendAncillaryMessage, recvmsg, sendmsg,
+        SendAncillaryMessage, recvmsg, send, sendmsg,
     },
 };
 
@@ -39,17 +40,25 @@ pub fn send_with_descriptors(
     if bytes.is_empty() && !descriptors.is_empty() {
         return Err(invalid_input("descriptors need a byte to travel with"));
     }
+    if descriptors.is_empty() {
+        // The shorter way: bells are rung so.
+        return again_if_interrupted(|| send(&link, bytes, platform::SEND_FLAGS));
+    }
     let mut space = [MaybeUninit::uninit(); SPACE];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let fits = descriptors.len() <= MAX_DESCRIPTORS
-        && (descriptors.is_empty() || control.push(SendAncillaryMessage::ScmRights(descriptors)));
+        && control.push(SendAncillaryMessage::ScmRights(descriptors));
     if !fits {
         return Err(invalid_input("a message carries at most 64 descriptors"));
     }
     let slices = [IoSlice::new(bytes)];
+    again_if_interrupted(|| sendmsg(&link, &slices, &mut control, platform::SEND_FLAGS))
+}
+
+fn again_if_interrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
     loop {
-        match sendmsg(&link, &slices, &mut control, platform::SEND_FLAGS) {
-            Err(rustix::io::Errno::INTR) => {}
+        match call() {
+            Err(Errno::INTR) => {}
             result => return Ok(result?),
         }
     }
@@ -82,12 +91,8 @@ pub fn recv_with_descriptors(
     let mut space = [MaybeUninit::uninit(); SPACE];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut slices = [IoSliceMut::new(buffer)];
-    let message = loop {
-        match recvmsg(&link, &mut slices, &mut control, platform::RECV_FLAGS) {
-            Err(rustix::io::Errno::INTR) => {}
-            result => break result?,
-        }
-    };
+    let message =
+        again_if_interrupted(|| recvmsg(&link, &mut slices, &mut control, platform::RECV_FLAGS))?;
     // Owned first, so that an error closes them.
     let before = received.len();
     for data in control.drain() {

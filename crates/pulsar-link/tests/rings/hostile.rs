@@ -105,6 +105,17 @@ impl Liar {
         self.signal(&[0], 0);
     }
 
+    /// So many bells, one by one, that those who leave them where they are read them.
+    async fn ring(&self) {
+        for _ in 0..8 {
+            // It may have closed.
+            drop(send_with_descriptors(&self.stream, &[0], &[]));
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
     fn store(&self, at: usize, value: u64) {
         self.words.word(at).store(value, Ordering::Release);
     }
@@ -171,6 +182,7 @@ async fn signals_that_are_none_close_the_link() {
     for signal in [3, 0xff] {
         let (end, liar) = scene().await;
         liar.signal(&[0, signal], 0);
+        liar.ring().await;
         let reason = end.pump.await.unwrap();
         assert!(is_untrusted(&reason), "{reason}");
     }
@@ -202,6 +214,7 @@ async fn descriptors_that_do_not_match_what_the_frames_say_close_the_link() {
         for (bytes, descriptors) in signals {
             liar.signal(bytes, *descriptors);
         }
+        liar.ring().await;
         let reason = end.pump.await.unwrap();
         assert!(is_untrusted(&reason), "case {number}: {reason}");
     }

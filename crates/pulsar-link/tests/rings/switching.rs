@@ -284,3 +284,36 @@ async fn what_may_not_be_said_of_rings_now_is_not_trusted() {
         assert!(untrusted, "{:?}: {reason}", frame.kind);
     }
 }
+
+/// Most bells are left on the socket unread. What is passed between them is found all the same, and nobody sleeps through
+/// one: each message here finds the other side asleep.
+#[tokio::test]
+async fn what_is_passed_between_bells_comes_with_its_frame() {
+    let (stream, other) = UnixStream::pair().unwrap();
+    let one = end(2, stream, Some(settings(true, 0)));
+    let mut two = end(1, other, Some(settings(false, 0)));
+    on_rings(&one.link, &two.link).await;
+    for count in 0..300 {
+        // In ever other steps from one to the next, so that each comes behind any number of bells.
+        let passes = (0..count)
+            .map(|step| step * (step + 1) / 2)
+            .any(|at| at == count);
+        let descriptors = match passes {
+            true => vec![std::fs::File::open("/dev/null").unwrap().into()],
+            false => Vec::new(),
+        };
+        let frame = Frame {
+            request: count,
+            ..Frame::new(Kind::Notify, Bytes::new())
+        };
+        one.link.send_with_descriptors(frame, descriptors);
+        let came = two.next().await;
+        assert_eq!(came.frame.request, count);
+        assert_eq!(came.descriptors.len(), usize::from(passes), "{count}");
+        // It is asleep again by then.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(two.link.is_on_ring());
+}
