@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pulsar_link::payload::{NATIVE, Outcome};
-use pulsar_link::{Draft, Link};
+use pulsar_link::{By, Draft, Link};
 use pulsar_loop::runtime::Ticket;
 use pulsar_model::RawProxy;
 use pulsar_wire::Aid;
@@ -353,11 +353,11 @@ pub(crate) fn send_at_once<A: Actor>(
     target: Aid,
     message: &A::Message,
     within: Duration,
-    caller: &Waker,
+    caller: Option<&Waker>,
 ) -> Result<Result<u64, Parcel>, SendError> {
     let mut draft = drafted::<A>(message)?;
-    let caller = method::<A>(message).ack.then_some(caller);
-    match link.send_draft(target, &mut draft, within, caller) {
+    let by = By::who_waits(method::<A>(message).ack, caller);
+    match link.send_draft(target, &mut draft, within, by) {
         Some(request) => Ok(Ok(request)),
         None => parcel_of::<A>(message, draft).map(Err),
     }

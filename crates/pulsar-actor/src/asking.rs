@@ -137,18 +137,16 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
         let (_, limit) = share(self.limit)?;
         link.touch();
         let may_look = method::<A>(message).ack && link.may_look_for_reply();
-        let sent = send_at_once::<A>(&link, self.target, message, limit, task.waker())?;
+        let caller = (!may_look).then(|| task.waker());
+        let sent = send_at_once::<A>(&link, self.target, message, limit, caller)?;
         self.message = None;
         match sent {
             Ok(0) => Ok(Begun::Told),
-            Ok(request) => {
-                let looked = may_look && link.look_for_reply();
-                let mut reply = Reply::new(link, request);
-                if looked && let Poll::Ready(outcome) = Pin::new(&mut reply).poll(task) {
-                    return Ok(Begun::Came(self.read(outcome)));
-                }
-                Ok(Begun::Linked(reply))
-            }
+            Ok(request) if may_look => Ok(match Reply::new(link, request).look(task) {
+                Ok(outcome) => Begun::Came(self.read(outcome)),
+                Err(reply) => Begun::Linked(reply),
+            }),
+            Ok(request) => Ok(Begun::Linked(Reply::new(link, request))),
             // It has to wait, or to go another way; or what is wrong is found again there.
             Err(parcel) => self.send_later(parcel),
         }

@@ -108,11 +108,7 @@ impl Node {
             return Intake::Left;
         };
         let messages = cx.cell().mailbox.messages();
-        let intake = messages.take_in(&cx, from, frame, self.sender(from));
-        if intake != Intake::Left {
-            from.took_in_at_once(place, task);
-        }
-        intake
+        messages.take_in(&cx, from, frame, self.sender(from))
     }
 
     /// Who has sent what came over this link, as far as that is known: over the arbiter's come messages of all who live

@@ -89,6 +89,7 @@ pub use reply::Reply;
 pub use rings::RingSettings;
 pub use seats::{close_seats, open_seats};
 pub use seek::{Entry, Seeking, Sought, SoughtReceiver};
+pub use send::By;
 pub use shared_bytes::{SharedBytes, SharedBytesMut};
 pub use short::ShortBody;
 pub use turns::TurnGuard;

@@ -44,6 +44,7 @@ pub trait LinkHandler: Send + Sync + 'static {
     ) -> Result<(), String>;
 
     /// A command, a reply or a failure came without descriptors, and lies still where it was read. It must not wait either.
+    /// The credit of a command that it takes in or runs is given back by the pump.
     fn take_in(&self, _link: &Arc<Link>, _frame: &FrameView<'_>) -> Intake {
         Intake::Left
     }

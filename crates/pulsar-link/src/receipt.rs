@@ -102,12 +102,6 @@ impl Drop for Receipt {
 }
 
 impl Link {
-    /// A message of the user's came over this link, and the actor here at `place` and `task` has taken it in.
-    pub fn took_in_at_once(&self, place: u32, task: u32) {
-        self.note_message();
-        self.took_in(place, task, 1);
-    }
-
     /// The actor here at `place` and `task` has taken in `count` messages of the user's that came
     /// over this link, or they came to their end otherwise. The other side is told now or, a few
     /// at a time, later.

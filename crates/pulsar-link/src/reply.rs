@@ -25,6 +25,19 @@ impl Reply {
         Self { link, request }
     }
 
+    /// [Looks](Link::look_for_reply) whether it comes at once; else the task is woken when it does.
+    ///
+    /// # Errors
+    ///
+    /// Itself, if it is yet to come.
+    pub fn look(mut self, task: &mut Context<'_>) -> Result<Option<Outcome>, Self> {
+        self.link.look_for_reply();
+        match Pin::new(&mut self).poll(task) {
+            Poll::Ready(outcome) => Ok(outcome),
+            Poll::Pending => Err(self),
+        }
+    }
+
     /// The link over which it comes.
     pub fn link(&self) -> &Arc<Link> {
         &self.link

@@ -16,6 +16,7 @@ use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, Kind, MAX_FRAME_BYTES};
 
 use crate::Link;
 use crate::inbox::{check_allowed, read, read_left, unannounced};
+use crate::key::Key;
 use crate::mapped::{Mapped, RING_BYTES};
 use crate::pump::{BATCH_FRAMES, CloseReason, Intake, Reader};
 use crate::rings::Inbound;
@@ -75,6 +76,8 @@ pub(crate) struct RingInbox {
     left_bytes: Option<usize>,
     /// Times that signals have come and were left where they are since any were read.
     left_signals: u32,
+    /// For whom messages were taken in from where they lay in this turn, and how many.
+    taken: (Key, u32),
     /// Bounds what is run before others on the loop have their turn.
     slice: TimeSlice,
 }
@@ -89,6 +92,7 @@ impl RingInbox {
             arrived: VecDeque::new(),
             left_bytes: None,
             left_signals: 0,
+            taken: Default::default(),
             slice: TimeSlice::default(),
         }
     }
@@ -199,6 +203,27 @@ impl RingInbox {
 
     /// Handles frames, a batch at most, and no longer than a slice takes.
     pub(crate) fn turn(&mut self, reader: &mut Reader<'_>) -> Result<Progress, CloseReason> {
+        let progress = self.handle(reader)?;
+        self.give_credit_back(reader.link);
+        Ok(progress)
+    }
+
+    /// One more message to this target was taken in from where it lay.
+    fn took_in(&mut self, target: Key, link: &Link) {
+        if self.taken.0 != target {
+            self.give_credit_back(link);
+            self.taken.0 = target;
+        }
+        self.taken.1 += 1;
+    }
+
+    fn give_credit_back(&mut self, link: &Link) {
+        let ((place, task), count) = self.taken;
+        self.taken.1 = 0;
+        link.took_in(place, task, count);
+    }
+
+    fn handle(&mut self, reader: &mut Reader<'_>) -> Result<Progress, CloseReason> {
         let (mut frames, mut reads, mut all_run) = (0, 0, true);
         while frames < BATCH_FRAMES && reads < MOST_READS {
             let intake = self.offer(reader)?;
@@ -268,8 +293,11 @@ impl RingInbox {
         };
         let intake = reader.offer(&frame);
         if intake != Intake::Left {
-            let size = frame.size();
+            let (header, size) = (frame.header, frame.size());
             self.bytes.advance(size);
+            if matches!(header.kind, Kind::Ask | Kind::Tell) {
+                self.took_in((header.place, header.task), reader.link);
+            }
         }
         Ok(intake)
     }

@@ -14,15 +14,23 @@ use crate::queue::refused;
 use crate::{Draft, Link};
 
 /// Who sends a command.
-#[derive(Clone, Copy)]
-enum By<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
     /// Nobody waits for a reply.
     Teller,
-    /// Somebody does, and is woken by it so.
+    /// Somebody does, and is woken by it so; or looks for it.
     Asker(Option<&'a Waker>),
 }
 
-impl By<'_> {
+impl<'a> By<'a> {
+    /// Somebody, if they wait.
+    pub fn who_waits(waits: bool, caller: Option<&'a Waker>) -> Self {
+        match waits {
+            true => Self::Asker(caller),
+            false => Self::Teller,
+        }
+    }
+
     fn kind(self) -> Kind {
         match self {
             Self::Teller => Kind::Tell,
@@ -79,8 +87,7 @@ impl Link {
     }
 
     /// Sends a command of the user's to `target` just as its draft stands, if there is credit and nobody waits for any; the
-    /// number of the ask, whose `caller` is woken by the reply, or 0 for one that nobody waits for. It is worth running
-    /// `within` that time.
+    /// number of the ask, or 0 for one that nobody waits for. It is worth running `within` that time.
     ///
     /// `None` if it was not sent: it has to wait, or to go another way, or has descriptors that go with it; or what is
     /// wrong is found again by [`try_send_ask`](Self::try_send_ask).
@@ -89,15 +96,11 @@ impl Link {
         target: Aid,
         draft: &mut Draft,
         within: Duration,
-        caller: Option<&Waker>,
+        by: By<'_>,
     ) -> Option<u64> {
         if !draft.is_plain() {
             return None;
         }
-        let by = match caller {
-            Some(_) => By::Asker(caller),
-            None => By::Teller,
-        };
         let (place, task) = (target.place(), target.task());
         self.credits.try_spend((place, task)).ok()?;
         let push = |request| {

@@ -17,6 +17,8 @@ pub struct Replies<R> {
     slots: Mutex<Slots<R>>,
     /// How many may wait.
     most: usize,
+    /// How many do. Written under the lock.
+    awaited: AtomicUsize,
     /// How many callers' time has passed. Written under the lock, and read without by those who find none.
     late: AtomicUsize,
 }
@@ -25,8 +27,6 @@ struct Slots<R> {
     all: Vec<Slot<R>>,
     /// Those that are used for no ask.
     free: Vec<u32>,
-    /// How many wait.
-    awaited: usize,
     closed: bool,
 }
 
@@ -86,10 +86,10 @@ impl<R> Replies<R> {
             slots: Mutex::new(Slots {
                 all: Vec::new(),
                 free: Vec::new(),
-                awaited: 0,
                 closed: false,
             }),
             most,
+            awaited: AtomicUsize::new(0),
             late: AtomicUsize::new(0),
         }
     }
@@ -98,7 +98,7 @@ impl<R> Replies<R> {
     /// or where as many wait as may.
     pub fn open(&self, caller: Option<&Waker>) -> Option<Ticket> {
         let mut slots = self.slots.lock();
-        if slots.closed || slots.awaited >= self.most {
+        if slots.closed || self.waiting() >= self.most {
             return None;
         }
         let slot = match slots.free.pop() {
@@ -118,7 +118,7 @@ impl<R> Replies<R> {
         place.used = place.used.max(1);
         place.stage = Stage::Awaited(caller.cloned());
         let used = place.used;
-        slots.awaited += 1;
+        self.awaited.store(self.waiting() + 1, Ordering::Release);
         Some(Ticket::new(slot, used))
     }
 
@@ -140,7 +140,7 @@ impl<R> Replies<R> {
             Stage::Late => return Poll::Ready(None),
             stage => mem::replace(stage, Stage::Free),
         };
-        slots.awaited -= usize::from(matches!(given, Stage::Awaited(_)));
+        self.waits_less(matches!(given, Stage::Awaited(_)));
         slots.free(ticket);
         // Outside of the lock: a waker's drop may run code of others.
         drop(slots);
@@ -162,7 +162,7 @@ impl<R> Replies<R> {
             }
             Some(Stage::Given(_) | Stage::Free) | None => return false,
         };
-        slots.awaited -= 1;
+        self.waits_less(true);
         drop(slots);
         if let Stage::Awaited(Some(waker)) = before {
             waker.wake();
@@ -173,7 +173,7 @@ impl<R> Replies<R> {
     /// Gives all who wait the reply that `reply` makes.
     pub fn give_all(&self, mut reply: impl FnMut() -> R) {
         let mut slots = self.slots.lock();
-        slots.awaited = 0;
+        self.awaited.store(0, Ordering::Release);
         let mut wakers = Vec::new();
         for slot in &mut slots.all {
             if let Stage::Awaited(waker) = &mut slot.stage {
@@ -187,7 +187,14 @@ impl<R> Replies<R> {
 
     /// How many wait: neither given a reply nor late.
     pub fn waiting(&self) -> usize {
-        self.slots.lock().awaited
+        self.awaited.load(Ordering::Acquire)
+    }
+
+    /// One waits less, if `does`. Under the lock.
+    fn waits_less(&self, does: bool) {
+        if does {
+            self.awaited.store(self.waiting() - 1, Ordering::Release);
+        }
     }
 
     /// The caller waits no more. Its message is run all the same. False if there was a reply, or it waited no more
@@ -199,7 +206,7 @@ impl<R> Replies<R> {
             Some(stage) => mem::replace(stage, Stage::Free),
         };
         let waited = matches!(before, Stage::Awaited(_));
-        slots.awaited -= usize::from(waited);
+        self.waits_less(waited);
         slots.free(ticket);
         drop(slots);
         drop(before);
@@ -213,7 +220,7 @@ impl<R> Replies<R> {
             Some(stage @ Stage::Awaited(_)) => mem::replace(stage, Stage::Free),
             _ => return false,
         };
-        slots.awaited -= 1;
+        self.waits_less(true);
         slots.free(ticket);
         drop(slots);
         drop(before);
@@ -225,7 +232,7 @@ impl<R> Replies<R> {
         let mut slots = self.slots.lock();
         if let Some(stage @ Stage::Awaited(_)) = slots.stage(ticket) {
             let before = mem::replace(stage, Stage::Late);
-            slots.awaited -= 1;
+            self.waits_less(true);
             self.late.fetch_add(1, Ordering::Release);
             drop(slots);
             drop(before);
