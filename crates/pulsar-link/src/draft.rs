@@ -36,6 +36,7 @@ pub struct Draft {
 
 impl Draft {
     /// An empty body, whose values are written in `codec`.
+    #[inline]
     pub fn new(codec: Codec) -> Self {
         // Taken out meanwhile: a value that is written may write others.
         let mut bytes = ROOM.try_with(Cell::take).unwrap_or_default();
@@ -50,6 +51,7 @@ impl Draft {
     }
 
     /// The same behind a command's [name](pulsar_wire::CommandBody::lead).
+    #[inline]
     pub fn of_command(lead: &[u8], codec: Codec) -> Self {
         let mut draft = Self::new(codec);
         draft.bytes.extend_from_slice(lead);
@@ -103,6 +105,7 @@ impl Draft {
     /// # Errors
     ///
     /// [`FrameError::TooLarge`].
+    #[inline]
     pub(crate) fn frame(&mut self, header: &Header) -> Result<&[u8], FrameError> {
         let header = header.encode(0, self.bytes.len(), MAX_FRAME_BYTES)?;
         if let Some(room) = self.bytes.first_chunk_mut() {
@@ -113,6 +116,7 @@ impl Draft {
 }
 
 impl Drop for Draft {
+    #[inline]
     fn drop(&mut self) {
         if self.bytes.capacity() <= KEEP_BYTES {
             // Not at the end of the thread.

@@ -12,10 +12,12 @@ const MOST_BYTES: usize = 38;
 
 /// A body without descriptors that is moved as it is, and takes no memory of its own.
 #[derive(Clone, Copy)]
+// The bytes first and aligned, so that they are moved in as few pieces as can be, each within one of those that were stored.
+#[repr(C, align(8))]
 pub struct ShortBody {
+    bytes: [u8; MOST_BYTES],
     codec: Codec,
     len: u8,
-    bytes: [u8; MOST_BYTES],
 }
 
 impl ShortBody {
@@ -24,7 +26,7 @@ impl ShortBody {
         let mut bytes = [0; MOST_BYTES];
         bytes.get_mut(..body.len())?.copy_from_slice(body);
         let len = u8::try_from(body.len()).ok()?;
-        Some(Self { codec, len, bytes })
+        Some(Self { bytes, codec, len })
     }
 
     /// The bytes.

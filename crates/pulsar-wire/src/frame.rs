@@ -179,6 +179,7 @@ impl Header {
     /// # Errors
     ///
     /// As [`Frame::encode`].
+    #[inline]
     pub fn encode(
         &self,
         trace_bytes: usize,
@@ -194,25 +195,35 @@ impl Header {
             Ok(length) if size_bytes <= limit_bytes => length,
             _ => return Err(too_large),
         };
+        let [kind, codec] = [self.kind as u8, self.codec as u8];
+        let incarnation = self.incarnation.map_or(0, |life| life.0);
+        let deadline = self.deadline.map_or(NO_DEADLINE, deadline_ms);
+        // In whole words: who reads on at once what was stored in smaller pieces waits until all of them have left the
+        // processor's own buffer.
+        let bytes = u32::from_le_bytes([kind, codec, trace, self.descriptors]);
+        let words = [
+            pair(length, bytes),
+            self.request,
+            pair(self.place, self.task),
+            pair(incarnation, deadline),
+        ];
         let mut header = [0; HEADER_BYTES];
-        let mut out = &mut header[..];
-        out.put_u32_le(length);
-        out.put_u8(self.kind as u8);
-        out.put_u8(self.codec as u8);
-        out.put_u8(trace);
-        out.put_u8(self.descriptors);
-        out.put_u64_le(self.request);
-        out.put_u32_le(self.place);
-        out.put_u32_le(self.task);
-        out.put_u32_le(self.incarnation.map_or(0, |life| life.0));
-        out.put_u32_le(self.deadline.map_or(NO_DEADLINE, deadline_ms));
+        for (place, word) in header.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
         Ok(header)
     }
 }
 
+/// Two numbers as a word, the first one first.
+fn pair(first: u32, second: u32) -> u64 {
+    u64::from(first) | u64::from(second) << 32
+}
+
 fn deadline_ms(left: Duration) -> u32 {
-    let ms = left.as_nanos().div_ceil(1_000_000);
-    u32::try_from(ms)
+    let part_ms = left.subsec_nanos().div_ceil(1_000_000);
+    let ms = left.as_secs().saturating_mul(1_000);
+    u32::try_from(ms.saturating_add(part_ms.into()))
         .unwrap_or(NO_DEADLINE)
         .min(NO_DEADLINE - 1)
 }
