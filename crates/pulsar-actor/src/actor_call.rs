@@ -225,13 +225,6 @@ pub(crate) fn put<A: Actor, R: Send + 'static, E: Send + 'static>(
     })
 }
 
-/// Puts a message that nobody waits for into the mailbox of an actor of this process, if that is all that there is to it; the
-/// message stays where it is otherwise.
-pub(crate) fn tell<A: Actor>(cell: &Cell, message: &mut Option<A::Message>) -> bool {
-    let messages = cell.mailbox.of_type::<A>();
-    messages.is_some_and(|messages| messages.put_at_once(message, None, current_aid()))
-}
-
 /// The same where there may be no room.
 #[cold]
 fn put_slowly<A: Actor, R: Send + 'static, E: Send + 'static>(
@@ -253,6 +246,13 @@ fn put_slowly<A: Actor, R: Send + 'static, E: Send + 'static>(
     let owed = reply.map(|ticket| Owed::new(cx, ticket));
     settled.map_err(|(_, error)| error)?;
     Ok(owed.map_or(Begun::Told, Begun::Owed))
+}
+
+/// Puts a message that nobody waits for into the mailbox of an actor of this process, if that is all that there is to it; the
+/// message stays where it is otherwise.
+pub(crate) fn tell<A: Actor>(cell: &Cell, message: &mut Option<A::Message>) -> bool {
+    let messages = cell.mailbox.of_type::<A>();
+    messages.is_some_and(|messages| messages.put_at_once(message, None, current_aid()))
 }
 
 /// Puts a message into a mailbox as soon as there is room.

@@ -101,6 +101,7 @@ impl<A: Actor, R: Send + 'static, E: Send + 'static> Asking<A, R, E> {
     }
 
     fn begin(&mut self, task: &mut Task<'_>) -> Result<Begun<A, R, E>, SendError> {
+        // Looked for by itself first: told on the way of all the others, a message takes a twelfth longer.
         if let Some(message) = &self.message
             && !method::<A>(message).ack
             && let Some(cell) = near::find_here(self.target)

@@ -323,7 +323,8 @@ impl<A: Actor> Messages<A> {
         Posted::of(self.queue.put(Post::Direct(message)).await, direct)
     }
 
-    /// The same where that is not all that there is to it: then the message stays where it is.
+    /// Puts a message of the actor's own in now, if that is all that there is to it; otherwise it stays where it is, and this is
+    /// false.
     #[inline]
     pub(crate) fn put_at_once(
         &self,

@@ -142,15 +142,21 @@ impl Credits {
 
     /// The message was not sent after all, and its credit is for the next.
     pub(crate) fn unspend(&self, key: Key) {
-        self.uncount(key);
+        // A peer that returned it before it was sent has spoilt its own count.
+        self.uncount(key, 1);
         self.give_back(key, 1);
     }
 
-    /// Counts one less as spent.
-    fn uncount(&self, key: Key) {
-        if let Some(target) = self.table.lock().targets.get_mut(&key) {
-            // A peer that returned it before it was sent has spoilt its own count.
-            target.spent = target.spent.saturating_sub(1);
+    /// Counts so many less as spent; false, and nothing is changed, if there are not so many.
+    fn uncount(&self, key: Key, count: usize) -> bool {
+        let mut table = self.table.lock();
+        let spent = table.targets.get_mut(&key).map(|target| &mut target.spent);
+        match spent {
+            Some(spent) if *spent >= count => {
+                *spent -= count;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -179,16 +185,7 @@ impl Credits {
     pub(crate) fn came(&self, frame: &Frame) -> Result<(), String> {
         let (place, task, count) = (frame.place, frame.task, frame.request);
         let returned = usize::try_from(count).ok().filter(|count| *count > 0);
-        let accepted = returned.filter(|count| {
-            let mut table = self.table.lock();
-            let target = table.targets.get_mut(&(place, task));
-            let left = target.and_then(|target| {
-                let left = target.spent.checked_sub(*count)?;
-                target.spent = left;
-                Some(left)
-            });
-            left.is_some()
-        });
+        let accepted = returned.filter(|count| self.uncount((place, task), *count));
         let Some(count) = accepted else {
             return Err(format!(
                 "it returned {count} credits of actor {place}-{task}, which are not out"
@@ -313,7 +310,7 @@ impl Credit<'_> {
 
     /// The message was not sent after all.
     pub(crate) fn unspend(&mut self) {
-        self.credits.uncount(self.key);
+        self.credits.uncount(self.key, 1);
         self.is_spent = false;
     }
 }

@@ -12,7 +12,7 @@ use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, MAX_FRAME_BYTES};
 use crate::pump::{BATCH_FRAMES, Begun, CloseReason, Reader};
 use crate::ring_inbox::RingInbox;
 use crate::rings::Inbound;
-use crate::socket::Socket;
+use crate::socket::{Receive, Socket};
 
 /// Room for one read: what a socketpair holds by default, so that one read can empty it.
 const READ_BYTES: usize = 64 << 10;
@@ -25,38 +25,17 @@ thread_local! {
     static READ: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What one read of a socket has brought; nothing if there was nothing to read.
+/// What one read of a socket, in this way, has brought; nothing if there was nothing to read.
 ///
 /// # Errors
 ///
 /// [`CloseReason::PeerClosed`] at the end of the stream, or the socket's failure.
 pub(crate) fn read(
     socket: &Socket,
+    receive: Receive,
     most: usize,
     descriptors: &mut Vec<OwnedFd>,
-    take: &mut dyn FnMut(&[u8]),
-) -> Result<Option<Received>, CloseReason> {
-    read_by(most, take, |room| socket.receive(room, descriptors))
-}
-
-/// The same of what lies there since before, whether or not the event loop says that something has come.
-///
-/// # Errors
-///
-/// As [`read`].
-pub(crate) fn read_left(
-    socket: &Socket,
-    most: usize,
-    descriptors: &mut Vec<OwnedFd>,
-    take: &mut dyn FnMut(&[u8]),
-) -> Result<Option<Received>, CloseReason> {
-    read_by(most, take, |room| socket.receive_left(room, descriptors))
-}
-
-fn read_by(
-    most: usize,
-    take: &mut dyn FnMut(&[u8]),
-    receive: impl FnOnce(&mut [u8]) -> std::io::Result<Received>,
+    take: impl FnOnce(&[u8]),
 ) -> Result<Option<Received>, CloseReason> {
     let read = READ.with_borrow_mut(|buffer| {
         // The system layer writes to bytes that are there already.
@@ -64,7 +43,7 @@ fn read_by(
             *buffer = vec![0; FIRST_READ_BYTES];
         }
         let room = most.min(buffer.len());
-        let received = receive(&mut buffer[..room])?;
+        let received = receive(socket, &mut buffer[..room], descriptors)?;
         take(&buffer[..received.bytes]);
         if received.bytes == buffer.len() && buffer.len() < READ_BYTES {
             *buffer = vec![0; READ_BYTES];
@@ -120,9 +99,15 @@ impl Inbox {
 
     pub(crate) fn read(&mut self, socket: &Socket) -> Result<(), CloseReason> {
         let mut descriptors = Vec::new();
-        let received = read(socket, READ_BYTES, &mut descriptors, &mut |bytes| {
-            self.bytes.extend_from_slice(bytes);
-        })?;
+        let received = read(
+            socket,
+            Socket::receive,
+            READ_BYTES,
+            &mut descriptors,
+            |bytes| {
+                self.bytes.extend_from_slice(bytes);
+            },
+        )?;
         self.descriptors.extend(descriptors);
         if received.is_some_and(|received| received.lost_descriptors) {
             self.lost

@@ -103,18 +103,13 @@ impl Pending {
         self.strays.load(Ordering::Relaxed)
     }
 
-    /// True if an ask waits for its reply.
-    pub(crate) fn has_callers(&self) -> bool {
-        self.callers.waiting() > 0
-    }
-
-    /// True if more than one does.
-    pub(crate) fn has_several_callers(&self) -> bool {
-        self.callers.waiting() > 1
+    /// How many asks wait for their replies.
+    pub(crate) fn asks(&self) -> usize {
+        self.callers.waiting()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.has_callers() && self.seekers.lock().is_empty()
+        self.asks() == 0 && self.seekers.lock().is_empty()
     }
 
     /// Gives a reply to whom it belongs, with what came with it. One that nobody waits for is dropped and

@@ -102,7 +102,7 @@ impl Poller {
             return Look::Sleep;
         }
         let begun_ns = now_ns();
-        if !self.may_poll(&ring.sleeper, begun_ns) {
+        if !self.may_poll(begun_ns) {
             self.stop();
             return Look::Sleep;
         }
@@ -124,11 +124,12 @@ impl Poller {
         if ring.may_have_more() {
             return true;
         }
+        if self.is_with_other(&ring.sleeper) {
+            return false;
+        }
         let begun_ns = now_ns();
         let is_quiet = begun_ns.saturating_sub(self.left_ns) < QUIET_TOUR_NS;
-        is_quiet
-            && self.may_poll(&ring.sleeper, begun_ns)
-            && self.spin(ring, begun_ns, QUIET_SPIN_NS)
+        is_quiet && self.may_poll(begun_ns) && self.spin(ring, begun_ns, QUIET_SPIN_NS)
     }
 
     /// Looks at the ring for this link's share of that time; true if there is something.
@@ -184,10 +185,11 @@ impl Poller {
         self.core.is_none() || sleeper.core_of_other() == self.core
     }
 
-    fn may_poll(&mut self, sleeper: &Sleeper<Mapped>, now_ns: u64) -> bool {
+    /// True if it may poll now, where the other side is elsewhere.
+    fn may_poll(&mut self, now_ns: u64) -> bool {
         self.begin_anew(now_ns);
         let Some(core) = self.core else { return false };
-        if now_ns >= self.until_ns || self.is_with_other(sleeper) {
+        if now_ns >= self.until_ns {
             return false;
         }
         let Some(seats) = Seats::here() else {

@@ -25,8 +25,8 @@ use crate::socket::Socket;
 /// Frames handled before others on the loop get their turn.
 pub(crate) const BATCH_FRAMES: usize = 64;
 
-/// Turns in a row of which others on the loop get nothing, before they get theirs.
-const MOST_IN_A_ROW: u32 = 16;
+/// Turns in a row, or replies that are read in a row, of which others on the loop get nothing, before they get theirs.
+pub(crate) const MOST_IN_A_ROW: u32 = 16;
 
 /// What is done with what comes.
 pub trait LinkHandler: Send + Sync + 'static {
@@ -261,7 +261,7 @@ async fn run_ring(mut reader: Reader<'_>, ring: RingInbox) -> Result<(), CloseRe
             };
         }
         // Those who are several are woken together, and so do not look each for its own reply.
-        let few_wait = !link.pending.has_several_callers();
+        let few_wait = link.pending.asks() <= 1;
         let next = match turn(&mut reader, here, waits, &mut in_a_row) {
             Err(CloseReason::PeerClosed) => return Err(read_out(&mut reader, &mut here.ring).await),
             next => next?,

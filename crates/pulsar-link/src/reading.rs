@@ -15,11 +15,9 @@ use pulsar_loop::runtime::Lending;
 
 use crate::Link;
 use crate::poller::Poller;
+use crate::pump::MOST_IN_A_ROW;
 use crate::ring_inbox::RingInbox;
 use crate::socket::Socket;
-
-/// Replies in a row that are read so, before the others on the loop have their turn.
-const MOST_IN_A_ROW: u32 = 16;
 
 /// What the pump has of a ring that is read.
 pub(crate) struct Reading {
@@ -88,7 +86,7 @@ impl Link {
     /// once.
     #[inline]
     pub fn may_look_for_reply(&self) -> bool {
-        let may_look = self.reading.may_look.load(Ordering::Relaxed) && !self.pending.has_callers();
+        let may_look = self.reading.may_look.load(Ordering::Relaxed) && self.pending.asks() == 0;
         if may_look {
             self.outbox.turns();
         }

@@ -10,18 +10,17 @@ use std::os::fd::OwnedFd;
 use bytes::{Buf, BytesMut};
 use pulsar_loop::runtime::TimeSlice;
 use pulsar_ring::{Consumer, Sleeper};
-use pulsar_sys::descriptors::Received;
 use pulsar_sys::occupation::coarse_us;
 use pulsar_wire::{DESCRIPTORS_LOST, Frame, FrameDecoder, Kind, MAX_FRAME_BYTES};
 
 use crate::Link;
-use crate::inbox::{check_allowed, read, read_left, unannounced};
+use crate::inbox::{check_allowed, read, unannounced};
 use crate::key::Key;
 use crate::mapped::{Mapped, RING_BYTES};
 use crate::pump::{BATCH_FRAMES, CloseReason, Intake, Reader};
 use crate::rings::Inbound;
 use crate::signal::{BELL, DESCRIPTORS, LOST, ring_bell};
-use crate::socket::{Leaving, Socket};
+use crate::socket::{Leaving, Receive, Socket};
 
 /// What is copied out of the ring at once: some batches of small frames. Its room is given back then,
 /// so that the writer goes on while they are handled.
@@ -37,14 +36,6 @@ const SIGNALS: usize = 512;
 /// Reads signals that are left where they are before the next is read with them. Each takes some room in the other side's
 /// socket: with these few there is always room for one more.
 const MOST_LEFT: u32 = 4;
-
-/// One of the ways to read from the socket.
-type Read = fn(
-    &Socket,
-    usize,
-    &mut Vec<OwnedFd>,
-    &mut dyn FnMut(&[u8]),
-) -> Result<Option<Received>, CloseReason>;
 
 const DECODER: FrameDecoder = FrameDecoder::new(MAX_FRAME_BYTES);
 
@@ -139,17 +130,17 @@ impl RingInbox {
                     self.left_signals += 1;
                     return Ok(());
                 }
-                Leaving::Refused => return self.listen(socket, read_left),
+                Leaving::Refused => return self.listen(socket, Socket::receive_left),
             }
         }
-        self.listen(socket, read)
+        self.listen(socket, Socket::receive)
     }
 
     /// Reads signals; the descriptors of one frame at most are among them.
-    fn listen(&mut self, socket: &Socket, read: Read) -> Result<(), CloseReason> {
+    fn listen(&mut self, socket: &Socket, receive: Receive) -> Result<(), CloseReason> {
         let mut signals = [BELL; SIGNALS];
         let mut descriptors = Vec::new();
-        let received = read(socket, SIGNALS, &mut descriptors, &mut |bytes| {
+        let received = read(socket, receive, SIGNALS, &mut descriptors, |bytes| {
             signals[..bytes.len()].copy_from_slice(bytes);
         })?;
         let Some(received) = received else {
@@ -272,8 +263,7 @@ impl RingInbox {
             return false;
         }
         while let Ok(Some(frame)) = DECODER.view(&self.bytes) {
-            let is_reply = matches!(frame.header.kind, Kind::Reply | Kind::Failure);
-            if !is_reply || frame.header.descriptors != 0 || !link.take_in_reply(&frame) {
+            if frame.header.descriptors != 0 || !link.take_in_reply(&frame) {
                 break;
             }
             came = true;
@@ -323,7 +313,7 @@ impl RingInbox {
             // They may be among what was left.
             self.held = Some(frame);
             self.left_signals = 0;
-            self.listen(reader.socket, read_left)?;
+            self.listen(reader.socket, Socket::receive_left)?;
             return self.next(reader);
         }
         match self.arrived.pop_front() {

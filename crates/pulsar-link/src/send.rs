@@ -142,22 +142,16 @@ impl Link {
             if let Some(credit) = &mut credit {
                 credit.spend();
             }
-            match self.post(by, |request| self.push_body(&mut body, by, request)) {
-                Ok(request) => {
-                    if credit.is_some() {
-                        self.note_message();
-                    }
-                    return Ok(request);
-                }
-                Err(error) => {
-                    if let Some(credit) = &mut credit {
-                        credit.unspend();
-                    }
-                    match error {
-                        PushError::Full { .. } => is_refused = true,
-                        error => return Err(self.unsent(error, body)),
-                    }
-                }
+            let posted = self.post(by, |request| self.push_body(&mut body, by, request));
+            match (&mut credit, &posted) {
+                (Some(_), Ok(_)) => self.note_message(),
+                (Some(credit), Err(_)) => credit.unspend(),
+                (None, _) => {}
+            }
+            match posted {
+                Err(PushError::Full { .. }) => is_refused = true,
+                Err(error) => return Err(self.unsent(error, body)),
+                Ok(request) => return Ok(request),
             }
         }
     }

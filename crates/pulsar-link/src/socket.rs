@@ -33,6 +33,9 @@ pub(crate) enum Leaving {
     Refused,
 }
 
+/// One of the ways to read from a socket.
+pub(crate) type Receive = fn(&Socket, &mut [u8], &mut Vec<OwnedFd>) -> io::Result<Received>;
+
 /// It is registered for reading only. One that is registered for writing as well is woken each time that the other
 /// side has read: for each bell that it has rung.
 #[derive(Debug)]

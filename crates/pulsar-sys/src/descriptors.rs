@@ -8,7 +8,7 @@ use std::{
 
 use rustix::{
     fs::{Dir, Mode, OFlags},
-    io::Errno,
+    io::retry_on_intr,
     net::{
         RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SendAncillaryBuffer,
         SendAncillaryMessage, recvmsg, send, sendmsg,
@@ -42,7 +42,7 @@ pub fn send_with_descriptors(
     }
     if descriptors.is_empty() {
         // The shorter way: bells are rung so.
-        return again_if_interrupted(|| send(&link, bytes, platform::SEND_FLAGS));
+        return Ok(retry_on_intr(|| send(&link, bytes, platform::SEND_FLAGS))?);
     }
     let mut space = [MaybeUninit::uninit(); SPACE];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -52,16 +52,8 @@ pub fn send_with_descriptors(
         return Err(invalid_input("a message carries at most 64 descriptors"));
     }
     let slices = [IoSlice::new(bytes)];
-    again_if_interrupted(|| sendmsg(&link, &slices, &mut control, platform::SEND_FLAGS))
-}
-
-fn again_if_interrupted<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            result => return Ok(result?),
-        }
-    }
+    let sent = retry_on_intr(|| sendmsg(&link, &slices, &mut control, platform::SEND_FLAGS));
+    Ok(sent?)
 }
 
 /// What was received.
@@ -92,7 +84,7 @@ pub fn recv_with_descriptors(
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut slices = [IoSliceMut::new(buffer)];
     let message =
-        again_if_interrupted(|| recvmsg(&link, &mut slices, &mut control, platform::RECV_FLAGS))?;
+        retry_on_intr(|| recvmsg(&link, &mut slices, &mut control, platform::RECV_FLAGS))?;
     // Owned first, so that an error closes them.
     let before = received.len();
     for data in control.drain() {
@@ -120,12 +112,7 @@ pub fn recv_with_descriptors(
 ///
 /// `WouldBlock` on a non-blocking descriptor that has nothing.
 pub fn read_now(from: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match rustix::io::read(&from, &mut *buffer) {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return Ok(result?),
-        }
-    }
+    Ok(retry_on_intr(|| rustix::io::read(&from, &mut *buffer))?)
 }
 
 /// The numbers of all open descriptors of this process, in rising order, without the one that looks.
